@@ -1,0 +1,52 @@
+"""Worker processes: few threads, deaf to Ctrl-C, ended with their parent."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+PR_SET_PDEATHSIG = 1
+
+
+@contextlib.contextmanager
+def for_workers(threads: int = 1) -> Iterator[None]:
+    """Within it, processes start with `threads` threads and never see Ctrl-C, which is the parent's to answer."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    # A new process inherits the mask, so Ctrl-C cannot hit it before begin_worker has run.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def begin_worker(parent: int) -> None:
+    """Ignore Ctrl-C, and end with the parent even when it is killed.
+
+    Arguments
+    ---------
+    parent : int
+        Process number of the parent; a worker whose parent is already gone ends at once.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with_parent(parent, signal.SIGKILL)
+
+
+def end_with_parent(parent: int, with_signal: int) -> None:
+    """Ask the kernel for a signal when the parent ends; end at once where it is gone already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, with_signal)
+    if os.getppid() != parent:
+        os._exit(1)

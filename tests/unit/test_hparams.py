@@ -1,0 +1,119 @@
+"""The strict loader: misspelt keys, references, overrides, and what a step depends on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from speechbrain_ext import hparams
+from speechbrain_ext.errors import UsageError, UserError
+
+RECIPE = Path(__file__).resolve().parents[2] / "recipes/EmoDB/hparams/amsnet.yaml"
+
+
+def test_recipe_values_reach_the_system_and_overrides_win():
+    loaded = hparams.load(RECIPE, {"batch_size": 8})
+    assert loaded.tree["batch_size"] == 8
+    built = loaded.build()
+    assert built["batch_size"] == 8 and built["epochs"] == loaded.tree["epochs"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("batchsize", 8, "did you mean batch_size"),
+        ("batch_size", "many", "expected a value like 256, found 'many'"),
+        ("class_weights", 1, "expected a value like False"),
+        ("epochs", 2.5, "expected a value like 200"),
+        ("steps", {"frlm": {"fetures": []}}, "unknown key fetures: did you mean features"),
+        ("variant", "ful", "is not one of"),
+    ],
+)
+def test_bad_overrides_name_the_key(key, value, told):
+    with pytest.raises(UsageError, match=told):
+        hparams.load(RECIPE, {key: value})
+
+
+def write_pair(folder: Path, recipe: str, system: str) -> Path:
+    (folder / "system.yaml").write_text(system)
+    (folder / "recipe.yaml").write_text(recipe)
+    return folder / "recipe.yaml"
+
+
+SYSTEM = """
+variant: a
+width: 3
+other: 4
+rate: 0.5
+features: {}
+steps:
+    one: {network: !name:torch.nn.Linear {in_features: !ref <width>, out_features: 2}}
+    two: {frozen: [one], network: !name:torch.nn.Linear {in_features: !ref <other>, out_features: 2}}
+variants: {a: [one, two], b: [one]}
+"""
+
+
+def test_a_misspelt_child_of_the_include_is_refused(tmp_path):
+    path = write_pair(tmp_path, "system: !include:system.yaml\n    widht: 5\n", SYSTEM)
+    with pytest.raises(UserError, match=r"recipe.yaml: system: unknown key widht: did you mean width"):
+        hparams.load(path)
+
+
+def test_an_include_without_children_can_be_overridden(tmp_path):
+    path = write_pair(tmp_path, "system: !include:system.yaml\n", SYSTEM)
+    assert hparams.load(path, {"width": 7}).build()["steps"]["one"]["network"]().in_features == 7
+
+
+def test_a_step_depends_on_what_it_refers_to_and_on_common_keys_only(tmp_path):
+    path = write_pair(tmp_path, "system: !include:system.yaml\n", SYSTEM)
+    base = hparams.load(path)
+    assert set(base.step_tree("one")["keys"]) == {"width", "rate"}
+    assert set(base.step_tree("two")["keys"]) == {"other", "rate"}
+    changed = hparams.load(path, {"other": 5})
+    assert changed.step_tree("one") == base.step_tree("one")
+    assert changed.step_tree("two") != base.step_tree("two")
+    assert base.shared("one") and not base.shared("two")
+
+
+def test_hash_changes_with_values_that_decide_and_with_no_other():
+    base = hparams.load(RECIPE).sha256()
+    assert hparams.load(RECIPE, {"lr": 0.001}).sha256() != base
+    assert hparams.load(RECIPE, {"reduction": 8}).sha256() != base
+    assert hparams.load(RECIPE, {"checkpoint_epochs": 3}).sha256() == base
+    assert hparams.load(RECIPE, {"variant": "frlm", "reduction": 8}).sha256() == (
+        hparams.load(RECIPE, {"variant": "frlm"}).sha256()
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["lr", "1"], "expected --key value"),
+        (["--lr"], "missing value"),
+        (["--lr", "1", "--lr=2"], "given twice"),
+        (["--lr", "[1"], "not a YAML value"),
+    ],
+)
+def test_override_words_are_checked(words, told):
+    with pytest.raises(UsageError, match=told):
+        hparams.parse_overrides(words)
+
+
+def test_numbers_in_exponent_form_are_numbers():
+    assert hparams.parse_overrides(["--lr", "1e-4"]) == {"lr": 1e-4}
+
+
+def test_a_missing_yaml_names_those_there(tmp_path):
+    with pytest.raises(UserError, match="systems here: amsnet"):
+        hparams.load(RECIPE.with_name("nothing.yaml"))
+    (tmp_path / "broken.yaml").write_text("a: [1\n")
+    with pytest.raises(UserError, match="not YAML"):
+        hparams.load(tmp_path / "broken.yaml")
+
+
+def test_the_record_is_loadable_and_holds_the_overrides(tmp_path):
+    from hyperpyyaml import load_hyperpyyaml
+
+    text = hparams.load(RECIPE, {"hidden_size": 64}).record()
+    assert load_hyperpyyaml(text)["hidden_size"] == 64
