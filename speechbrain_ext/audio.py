@@ -1,0 +1,151 @@
+"""Audio files as they lie on disk: samples, their hash, and what is wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+MIN_RATE_HZ = 8000
+MIN_LENGTH_S = 0.025  # 400 samples at 16 kHz, the least that wav2vec 2.0 takes
+
+
+@dataclass(frozen=True)
+class AudioFault:
+    """What was found in an audio file, and what was expected."""
+
+    found: str
+    expected: str
+
+
+def read_samples(path: str | Path, start_s: float | None = None, end_s: float | None = None) -> tuple[np.ndarray, int]:
+    """Read a file or a segment of it, with every channel, at its own rate.
+
+    Arguments
+    ---------
+    path : str or Path
+        Any container that libsndfile reads.
+    start_s : float or None
+        Start of the segment in seconds; None is the start of the file.
+    end_s : float or None
+        End of the segment in seconds; None is the end of the file.
+
+    Returns
+    -------
+    samples : numpy.ndarray
+        float32 [samples, channels]; integers are scaled to [-1, 1).
+    sample_rate_hz : int
+
+    Raises
+    ------
+    soundfile.LibsndfileError
+        The file is missing or is not audio.
+    """
+    with soundfile.SoundFile(str(path)) as stream:
+        rate_hz = stream.samplerate
+        start = 0 if start_s is None else min(round(start_s * rate_hz), stream.frames)
+        stop = stream.frames if end_s is None else min(round(end_s * rate_hz), stream.frames)
+        stream.seek(start)
+        samples = stream.read(max(stop - start, 0), dtype="float32", always_2d=True)  # [samples, channels]
+    return samples, rate_hz
+
+
+def mix_down(samples: np.ndarray) -> np.ndarray:
+    """Average the channels.
+
+    Arguments
+    ---------
+    samples : numpy.ndarray
+        float32 [samples, channels].
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 [samples].
+
+    Example
+    -------
+    >>> mix_down(np.array([[1.0, 0.0], [0.5, 0.5]], dtype=np.float32)).tolist()
+    [0.5, 0.5]
+    """
+    if samples.shape[1] == 1:
+        return samples[:, 0]  # [samples]
+    return samples.mean(axis=1, dtype=np.float64).astype(np.float32)  # [samples]
+
+
+def hash_samples(samples: np.ndarray, sample_rate_hz: int) -> str:
+    """Hash what is heard, whatever the container.
+
+    The hash is SHA-256 of the line "<rate> <channels>" followed by the samples as little-endian float32,
+    channels interleaved: a WAV file and its FLAC copy have one hash, other headers and tags change nothing.
+
+    Arguments
+    ---------
+    samples : numpy.ndarray
+        float32 [samples, channels].
+    sample_rate_hz : int
+        The rate belongs to the sound: the same numbers at another rate are another sound.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Example
+    -------
+    >>> hash_samples(np.zeros((4, 1), np.float32), 16000) == hash_samples(np.zeros((4, 1), np.float32), 8000)
+    False
+    """
+    digest = hashlib.sha256(f"{sample_rate_hz} {samples.shape[1]}\n".encode("ascii"))
+    digest.update(np.ascontiguousarray(samples, dtype="<f4").tobytes())
+    return digest.hexdigest()
+
+
+def fault_of_file(path: str | Path) -> AudioFault | None:
+    """Find a WAV file that is shorter than its own header says, as a broken copy leaves it."""
+    size = Path(path).stat().st_size
+    with open(path, "rb") as stream:
+        head = stream.read(12)
+    if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+        return None
+    promised = int.from_bytes(head[4:8], "little") + 8
+    # Writers to a pipe leave sizes near 2 GiB or 4 GiB, and some count a padding byte that is not there.
+    if size + 8 < promised < 0x7FFFF000:
+        return AudioFault(f"cut off: {size} bytes", f"{promised} bytes, as its header says")
+    return None
+
+
+def fault_of_samples(samples: np.ndarray, sample_rate_hz: int) -> AudioFault | None:
+    """Find sound that no feature can be computed from.
+
+    Arguments
+    ---------
+    samples : numpy.ndarray
+        float32 [samples, channels].
+    sample_rate_hz : int
+        The rate of the samples.
+
+    Returns
+    -------
+    AudioFault or None
+
+    Example
+    -------
+    >>> fault_of_samples(np.zeros((16000, 1), np.float32), 16000).found
+    'silent: all samples are 0'
+    """
+    if len(samples) == 0:
+        return AudioFault("empty: 0 samples", "speech")
+    if sample_rate_hz < MIN_RATE_HZ:
+        return AudioFault(f"{sample_rate_hz} Hz", f"{MIN_RATE_HZ} Hz or more")
+    if len(samples) < MIN_LENGTH_S * sample_rate_hz:
+        return AudioFault(f"too short: {len(samples)} samples", f"{round(MIN_LENGTH_S * sample_rate_hz)} or more")
+    if not np.isfinite(samples).all():
+        return AudioFault("not finite: NaN or infinite samples", "finite samples")
+    mono = mix_down(samples)  # [samples]
+    if np.ptp(mono) == 0:
+        return AudioFault(f"silent: all samples are {mono[0]:g}", "speech")
+    return None

@@ -1,0 +1,50 @@
+"""How every command ends: a fault of the user's in one line, never a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.workers import end_with_parent
+
+CURES = {
+    errno.ENOSPC: "the disk is full: free some space (or --exp on another disk), then type the same command again",
+    errno.EDQUOT: "your disk quota is used up: free some space, then type the same command again",
+    errno.EACCES: "no permission: choose another --exp, --data or SER_CACHE, or change the folder's rights",
+    errno.EPERM: "not permitted: choose another --exp, --data or SER_CACHE",
+    errno.EROFS: "the file system is read-only: choose another --exp, --data or SER_CACHE",
+    errno.ENOTDIR: "a part of this path is a file, not a folder: choose another --exp, --data or SER_CACHE",
+}
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call a command's main function and leave the process with its status.
+
+    Status 1: a fault of input or surroundings; 2: of the command line; 130: Ctrl-C.
+    """
+    # A terminated command must end its workers as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if "SER_PARENT" in os.environ:
+        end_with_parent(int(os.environ["SER_PARENT"]), signal.SIGTERM)
+    try:
+        main()
+    except UserError as fault:
+        _leave(str(fault), fault.exit_status)
+    except KeyboardInterrupt:
+        _leave("interrupted: what is whole is kept; type the same command again to go on", 130)
+    except BrokenPipeError:
+        os._exit(0)
+    except OSError as fault:
+        if fault.errno not in CURES:
+            raise
+        where = f"{fault.filename}: " if fault.filename else ""
+        _leave(f"{where}{CURES[fault.errno]}", 1)
+
+
+def _leave(message: str, status: int) -> None:
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    sys.exit(status)

@@ -1,0 +1,54 @@
+"""Command-line options: faults in one line, with the nearest name that exists."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+
+class OptionParser(argparse.ArgumentParser):
+    """argparse whose errors are single lines with exit status 2, and which takes no abbreviations."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_abbrev=False, **kwargs)
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:
+        """Parse, and name the nearest option to one that does not exist."""
+        found, rest = self.parse_known_args(args, namespace)
+        if rest:
+            known = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+            near = difflib.get_close_matches(rest[0].split("=")[0], known, n=1)
+            self.error(f"unknown option {rest[0]}" + (f": did you mean {near[0]}?" if near else ""))
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """Say it in one line, and how to see the options."""
+        print(f"error: {message} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """A type for options: a whole number from `least` on.
+
+    Example
+    -------
+    >>> whole_number(1)("3")
+    3
+    """
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, found {text!r}")
+        return number
+
+    return read
+
+
+Parser = OptionParser

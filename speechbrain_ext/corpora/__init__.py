@@ -1,0 +1,44 @@
+"""The corpora by name: one module each, from files on disk to utterances."""
+
+from __future__ import annotations
+
+import difflib
+
+from speechbrain_ext.corpora import emodb
+from speechbrain_ext.corpora.corpus import Corpus, Expected
+from speechbrain_ext.errors import UsageError
+
+__all__ = ["CORPORA", "Corpus", "Expected", "get_corpus"]
+
+CORPORA: dict[str, Corpus] = {corpus.key: corpus for corpus in (emodb.CORPUS,)}
+
+
+def get_corpus(name: str) -> Corpus:
+    """Find a corpus by its name or key, whatever the case.
+
+    Arguments
+    ---------
+    name : str
+        As "EmoDB" or "emodb".
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    UserError
+        No corpus has that name; the nearest is told.
+
+    Example
+    -------
+    >>> get_corpus("EMODB").name
+    'EmoDB'
+    """
+    by_name = {corpus.name.lower(): corpus for corpus in CORPORA.values()} | CORPORA
+    if (corpus := by_name.get(name.lower())) is not None:
+        return corpus
+    known = ", ".join(corpus.name for corpus in CORPORA.values())
+    near = difflib.get_close_matches(name.lower(), by_name, n=1)
+    hint = f"did you mean {by_name[near[0]].name}?" if near else "choose one of these"
+    raise UsageError(f"--corpus {name}: expected one of {known}: {hint}")

@@ -1,0 +1,167 @@
+"""EmoDB, the Berlin Database of Emotional Speech: 535 utterances, 10 speakers, 7 emotions, 10 sentences.
+
+The corpus has no sessions and no official split, and its emotions are acted: the label is the emotion asked for.
+Each file's name says all: `SSTTTEv.wav`, speaker, sentence, emotion (initial of its German name), version.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from speechbrain_ext.corpora import download
+from speechbrain_ext.corpora.corpus import Corpus, Expected
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
+
+NAME = re.compile(r"(?P<speaker>[0-9]{2})(?P<text>[a-z][0-9]{2})(?P<emotion>[A-Z])(?P<version>[a-z])")
+EMOTION_OF = {
+    "W": "anger",  # Wut
+    "L": "boredom",  # Langeweile
+    "E": "disgust",  # Ekel
+    "A": "fear",  # Angst
+    "F": "happiness",  # Freude
+    "T": "sadness",  # Trauer
+    "N": "neutral",  # neutral
+}
+GENDER_OF = {
+    **dict.fromkeys(("03", "10", "11", "12", "15"), "M"),
+    **dict.fromkeys(("08", "09", "13", "14", "16"), "F"),
+}
+TEXTS = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
+LAYOUT = "wav/SSTTTEv.wav, such as wav/03a01Fa.wav (the wav files may also lie directly in the folder)"
+
+
+def scan(root: str | Path) -> list[Utterance]:
+    """Read the corpus from its files' names, and the perception test where it is there.
+
+    Arguments
+    ---------
+    root : str or Path
+        The folder that holds `wav/`, or the wav files themselves.
+
+    Returns
+    -------
+    list of Utterance
+        Sorted by id; not measured.
+
+    Raises
+    ------
+    UserError
+        The folder does not hold the corpus.
+    CorpusFaults
+        Some names are not the corpus's; all of them are told at once.
+    """
+    root = Path(root)
+    files = _wav_files(root)
+    perceived = _perception_test(root / "erkennung.txt")
+    utterances: dict[str, Utterance] = {}
+    faults: list[Fault] = []
+    for path in files:
+        wav = path.relative_to(root).as_posix()
+        if path.stem in utterances:
+            faults.append(Fault(wav, f"a second file {path.stem}", "one file for each utterance"))
+            continue
+        found = _parse(path, wav, faults)
+        if found is not None:
+            found.extra |= perceived.get(found.id, {})
+            utterances[found.id] = found
+    good = sorted(utterances.values(), key=lambda utterance: utterance.id)
+    if faults:
+        raise CorpusFaults(faults, good)
+    return good
+
+
+def _wav_files(root: Path) -> list[Path]:
+    if not root.is_dir():
+        found = "a file" if root.exists() else "no such folder"
+        raise UserError(
+            f"--corpus-root {root}: {found}, expected EmoDB as {LAYOUT}: name its folder, or --corpus-root download"
+        )
+    for folder in (root / "wav", root):
+        if folder.is_dir():
+            names = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".wav")
+            files = [path for path in names if not path.name.startswith(".") and path.is_file()]
+            if files:
+                return files
+    raise UserError(
+        f"--corpus-root {root}: no wav files in {root / 'wav'} nor in the folder itself, expected EmoDB as {LAYOUT}: "
+        "name the folder that holds wav, or --corpus-root download"
+    )
+
+
+def _parse(path: Path, wav: str, faults: list[Fault]) -> Utterance | None:
+    match = NAME.fullmatch(path.stem)
+    if match is None:
+        faults.append(Fault(wav, f"the name {path.stem}", "SSTTTEv: 2 digits, a letter and 2 digits, 2 letters"))
+        return None
+    part = match.groupdict()
+    known = (("speaker", GENDER_OF), ("text", TEXTS), ("emotion", EMOTION_OF))
+    wrong = [
+        Fault(wav, f"{name} {part[name]}", "one of " + " ".join(all_)) for name, all_ in known if part[name] not in all_
+    ]
+    if wrong:
+        faults.extend(wrong)
+        return None
+    emotion = EMOTION_OF[part["emotion"]]
+    return Utterance(
+        id=path.stem,
+        corpus="EmoDB",
+        wav=wav,
+        speaker=part["speaker"],
+        gender=GENDER_OF[part["speaker"]],
+        text_id=part["text"],
+        label=emotion,
+        intended=emotion,
+        extra={"emotion_code": part["emotion"], "version": part["version"]},
+    )
+
+
+def _perception_test(path: Path) -> dict[str, dict[str, float]]:
+    """Read the listeners' per cent by utterance; lines without two numbers are passed by."""
+    try:
+        text = path.read_text(encoding="iso-8859-1")
+    except FileNotFoundError:
+        return {}
+    perceived = {}
+    for line in text.splitlines():
+        columns = [column.strip() for column in line.split("\t")]
+        if len(columns) < 4 or not columns[1].lower().endswith(".wav"):
+            continue
+        try:
+            recognised, natural = (float(column.replace(",", ".")) for column in columns[2:4])
+        except ValueError:
+            continue
+        perceived[Path(columns[1]).stem] = {"recognised_percent": recognised, "natural_percent": natural}
+    return perceived
+
+
+CORPUS = Corpus(
+    name="EmoDB",
+    key="emodb",
+    scan=scan,
+    classes=("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"),
+    protocols=("random5", "speaker", "speaker-text"),
+    expected=Expected(
+        utterances=535,
+        hours=0.41,
+        labels=dict(anger=127, boredom=81, disgust=46, fear=69, happiness=71, neutral=79, sadness=62),
+        speakers={
+            **{"03": 49, "08": 58, "09": 43, "10": 38, "11": 55},
+            **{"12": 35, "13": 61, "14": 69, "15": 56, "16": 71},
+        },
+    ),
+    root_variable="EMODB_ROOT",
+    title="Berlin Database of Emotional Speech",
+    licence="free of charge from its owners, http://www.emodb.bilderbar.info",
+    citation="""@inproceedings{burkhardt2005database,
+  author = {Burkhardt, Felix and Paeschke, Astrid and Rolfes, Miriam and Sendlmeier, Walter F. and Weiss, Benjamin},
+  title = {A Database of {German} Emotional Speech},
+  booktitle = {Proc. Interspeech},
+  year = {2005},
+  pages = {1517--1520},
+  doi = {10.21437/Interspeech.2005-446}
+}""",
+    layout=LAYOUT,
+    download=download.download_emodb,
+)

@@ -1,0 +1,260 @@
+"""The protocols against brute force: nothing leaks, nothing is lost, nothing depends on the order of input."""
+
+import hashlib
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechbrain_ext.audit import DECLARED, audit, describe
+from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.files import write_json
+from speechbrain_ext.folds import DEV_RULES, PROTOCOLS, folds_path, make_folds, read_folds
+from speechbrain_ext.manifest import Utterance
+
+LABELS = ("anger", "neutral", "sadness")
+
+
+def corpus(speakers=6, texts=4, repeats=2, sessions=True):
+    """Every speaker says every text with every label: two speakers a session."""
+    items = []
+    for speaker in range(speakers):
+        for text in range(texts):
+            for label in LABELS:
+                for repeat in range(repeats):
+                    name = f"s{speaker}t{text}{label}{repeat}"
+                    item = Utterance(id=name, corpus="C", wav=f"{name}.wav", speaker=f"s{speaker}", label=label)
+                    item.session = str(speaker // 2 + 1) if sessions else None
+                    item.text_id = f"t{text}"
+                    item.sha256 = hashlib.sha256(name.encode()).hexdigest()
+                    items.append(item)
+    return items
+
+
+ITEMS = corpus()
+BY_ID = {item.id: item for item in ITEMS}
+ALL = [(protocol, dev) for protocol in PROTOCOLS for dev in DEV_RULES]
+
+
+def of(ids, field):
+    return {getattr(BY_ID[id_], field) for id_ in ids}
+
+
+@pytest.mark.parametrize(("protocol", "dev"), ALL)
+def test_parts_are_apart_and_every_utterance_is_tested_once(protocol, dev):
+    folds = make_folds(ITEMS, protocol, dev)
+    assert list(folds) == ["protocol", "corpus", "fold_seed", "dev", "classes", "folds", "audit"]
+    assert sorted(id_ for fold in folds["folds"] for id_ in fold["test"]) == sorted(BY_ID)
+    for fold in folds["folds"]:
+        assert list(fold) == ["name", "train", "dev", "test"]
+        ids = fold["train"] + fold["dev"] + fold["test"]
+        assert len(ids) == len(set(ids))
+        assert bool(fold["dev"]) == (dev != "none")
+        if protocol != "speaker-text":
+            assert len(ids) == len(ITEMS)
+
+
+@pytest.mark.parametrize(("protocol", "dev"), ALL)
+def test_only_declared_overlaps_are_found_and_all_of_them(protocol, dev):
+    folds = make_folds(ITEMS, protocol, dev)
+    for kind, field in (("speaker", "speaker"), ("session", "session"), ("text", "text_id")):
+        brute = {}
+        for fold in folds["folds"]:
+            shared = {
+                getattr(BY_ID[left], field)
+                for left in fold["train"] + fold["dev"]
+                for right in fold["test"]
+                if getattr(BY_ID[left], field) == getattr(BY_ID[right], field)
+            }
+            if shared:
+                brute[fold["name"]] = sorted(shared)
+        assert folds["audit"][f"{kind}_overlap"] == brute
+        if kind not in DECLARED[protocol]:
+            assert brute == {}
+    assert folds["audit"]["duplicate_audio"] == {}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_dev_speakers_and_sessions_leave_training(protocol):
+    for dev in ("speaker", "session"):
+        for fold in make_folds(ITEMS, protocol, dev)["folds"]:
+            assert len(of(fold["dev"], dev)) == 1
+            assert not of(fold["dev"], dev) & of(fold["train"], dev)
+
+
+def test_next_speaker_becomes_dev():
+    folds = make_folds(ITEMS, "speaker", "speaker")["folds"]
+    pairs = [(fold["name"], *of(fold["dev"], "speaker")) for fold in folds]
+    assert pairs == [(f"s{n}", f"s{(n + 1) % 6}") for n in range(6)]
+
+
+def test_fraction_is_a_stratified_tenth_of_training():
+    for fold in make_folds(ITEMS, "speaker", "fraction")["folds"]:
+        # 5 speakers, 4 texts, 2 repeats: 40 of each label
+        assert Counter(BY_ID[id_].label for id_ in fold["dev"]) == dict.fromkeys(LABELS, 4)
+
+
+def test_random5_is_stratified():
+    folds = make_folds(ITEMS[:-5], "random5")["folds"]
+    assert [fold["name"] for fold in folds] == list("12345")
+    sizes = [len(fold["test"]) for fold in folds]
+    assert max(sizes) - min(sizes) <= 1
+    for label in LABELS:
+        counts = [sum(BY_ID[id_].label == label for id_ in fold["test"]) for fold in folds]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_speaker_text_halves_alternate():
+    folds = make_folds(ITEMS, "speaker-text")["folds"]
+    assert [fold["name"] for fold in folds] == [f"s{n}-{half}" for n in range(6) for half in "ab"]
+    for fold in folds:
+        mine = {"t0", "t2"} if fold["name"].endswith("a") else {"t1", "t3"}
+        assert of(fold["test"], "text_id") == mine
+        assert not of(fold["train"], "text_id") & mine
+        assert of(fold["test"], "speaker") == {fold["name"][:2]}
+
+
+def test_ids_are_ordered_by_their_hash():
+    for seed in (0, 3):
+        for fold in make_folds(ITEMS, "speaker", fold_seed=seed)["folds"]:
+            for part in ("train", "test"):
+                keys = [hashlib.sha256(f"{seed}:{id_}".encode()).hexdigest() for id_ in fold[part]]
+                assert keys == sorted(keys)
+
+
+def test_fold_seed_gives_another_split():
+    first, second = (make_folds(ITEMS, "random5", fold_seed=seed)["folds"] for seed in (0, 1))
+    assert {frozenset(fold["test"]) for fold in first} != {frozenset(fold["test"]) for fold in second}
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    order=st.permutations(ITEMS[:96]),
+    rule=st.sampled_from([pair for pair in ALL if "session" not in pair[1]]),
+    seed=st.integers(0, 5),
+)
+def test_order_of_input_changes_nothing(order, rule, seed):
+    assert make_folds(order, *rule, fold_seed=seed) == make_folds(ITEMS[:96], *rule, fold_seed=seed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.sampled_from(LABELS)), min_size=1, max_size=60))
+def test_any_corpus_is_split_without_leaks_or_refused_in_one_line(rows):
+    items = [
+        Utterance(id=f"u{n}", corpus="C", wav="w", speaker=f"s{who}", text_id=f"t{text}", label=label, sha256=f"{n}")
+        for n, (who, text, label) in enumerate(rows)
+    ]
+    by_id = {item.id: item for item in items}
+    for protocol in ("random5", "speaker", "speaker-text"):
+        for dev in ("none", "speaker", "fraction"):
+            try:
+                folds = make_folds(items, protocol, dev)
+            except UserError as fault:
+                assert "\n" not in str(fault)
+                continue
+            assert sorted(id_ for fold in folds["folds"] for id_ in fold["test"]) == sorted(by_id)
+            for fold in folds["folds"]:
+                seen = [by_id[id_] for id_ in fold["train"] + fold["dev"]]
+                test = [by_id[id_] for id_ in fold["test"]]
+                assert fold["train"] and test
+                if protocol != "random5":
+                    assert not {item.speaker for item in seen} & {item.speaker for item in test}
+                if protocol == "speaker-text":
+                    assert not {item.text_id for item in seen} & {item.text_id for item in test}
+
+
+def test_unlabelled_and_other_classes_are_left_out():
+    items = [replace(item, label=None) if item.id.endswith("0") else item for item in ITEMS]
+    folds = make_folds(items, "speaker", classes=["sadness", "anger"])
+    assert folds["classes"] == ["sadness", "anger"]
+    ids = {id_ for fold in folds["folds"] for id_ in fold["test"]}
+    assert ids == {item.id for item in ITEMS if item.label != "neutral" and item.id.endswith("1")}
+    assert make_folds(ITEMS, "speaker")["classes"] == list(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "dev", "told"),
+    [("speker", "none", "did you mean speaker?"), ("random-5", "none", "random5?"), ("speaker", "frac", "fraction?")],
+)
+def test_unknown_names_tell_the_nearest(protocol, dev, told):
+    with pytest.raises(UsageError) as caught:
+        make_folds(ITEMS, protocol, dev)
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_does_not_fit_is_refused():
+    plain = corpus(sessions=False)
+    with pytest.raises(UserError, match="no session"):
+        make_folds(plain, "session")
+    with pytest.raises(UserError, match="no sessions"):
+        make_folds(plain, "speaker", "session")
+    with pytest.raises(UserError, match="1 utterances of anger, expected at least 5"):
+        make_folds([item for item in ITEMS if item.label != "anger"] + ITEMS[:1], "random5")
+    with pytest.raises(UserError, match="at least 2"):
+        make_folds(corpus(speakers=1), "speaker")
+    with pytest.raises(UserError, match="no train utterance"):
+        make_folds(corpus(speakers=2), "speaker", "speaker")
+    with pytest.raises(UserError, match="no utterance"):
+        make_folds([replace(item, label=None) for item in ITEMS], "speaker")
+
+
+def test_audit_stops_undeclared_overlaps():
+    folds = make_folds(ITEMS, "speaker")
+    fold = folds["folds"][0]
+    moved = fold["test"].pop()
+    fold["train"].append(moved)
+    with pytest.raises(UserError, match="no speaker overlap, but speaker s0 of fold s0"):
+        audit(folds, ITEMS)
+    fold["train"].remove(moved)
+    fold["dev"].append(moved)
+    with pytest.raises(UserError, match="no speaker overlap"):
+        audit(folds, ITEMS)
+    fold["test"].append(moved)
+    with pytest.raises(UserError, match=f"has {moved} twice"):
+        audit(folds, ITEMS)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_same_audio_on_both_sides_stops_every_protocol(protocol):
+    items = corpus()
+    # other speakers, sessions and texts: on two sides of some fold in every protocol
+    left, right = items[0], items[-1]
+    right.sha256 = left.sha256
+    if protocol == "random5":
+        folds = make_folds(ITEMS, protocol)["folds"]
+        tested = next(set(fold["test"]) for fold in folds if left.id in fold["test"])
+        if right.id in tested:
+            right.sha256 = right.id
+            right = next(item for item in items if item.id not in tested)
+            right.sha256 = left.sha256
+    with pytest.raises(UserError, match="same audio") as caught:
+        make_folds(items, protocol)
+    assert left.id in str(caught.value) and right.id in str(caught.value)
+
+
+def test_duplicates_are_unknown_without_hashes():
+    folds = make_folds([replace(item, sha256=None) for item in ITEMS], "speaker")
+    assert folds["audit"]["duplicate_audio"] is None
+    assert "duplicates unknown" in describe(folds)
+
+
+def test_description_tells_what_the_numbers_mean():
+    assert describe(make_folds(ITEMS, "random5")).startswith("speaker-dependent: 6 speakers")
+    assert describe(make_folds(ITEMS, "speaker-text")) == "speaker-independent; no sentence is in training and test"
+
+
+def test_files_are_named_by_what_differs(tmp_path):
+    assert folds_path(tmp_path, "random5").name == "random5.json"
+    assert folds_path(tmp_path, "session", "speaker").name == "session.dev-speaker.json"
+    path = folds_path(tmp_path, "speaker", "none", 7)
+    assert path == tmp_path / "folds" / "speaker.fold-seed-7.json"
+    with pytest.raises(UserError, match="make it with: again"):
+        read_folds(path, "again")
+    folds = make_folds(ITEMS, "speaker")
+    write_json(path, folds)
+    assert read_folds(path, "again") == folds
+    write_json(path, {"folds": []})
+    with pytest.raises(UserError, match="not a folds file"):
+        read_folds(path, "again")
