@@ -1,0 +1,56 @@
+"""Stage 1: compute and cache the features that a system reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speechbrain_ext.bin.run_options import experiments, run_parser
+
+if TYPE_CHECKING:
+    from speechbrain_ext.features.extraction import AudioItem
+    from speechbrain_ext.training.experiment import Experiment
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Extract every feature of the chosen variant for every utterance of the folds."""
+    args = run_parser("Compute and cache the features that a system reads (stage 1).", "extract").parse_args(argv)
+    from speechbrain_ext.features.cache import FeatureCache
+    from speechbrain_ext.features.extraction import extract
+
+    experiment = experiments(args)[0]
+    built = experiment.hp.build()
+    for name in experiment.hp.features():
+        extractor = built["features"][name]()
+        items = _items(experiment, extractor.sample_rate_hz, built["augment_waveform"])
+        cache = FeatureCache(experiment.spec.cache, extractor)
+        counts = extract(cache, items, jobs=args.jobs)
+        told = ", ".join(f"{number} {what}" for what, number in counts.items())
+        print(f"features {name}: {told} ({cache.folder})")
+
+
+def _items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[str]) -> list[AudioItem]:
+    from speechbrain_ext.features.extraction import AudioItem
+    from speechbrain_ext.manifest import read_audio
+
+    root = Path(experiment.manifest["root"])
+    used = sorted({identity for fold in experiment.folds["folds"] for part in _parts(fold) for identity in part})
+    items = []
+    for identity in used:
+        utterance = experiment.utterances[identity]
+        read = partial(read_audio, root, utterance, sample_rate_hz)
+        for variant in (None, *variants):
+            items.append(AudioItem(utterance.sha256, str(root / utterance.wav), read, variant))
+    return items
+
+
+def _parts(fold: dict) -> list[list[str]]:
+    return [fold["train"], fold["dev"], fold["test"]]
+
+
+if __name__ == "__main__":
+    from speechbrain_ext.bin.main_guard import run
+
+    run(main)

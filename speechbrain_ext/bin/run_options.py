@@ -1,0 +1,119 @@
+"""Options that the stages after the first have in common."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speechbrain_ext.bin.options import OptionParser, whole_number
+from speechbrain_ext.errors import UsageError
+
+if TYPE_CHECKING:
+    from speechbrain_ext.training.experiment import Experiment, RunSpec
+
+
+def run_parser(description: str, module: str) -> OptionParser:
+    """A parser for a stage that works on one row of results."""
+    parser = OptionParser(prog=f"python -m speechbrain_ext.bin.{module}", description=description)
+    add = parser.add_argument
+    add("--recipe", required=True, type=Path, metavar="DIR", help="a recipe's folder, e.g. recipes/EmoDB")
+    add("--system", required=True, help="a YAML of the recipe's hparams folder, without .yaml")
+    add("--data", required=True, type=Path, metavar="DIR", help="data/<CORPUS>-<source>, made by stage 0")
+    add("--exp", required=True, type=Path, metavar="DIR", help="where experiments are written")
+    add("--cache", default=None, metavar="DIR", help="the features' cache (default: SER_CACHE or .cache)")
+    add("--preset", default="paper", help="paper (default)")
+    add("--tag", default="", help="a name for a run with overrides")
+    add("--protocol", default="paper", help="paper (the system's own), random5, speaker, session, speaker-text")
+    add("--dev", default="none", help="none, speaker, session, fraction")
+    add("--selection", default="", help="last, dev, test; default: dev where there is a development part, else last")
+    add("--folds", default="", metavar="LIST", help="names of folds, with commas (default: all)")
+    add("--fold-seed", type=whole_number(0), default=0, metavar="N", help="the seed of the split itself (default: 0)")
+    add("--seeds", default="1", metavar="LIST", help="seeds of initialisation and order (default: 1)")
+    add("--nproc", type=whole_number(1), default=1, metavar="N", help="ranks of one training (default: 1)")
+    add("--jobs", type=whole_number(1), default=1, metavar="N", help="worker processes (default: 1)")
+    add("--threads", type=whole_number(1), default=1, metavar="N", help="threads per process (default: 1)")
+    add("--device", default="", help="cpu, cuda (default: cuda where there is one)")
+    add("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="of training (default: fp32)")
+    add("--compile", action="store_true", help="torch.compile the model")
+    add("--wait", action="store_true", help="wait for another run on the same experiment")
+    add("--force", action="store_true", help="redo what is there")
+    add("--command", default="", help=argparse.SUPPRESS)
+    add("overrides", nargs="*", metavar="-- --key value", help="hyper-parameters of the system")
+    return parser
+
+
+def experiments(args: argparse.Namespace) -> list[Experiment]:
+    """One experiment a seed, checked; imports what argparse did not need."""
+    from speechbrain_ext.training.experiment import Experiment
+
+    return [Experiment(spec) for spec in _specs(args)]
+
+
+def _specs(args: argparse.Namespace) -> list[RunSpec]:
+    from speechbrain_ext.hparams import load, parse_overrides
+    from speechbrain_ext.training.experiment import RunSpec, default_cache
+
+    path = args.recipe / "hparams" / f"{args.system}.yaml"
+    overrides = tuple(args.overrides)
+    hp = load(path, parse_overrides(list(overrides)))
+    presets = ["paper", *hp.tree.get("presets", {})]
+    if args.preset not in presets:
+        raise UsageError(f"--preset {args.preset}: {args.system} has {', '.join(presets)}")
+    if overrides and not args.tag:
+        raise UsageError(f"overrides need a name for their row: add --tag NAME before -- {shlex.join(overrides)}")
+    if "/" in args.tag or args.tag.startswith("."):
+        raise UsageError(f"--tag {args.tag}: expected a plain name")
+    spec = RunSpec(
+        recipe_yaml=str(path.resolve()),
+        data=str(args.data.resolve()),
+        exp=str(args.exp.resolve()),
+        cache=str(Path(args.cache or default_cache()).resolve()),
+        overrides=overrides,
+        row=args.tag or ("default" if args.preset == "paper" else args.preset),
+        preset=args.preset,
+        protocol=args.protocol,
+        dev=args.dev,
+        fold_seed=args.fold_seed,
+        selection=args.selection,
+        device=_device(args),
+        precision=args.precision,
+        compile=args.compile,
+        threads=args.threads,
+        command=args.command,
+    )
+    from dataclasses import replace
+
+    return [replace(spec, seed=seed) for seed in _seeds(args.seeds)]
+
+
+def chosen_folds(args: argparse.Namespace, experiment: Experiment) -> list[str]:
+    """The folds asked for, checked, in the order of the protocol."""
+    names = [name for name in args.folds.replace(",", " ").split() if name]
+    for name in names:
+        experiment.fold(name)
+    return [fold["name"] for fold in experiment.folds["folds"] if not names or fold["name"] in names]
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        seeds = [int(word) for word in text.replace(",", " ").split()]
+    except ValueError:
+        seeds = []
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise UsageError(f"--seeds {text!r}: expected different whole numbers with commas, e.g. 1,2,3")
+    return seeds
+
+
+def _device(args: argparse.Namespace) -> str:
+    import torch
+
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device.split(":")[0] not in ("cpu", "cuda"):
+        raise UsageError(f"--device {device}: expected cpu or cuda")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(f"--device {device}: no GPU is visible here: use --device cpu")
+    if device == "cpu" and args.precision == "fp16":
+        raise UsageError("--precision fp16 needs a GPU: use bf16 or fp32 on a CPU")
+    return device

@@ -1,0 +1,1 @@
+"""Features per utterance and the cache that keeps them."""

@@ -1,0 +1,165 @@
+"""Fill the feature cache: every utterance once, by several processes, whatever is interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import multiprocessing
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.features.cache import REMAKE, FeatureCache, entry_key
+from speechbrain_ext.features.extractor import Extractor
+from speechbrain_ext.workers import begin_worker, for_workers
+
+CHUNK_ITEMS = 4
+FAULTS_NAMED = 5
+
+
+@dataclass(frozen=True)
+class AudioItem:
+    """One utterance to extract.
+
+    Arguments
+    ---------
+    sha256 : str
+        Hash of the utterance's samples.
+    where : str
+        How messages name it: the path of the file, or the utterance's id.
+    read : callable
+        Reads the samples, float32 [samples] at the extractor's rate; picklable, for instance
+        `functools.partial(read_audio, root, utterance, sample_rate_hz)`.
+    variant : str, optional
+        Name of a changed copy, see `speechbrain_ext.features.augment`.
+    """
+
+    sha256: str
+    where: str
+    read: Callable[[], np.ndarray]
+    variant: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Name of the utterance in the cache."""
+        return entry_key(self.sha256, self.variant)
+
+
+Outcome = tuple[str, str, "np.ndarray | None", str]  # key, where, frames, fault
+
+
+def extract(cache: FeatureCache, items: Iterable[AudioItem], jobs: int = 1, progress: bool = True) -> dict[str, int]:
+    """Compute what the cache lacks of some utterances, and redo what it has lost.
+
+    Arguments
+    ---------
+    cache : FeatureCache
+        Where the frames go. Each entry asked for that is already there is checked.
+    items : iterable of AudioItem
+        The utterances; of two with the same audio one is computed.
+    jobs : int
+        Worker processes of one thread each; 1 works in this process.
+    progress : bool
+        Show a bar on standard error when it takes longer than a moment.
+
+    Returns
+    -------
+    dict
+        Numbers of distinct entries: "computed" for the first time, "redone" because they
+        were damaged, "reused".
+
+    Raises
+    ------
+    UserError
+        Some utterances cannot be read or extracted, all named in one line; the others are kept.
+    """
+    wanted = {item.key: item for item in items}
+    damaged = set(cache.verify(wanted))
+    todo = [wanted[key] for key in cache.missing(wanted)]
+    counts = {"computed": 0, "reused": len(wanted) - len(todo), "redone": 0}
+    if not todo:
+        return counts
+    jobs = max(1, min(jobs, math.ceil(len(todo) / CHUNK_ITEMS)))
+    faults: list[str] = []
+    bar = tqdm(
+        total=len(todo),
+        desc=f"features {cache.extractor.name}",
+        unit="utt",
+        delay=1.0,
+        disable=not progress,
+        mininterval=0.2 if sys.stderr.isatty() else 10.0,
+    )
+    with cache.writer() as writer, bar, contextlib.closing(_outcomes(cache.extractor, todo, jobs)) as outcomes:
+        for key, where, frames, fault in outcomes:
+            if frames is None:
+                faults.append(f"{where}: {fault}")
+            else:
+                writer.add(key, frames)
+                counts["redone" if key in damaged else "computed"] += 1
+            bar.update()
+    if faults:
+        raise UserError(_summary(cache.extractor.name, faults, len(wanted)))
+    return counts
+
+
+def _summary(name: str, faults: list[str], num_items: int) -> str:
+    """Put all faults into one line."""
+    more = f"; and {len(faults) - FAULTS_NAMED} more" if len(faults) > FAULTS_NAMED else ""
+    return (
+        f"{len(faults)} of {num_items} utterances gave no {name}: {'; '.join(faults[:FAULTS_NAMED])}{more}. "
+        f"The others are kept: mend or remove these files, then type: {REMAKE}"
+    )
+
+
+def _outcomes(extractor: Extractor, items: list[AudioItem], jobs: int) -> Iterator[Outcome]:
+    """Compute items in their order, here or in worker processes."""
+    if jobs == 1:
+        for item in items:
+            yield _compute(extractor, item)
+        return
+    chunks = deque(items[start : start + CHUNK_ITEMS] for start in range(0, len(items), CHUNK_ITEMS))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(os.getpid(),))
+    running: deque[Future[list[Outcome]]] = deque()
+    try:
+        # The processes are started by the first submission, and inherit what holds then.
+        with for_workers():
+            running.append(pool.submit(_compute_chunk, extractor, chunks.popleft()))
+        while running:
+            # A short queue keeps all workers busy and bounds the frames that wait for their turn.
+            while chunks and len(running) < 3 * jobs:
+                running.append(pool.submit(_compute_chunk, extractor, chunks.popleft()))
+            yield from running.popleft().result()
+    except BrokenProcessPool:
+        raise UserError(
+            f"a worker process ended unexpectedly, perhaps for want of memory; what was finished is kept: "
+            f"use fewer --jobs than {jobs} and type again: {REMAKE}"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _compute_chunk(extractor: Extractor, items: list[AudioItem]) -> list[Outcome]:
+    return [_compute(extractor, item) for item in items]
+
+
+def _compute(extractor: Extractor, item: AudioItem) -> Outcome:
+    """Read and extract one utterance; a fault of its file is told, not raised."""
+    try:
+        samples = item.read()  # [samples]
+        if item.variant:
+            from speechbrain_ext.features.augment import apply_variant
+
+            samples = apply_variant(samples, item.variant, item.sha256, extractor.sample_rate_hz)  # [samples]
+        return item.key, item.where, extractor(samples), ""
+    except (UserError, OSError, ValueError, RuntimeError) as fault:
+        told = " ".join(str(fault).split())
+        return item.key, item.where, None, told if isinstance(fault, UserError) else f"{type(fault).__name__}: {told}"

@@ -1,0 +1,116 @@
+"""What every feature extractor offers: a name, its parameters, and one utterance in, frames out."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.files import sha256_json
+
+
+class Extractor(ABC):
+    """A function from a signal to frames whose identity can be written down.
+
+    A subclass is built from plain keyword arguments, keeps them in `params`
+    and hands them to this constructor; it is then pickled by its arguments.
+
+    Arguments
+    ---------
+    params : dict
+        The keyword arguments that build this extractor, JSON-able.
+    """
+
+    name: str
+    version: int
+    dim: int
+    hop_s: float
+    sample_rate_hz = 16000
+
+    def __init__(self, **params: Any) -> None:
+        self.params = params
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return functools.partial(type(self), **self.params), ()
+
+    @property
+    @abstractmethod
+    def library(self) -> str:
+        """Name and version of the library that computes the feature."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """Names of the feature's dimensions, `dim` of them."""
+
+    @abstractmethod
+    def compute(self, signal: np.ndarray) -> np.ndarray:
+        """Compute the frames of a finite, non-empty float32 signal."""
+
+    @abstractmethod
+    def silence(self) -> np.ndarray:
+        """Give the steady frame of digital silence, float32 [dim]."""
+
+    def identity(self) -> dict[str, Any]:
+        """Say in clear what decides the values of this feature."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "params": self.params,
+            "sample_rate_hz": self.sample_rate_hz,
+            "library": self.library,
+        }
+
+    @property
+    def tag(self) -> str:
+        """Name of the feature and 12 hexadecimal digits of its identity."""
+        return f"{self.name}-{sha256_json(self.identity())[:12]}"
+
+    def __call__(self, signal: np.ndarray) -> np.ndarray:
+        """Compute the frames of one utterance.
+
+        Arguments
+        ---------
+        signal : np.ndarray
+            float32 [samples] at `sample_rate_hz`, between -1 and 1.
+
+        Returns
+        -------
+        np.ndarray
+            float32 [frames, dim], finite.
+
+        Raises
+        ------
+        UserError
+            The signal is empty, not finite or too short, or gives values that are not finite.
+        """
+        signal = np.ascontiguousarray(signal, dtype=np.float32)
+        if signal.ndim != 1 or not signal.size:
+            raise UserError(f"expected samples of one channel, found an array of shape {signal.shape}")
+        if not np.isfinite(signal).all():
+            bad = int((~np.isfinite(signal)).sum())
+            raise UserError(f"expected finite samples, found {bad} of {signal.size} that are NaN or infinite")
+        frames = np.ascontiguousarray(self.compute(signal), dtype=np.float32)  # [frames, dim]
+        if frames.ndim != 2 or not len(frames) or frames.shape[1] != self.dim:
+            raise UserError(f"expected frames of {self.dim} values of {self.name}, found the shape {frames.shape}")
+        if not np.isfinite(frames).all():
+            raise UserError(f"expected finite values of {self.name}, found NaN or infinite ones")
+        return frames
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work with one thread: sums come out the same in every process, and short signals faster."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
