@@ -49,6 +49,3 @@ def whole_number(least: int) -> Callable[[str], int]:
         return number
 
     return read
-
-
-Parser = OptionParser

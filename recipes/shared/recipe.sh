@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# The stages of every recipe. recipes/<CORPUS>/run.sh calls it with its settings:
+# recipe (its folder), corpus, root_variable, default_system.
+set -euo pipefail
+shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+repository=$(cd "$shared/../.." && pwd)
+
+known_options="stage stop_stage system preset tag corpus_root corpus_edition protocol dev selection folds fold_seed
+  seed seeds nproc jobs threads device precision compile exp data wait no_audio_check force dry_run"
+known_options=$(printf '%s ' $known_options)
+stage=0
+stop_stage=4
+system=$default_system
+preset=paper
+tag=
+corpus_root=
+corpus_edition=
+protocol=paper
+dev=none
+selection=
+folds=
+fold_seed=0
+seed=1
+seeds=
+nproc=1
+jobs=
+threads=
+device=
+precision=fp32
+compile=false
+exp=$recipe/exp
+data=$recipe/data
+wait=false
+no_audio_check=false
+force=false
+dry_run=false
+
+show_help() {
+  cat <<HELP
+$corpus: from the corpus on disk to a table of results. Usage: ./run.sh [options] [-- --key value ...]
+
+  stages  0 prepare: read and check the corpus, make the folds     1 features: compute and cache
+          2 train every fold                                       3 evaluate: predictions, scores, figures
+          4 report page
+  --stage N --stop-stage N   first and last stage (0, 4)
+  --system NAME              a system of this recipe: $(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')($default_system)
+  --preset NAME              paper (paper)
+  --tag NAME                 a name for a run with overrides (needed when there are any)
+  --corpus-root DIR          the corpus as its owners ship it, or \`download\`; also $root_variable (the mini corpus: synthetic)
+  --corpus-edition TEXT      what this copy is, when it is not as published (recognised by counts and hours)
+  --protocol NAME            random5, speaker, speaker-text, session; paper = the system's own (paper)
+  --dev NAME                 development part: none, speaker, session, fraction (none)
+  --selection NAME           which epoch is scored: last, dev, test (optimistic) (dev where there is one, else last)
+  --folds LIST               names of folds, with commas (all)
+  --fold-seed N              seed of the split itself (0)
+  --seed N, --seeds 1,2,3    initialisation and order of training, never the folds (1)
+  --nproc N                  ranks (GPUs) of one training (1)
+  --jobs N --threads N       worker processes, threads of each (cores, cores / jobs)
+  --device D --precision P   cpu, cuda; fp32, bf16, fp16 (cuda where there is one; fp32)
+  --compile                  torch.compile the model
+  --exp DIR --data DIR       where to write (exp and data in the recipe)
+  --wait                     wait for another run on the same experiment
+  --no-audio-check           stage 0 leaves the audio unread
+  --force                    redo what is there
+  --dry-run                  print the commands of the stages and stop
+  -- --key value ...         hyper-parameters of the system: see hparams/ and ../shared/systems/
+Features are cached in \$SER_CACHE (.cache in the repository). Without a corpus everything runs on synthetic speech.
+HELP
+}
+. "$shared/parse_options.sh"
+
+whole() { # option, value
+  case "$2" in '' | *[!0-9]*) die "--$1: expected a whole number, found '$2'" ;; esac
+}
+whole stage "$stage"
+whole stop-stage "$stop_stage"
+[ "$stop_stage" -le 4 ] || die "--stop-stage $stop_stage: the last stage is 4"
+[ "$stage" -le "$stop_stage" ] || die "--stage $stage --stop-stage $stop_stage: no stage is in this range"
+cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+jobs=${jobs:-$cores}
+whole jobs "$jobs"
+[ "$jobs" -ge 1 ] || die "--jobs 0: expected at least 1"
+threads=${threads:-$((cores / jobs > 0 ? cores / jobs : 1))}
+hparams=$recipe/hparams/$system.yaml
+if [ ! -f "$hparams" ]; then
+  systems=$(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')
+  near=$(nearest "$system" "$systems")
+  die "--system $system: $corpus has ${systems% }${near:+: did you mean $near?}"
+fi
+[ "$protocol" != paper ] || protocol=$(sed -n 's/^protocol: *\([a-z0-9-]*\).*/\1/p' "$hparams")
+[ ${#overrides[@]} -eq 0 ] || [ -n "$tag" ] || die "overrides need a name for their row: add --tag NAME before --"
+
+source=real
+corpus_root=${corpus_root:-${!root_variable:-}}
+if [ -z "$corpus_root" ]; then
+  source=mini
+  corpus_root=$data/mini-corpus/$corpus
+fi
+prepared=$data/$corpus-$source
+command_line="recipes/$(basename "$recipe")/run.sh$(printf ' %q' ${original[@]+"${original[@]}"})"
+
+log() { printf '%s %s\n' "$(date '+%H:%M:%S')" "$*"; }
+banner() {
+  [ "$source" = mini ] || return 0
+  log "=================================================================================="
+  log "MINI CORPUS: synthetic speech, to show that everything runs. No result about emotion."
+  log "Your corpus: ./run.sh --corpus-root DIR (or set $root_variable)"
+  log "=================================================================================="
+}
+call() { # module, arguments
+  if $dry_run; then
+    printf 'would run: python -m speechbrain_ext.bin.%s\n' "$(printf '%q ' "$@")"
+  else
+    SER_PARENT=$$ OMP_NUM_THREADS=$threads "$python" -m speechbrain_ext.bin."$@"
+  fi
+}
+flag() { if "$1"; then printf '%s' "$2"; fi; }
+
+banner
+if ! $dry_run; then
+  . "$repository/tools/activate_env.sh"
+fi
+run_options=(--recipe "$recipe" --system "$system" --data "$prepared" --exp "$exp" --preset "$preset" --tag "$tag"
+  --protocol "$protocol" --dev "$dev" --selection "$selection" --folds "$folds" --fold-seed "$fold_seed"
+  --seeds "${seeds:-$seed}" --nproc "$nproc" --jobs "$jobs" --threads "$threads" --device "$device"
+  --precision "$precision" --command "$command_line"
+  $(flag "$compile" --compile) $(flag "$wait" --wait) $(flag "$force" --force) -- ${overrides[@]+"${overrides[@]}"})
+
+started=$SECONDS
+for ((now = stage; now <= stop_stage; now++)); do
+  begun=$SECONDS
+  case $now in
+    0)
+      log "stage 0: prepare $corpus ($source)"
+      [ "$source" = real ] || call mini --corpus "$corpus" --out "$corpus_root"
+      call prepare --corpus "$corpus" --corpus-root "$corpus_root" --source "$source" --edition "$corpus_edition" \
+        --data "$data" --protocol "$protocol" --dev "$dev" --fold-seed "$fold_seed" --jobs "$jobs" \
+        $(flag "$no_audio_check" --no-audio-check) $(flag "$force" --force)
+      ;;
+    1) log "stage 1: features of $system"; call extract "${run_options[@]}" ;;
+    2) log "stage 2: train $system, $protocol"; call train "${run_options[@]}" ;;
+    3) log "stage 3: evaluate $system, $protocol"; call evaluate "${run_options[@]}" ;;
+    4)
+      log "stage 4: report"
+      call report page --exp "$exp/$corpus-$source" --out "$exp/$corpus-$source/report.html"
+      ;;
+  esac
+  log "stage $now: done in $((SECONDS - begun)) s"
+done
+banner
+log "finished in $((SECONDS - started)) s"

@@ -1,0 +1,82 @@
+"""Stage 2: train every fold of a protocol, each training step of the system in turn."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
+from speechbrain_ext.errors import UsageError
+
+if TYPE_CHECKING:
+    from speechbrain_ext.training.experiment import Experiment, RunSpec
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train what is missing; each seed's folder is held for this process alone."""
+    args = run_parser("Train every fold of a protocol (stage 2).", "train").parse_args(argv)
+    from speechbrain_ext.files import folder_lock
+    from speechbrain_ext.training.fold import is_trained
+
+    runs = experiments(args)
+    folds = chosen_folds(args, runs[0])
+    if args.nproc > 1 and runs[0].hp.tree["batch_size"] % args.nproc:
+        raise UsageError(f"--nproc {args.nproc}: batch_size {runs[0].hp.tree['batch_size']} is not a multiple of it")
+    with ExitStack() as locks:
+        for run in runs:
+            locks.enter_context(folder_lock(run.seed_folder, args.wait))
+            if args.force:
+                _forget(run, folds)
+            run.claim()
+        tasks = [(run.spec, fold) for run in runs for fold in folds if not is_trained(run, fold)]
+        ready = len(runs) * len(folds) - len(tasks)
+        if ready:
+            print(f"train: {ready} of {len(runs) * len(folds)} folds are trained already")
+        _train(runs[0], tasks, args.jobs, args.nproc)
+    print(f"train: {len(folds)} folds x {len(runs)} seeds are trained ({runs[0].seed_folder.parent})")
+
+
+def _train(run: Experiment, tasks: list[tuple[RunSpec, str]], jobs: int, nproc: int) -> None:
+    from speechbrain_ext.training.ddp import train_fold_ddp
+    from speechbrain_ext.training.fold import train_fold
+    from speechbrain_ext.training.launch import map_folds
+
+    if nproc > 1:
+        for spec, fold in tasks:
+            _report(spec, fold, train_fold_ddp(spec, fold, nproc))
+        return
+    built = run.hp.build()
+    epochs = sum(_epochs(built, step) for step in run.hp.steps)
+    map_folds(train_fold, tasks, jobs, f"train {run.hp.system_name}", total=epochs * len(tasks), on_done=_report)
+
+
+def _epochs(built: dict[str, Any], step: str) -> int:
+    return (built["steps"][step].get("training") or {}).get("epochs", built["epochs"])
+
+
+def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:
+    from tqdm import tqdm
+
+    steps = sum(facts["optimizer_steps"].values())
+    tqdm.write(
+        f"train: seed {spec.seed} fold {fold}: {facts['n_train']} utterances, "
+        f"{steps} optimiser steps, {facts['train_seconds']:.0f} s"
+    )
+
+
+def _forget(run: Experiment, folds: list[str]) -> None:
+    """Remove what --force redoes: the folds, their shared steps, and what was scored from them."""
+    for fold in folds:
+        for step in run.hp.steps:
+            shutil.rmtree(run.step_folder(step, fold), ignore_errors=True)
+        shutil.rmtree(run.fold_folder(fold), ignore_errors=True)
+    for name in ("depends.json", "results.json", "predictions.csv"):
+        (run.seed_folder / name).unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    from speechbrain_ext.bin.main_guard import run as guarded
+
+    guarded(main)

@@ -1,0 +1,244 @@
+"""EmotionBrain: one training step of any system. It knows no corpus and no lobe by name."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import speechbrain as sb
+import torch
+from speechbrain.nnet.schedulers import NewBobScheduler, ReduceLROnPlateau, update_learning_rate
+from speechbrain.utils.distributed import is_distributed_initialized
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import Dataset
+
+from speechbrain_ext.dataio.collate import Batch, collate
+from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
+from speechbrain_ext.metrics import unweighted_average_recall, weighted_accuracy
+
+
+class StepModel(nn.Module):
+    """A step's network behind the normalisation of its features.
+
+    Arguments
+    ---------
+    network : nn.Module
+        Called with features and lengths by name; returns `logits` [batch, class] and `embedding` [batch, feature].
+    normalizers : mapping
+        By feature name, the module that normalises [batch, time, feature].
+    """
+
+    def __init__(self, network: nn.Module, normalizers: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.network = network
+        self.normalizers = nn.ModuleDict(normalizers)
+
+    def forward(
+        self,
+        features: Mapping[str, torch.Tensor],
+        lengths: Mapping[str, torch.Tensor],
+        augment: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+    ) -> dict[str, torch.Tensor]:
+        """Normalise, augment frames where asked to, and run the network."""
+        normalised = {
+            name: self.normalizers[name](tensor) if name in self.normalizers else tensor
+            for name, tensor in features.items()
+        }
+        if augment is not None:
+            normalised = {
+                name: augment(tensor, lengths[name]) if name in lengths else tensor
+                for name, tensor in normalised.items()
+            }
+        return self.network(normalised, lengths)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the model says of one utterance: log-posteriors [class], embedding [feature], loss in nats."""
+
+    id: str
+    target: int
+    log_posteriors: tuple[float, ...]
+    embedding: tuple[float, ...]
+    loss: float
+
+
+class EmotionBrain(sb.Brain):
+    """Trains and runs one step of a system.
+
+    Arguments are those of `speechbrain.Brain`. `modules` holds one `model`, a
+    `StepModel`; `hparams` holds `seed` (int), `step_name`, `history` (History),
+    `epoch_counter`, `scheduler` or None, `class_weights` (tensor [class]) or
+    None, `label_smoothing`, `balanced_sampling`, `augment` or None,
+    `checkpoint_epochs`, `select` (keep the epoch with the best UAR on the
+    development part), `batch_size` over all ranks.
+    """
+
+    def compute_forward(self, batch: Batch, stage: sb.Stage) -> dict[str, torch.Tensor]:
+        """Run the model on a batch."""
+        batch = batch.to(self.device)
+        training = stage == sb.Stage.TRAIN
+        model = self.modules.model if training else self.plain_model
+        return model(batch.features, batch.lengths, self.hparams.augment if training else None)
+
+    def compute_objectives(
+        self, predictions: dict[str, torch.Tensor], batch: Batch, stage: sb.Stage
+    ) -> torch.Tensor:
+        """Cross-entropy (eq. 13 of AMSNet and its kin); plain and unweighted where it is only measured."""
+        logits = predictions["logits"].float()  # [batch, class]
+        if stage == sb.Stage.TRAIN:
+            return nn.functional.cross_entropy(
+                logits,
+                batch.targets,
+                weight=self.hparams.class_weights,
+                label_smoothing=self.hparams.label_smoothing,
+            )
+        log_posteriors = logits.double().log_softmax(-1)  # [batch, class]
+        losses = nn.functional.nll_loss(log_posteriors, batch.targets, reduction="none")  # [batch]
+        rows = zip(
+            batch.ids,
+            batch.targets.tolist(),
+            log_posteriors.tolist(),
+            predictions["embedding"].float().tolist(),
+            losses.tolist(),
+            strict=True,
+        )
+        self.outputs += [Output(i, t, tuple(p), tuple(e), x) for i, t, p, e, x in rows]
+        return losses.mean()
+
+    @property
+    def plain_model(self) -> nn.Module:
+        """The model without its DDP shell, whose forward would be a collective that ranks without a batch miss."""
+        model = self.modules.model
+        return model.module if isinstance(model, DistributedDataParallel) else model
+
+    def run(self, dataset: Dataset) -> list[Output]:
+        """Outputs for every utterance of a dataset, sorted by id, the same on all ranks."""
+        loader = self.make_dataloader(dataset, sb.Stage.TEST, ckpt_prefix=None, batch_size=self.hparams.batch_size)
+        self.on_stage_start(sb.Stage.TEST)
+        self.modules.eval()
+        for batch in loader:
+            self.evaluate_batch(batch, sb.Stage.TEST)
+        return gather(self.outputs)
+
+    def on_stage_start(self, stage: sb.Stage, epoch: int | None = None) -> None:
+        """Forget the outputs of the last stage; give all ranks the same buffers to evaluate with."""
+        self.outputs: list[Output] = []
+        if stage == sb.Stage.TRAIN:
+            self.epoch_started = time.monotonic()
+            if self.hparams.chooser is not None:
+                self.hparams.chooser.epoch = epoch
+        if stage != sb.Stage.TRAIN and is_distributed_initialized():
+            for buffer in self.modules.buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
+    def on_fit_batch_start(self, batch: Batch, should_step: bool) -> None:
+        """Seed from where we are, so that a resumed run draws what the uninterrupted one drew."""
+        rank = torch.distributed.get_rank() if is_distributed_initialized() else 0
+        torch.manual_seed(seed_of(self.hparams.seed, self.hparams.epoch_counter.current, self.step, rank))
+
+    def on_stage_end(self, stage: sb.Stage, stage_loss: float, epoch: int | None = None) -> None:
+        """After training without a development part, or after validation: log, anneal, checkpoint."""
+        if stage == sb.Stage.TRAIN:
+            self.train_loss = float(stage_loss)
+            if not self.hparams.has_dev:
+                # SpeechBrain clears these only after this call, and a checkpoint would restore them.
+                self.step, self.avg_train_loss = 0, 0.0
+                self.end_epoch(epoch, {})
+        elif stage == sb.Stage.VALID:
+            self.end_epoch(epoch, dev_scores(gather(self.outputs)))
+
+    def end_epoch(self, epoch: int, dev: dict[str, float]) -> None:
+        """Write the epoch into the history and keep the checkpoints that matter."""
+        hp, history = self.hparams, self.hparams.history
+        rate = self.optimizer.param_groups[0]["lr"]
+        best = history.best("dev_uar")
+        row = {"epoch": epoch, "step_name": hp.step_name, "lr": rate, "train_loss": self.train_loss, **dev}
+        history.rows.append({**row, "seconds": round(time.monotonic() - self.epoch_started, 4)})
+        if hp.scheduler is not None:
+            measured = isinstance(hp.scheduler, (NewBobScheduler, ReduceLROnPlateau))
+            _, new_rate = _anneal(hp.scheduler, self.optimizer, epoch, dev.get("dev_loss", self.train_loss), measured)
+            update_learning_rate(self.optimizer, new_rate)
+        if hp.stopper and dev:
+            hp.epoch_counter.update_metric(dev["dev_uar"])
+        last = epoch >= hp.epoch_counter.limit or getattr(hp.epoch_counter, "should_stop", False)
+        better = hp.select and (best is None or dev["dev_uar"] > best)
+        if last or better or epoch % hp.checkpoint_epochs == 0:
+            # Among equals the earliest epoch wins, whatever was saved when.
+            meta = {"epoch": epoch, "rank": dev["dev_uar"] - 1e-9 * epoch if hp.select else float(epoch)}
+            self.checkpointer.save_and_keep_only(meta=meta, max_keys=["rank"], importance_keys=[])
+        if hp.on_epoch is not None:
+            hp.on_epoch(epoch)
+
+    def make_dataloader(
+        self, dataset: Dataset, stage: sb.Stage, ckpt_prefix: str | None = "dataloader-", **loader_kwargs: Any
+    ) -> Any:
+        """Loaders with our collation; a seeded order for training, disjoint shards elsewhere."""
+        loader_kwargs.setdefault("collate_fn", collate)
+        if stage == sb.Stage.TRAIN:
+            targets = [entry["target"] for entry in dataset.data.values()]
+            sampler = training_sampler(targets, seed_of(self.hparams.seed, "order") % 2**31, self.hparams.balanced_sampling)
+            loader = super().make_dataloader(dataset, stage, ckpt_prefix, sampler=sampler, **loader_kwargs)
+            if self.train_sampler is None:
+                # Without it SpeechBrain never calls set_epoch and every epoch has one order.
+                self.train_sampler = sampler
+            return loader
+        if is_distributed_initialized():
+            rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
+            loader_kwargs["sampler"] = ShardSampler(len(dataset), rank, world)
+        return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)
+
+    def _wrap_distributed(self) -> None:
+        # SpeechBrain converts batch norms to SyncBatchNorm, which refuses to run on a CPU.
+        if self.distributed_launch and self.device_type == "cpu":
+            for name, module in self.modules.items():
+                if any(parameter.requires_grad for parameter in module.parameters()):
+                    self.modules[name] = DistributedDataParallel(module, broadcast_buffers=False)
+        else:
+            super()._wrap_distributed()
+
+
+def seed_of(*parts: Any) -> int:
+    """A seed below 2**63 from any values, the same in every process.
+
+    Example
+    -------
+    >>> seed_of(1, "order") == seed_of(1, "order") != seed_of(2, "order")
+    True
+    """
+    digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def gather(outputs: Sequence[Output]) -> list[Output]:
+    """Outputs of all ranks, each utterance once, sorted by id."""
+    if is_distributed_initialized():
+        parts: list[Any] = [None] * torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(parts, list(outputs))
+        outputs = [output for part in parts for output in part]
+    unique = {output.id: output for output in outputs}
+    return [unique[identity] for identity in sorted(unique)]
+
+
+def dev_scores(outputs: Sequence[Output]) -> dict[str, float]:
+    """Loss, WA and UAR over gathered utterances, never a mean of batches."""
+    truth = [output.target for output in outputs]
+    prediction = [max(range(len(o.log_posteriors)), key=o.log_posteriors.__getitem__) for o in outputs]
+    return {
+        "dev_loss": sum(output.loss for output in outputs) / len(outputs),
+        "dev_wa": weighted_accuracy(truth, prediction),
+        "dev_uar": unweighted_average_recall(truth, prediction),
+    }
+
+
+def _anneal(
+    scheduler: Any, optimizer: torch.optim.Optimizer, epoch: int, loss: float, measured: bool
+) -> tuple[float, float]:
+    if isinstance(scheduler, ReduceLROnPlateau):
+        return scheduler([optimizer], epoch, loss)
+    return scheduler(loss) if measured else scheduler(epoch)
+

@@ -1,0 +1,1 @@
+"""Datasets and batches: from the feature cache to padded tensors with lengths."""

@@ -1,0 +1,192 @@
+"""The protocol card: what a number was made with, and whether it may stand beside the paper's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+PUBLISHED = "as published"
+# Protocols that test on speakers who were also trained on.
+SPEAKER_DEPENDENT = ("random5",)
+
+
+def is_speaker_dependent(results: dict[str, Any]) -> bool:
+    """Tell whether test speakers were trained on.
+
+    Arguments
+    ---------
+    results : dict
+        The content of results.json; its key "speaker_dependent" decides where it stands.
+
+    Example
+    -------
+    >>> is_speaker_dependent({"protocol": "random5"}), is_speaker_dependent({"protocol": "speaker"})
+    (True, False)
+    """
+    return bool(results.get("speaker_dependent", results["protocol"] in SPEAKER_DEPENDENT))
+
+
+def protocol_name(results: dict[str, Any]) -> str:
+    """Name the protocol, and say so where it is speaker-dependent.
+
+    Example
+    -------
+    >>> protocol_name({"protocol": "random5"})
+    'random5 (speaker-dependent)'
+    """
+    return results["protocol"] + (" (speaker-dependent)" if is_speaker_dependent(results) else "")
+
+
+def selection_name(results: dict[str, Any]) -> str:
+    """Name the rule of model selection, and say so where it is optimistic.
+
+    Example
+    -------
+    >>> selection_name({"selection": "test"})
+    'test (optimistic)'
+    """
+    return results["selection"] + (" (optimistic)" if results["selection"] == "test" else "")
+
+
+def corpus_name(results: dict[str, Any]) -> str:
+    """Name the corpus with its edition.
+
+    Example
+    -------
+    >>> corpus_name({"corpus": "EmoDB", "source": "real", "edition": "as published"})
+    'EmoDB, as published'
+    >>> corpus_name({"corpus": "EmoDB", "source": "real", "edition": "EmoDB (2 s copy)"})
+    'EmoDB (2 s copy)'
+    >>> corpus_name({"corpus": "EmoDB", "source": "mini", "edition": "mini corpus"})
+    'EmoDB, mini corpus: synthetic'
+    """
+    if results["source"] == "mini":
+        return f"{results['corpus']}, mini corpus: synthetic"
+    if results["edition"].lower().startswith(results["corpus"].lower()):
+        return results["edition"]
+    return f"{results['corpus']}, {results['edition']}"
+
+
+def is_partial(results: dict[str, Any]) -> bool:
+    """Tell whether only some folds of the protocol were run, where "folds_of_protocol" says how many it has."""
+    return len(results["folds"]) < results.get("folds_of_protocol", 0)
+
+
+def why_not_comparable(results: dict[str, Any]) -> list[str]:
+    """Say why the paper's number may not stand beside this result; empty where it may.
+
+    Arguments
+    ---------
+    results : dict
+        The content of results.json.
+
+    Returns
+    -------
+    reasons : list of str
+        One phrase each.
+
+    Example
+    -------
+    >>> why_not_comparable({"paper": None})
+    ['the paper gives no number for this row']
+    """
+    paper = results["paper"]
+    if not paper:
+        return ["the paper gives no number for this row"]
+    reasons = []
+    if results["source"] != "real":
+        reasons.append("the mini corpus is synthetic")
+    elif results["edition"] != PUBLISHED:
+        reasons.append("this copy is not the corpus as published")
+    if paper.get("protocol", results["protocol"]) != results["protocol"]:
+        reasons.append(f"the paper's protocol is {paper['protocol']}")
+    if is_partial(results):
+        reasons.append("only some folds were run")
+    return reasons
+
+
+def paper_name(paper: dict[str, Any]) -> str:
+    """Name the paper's row.
+
+    Example
+    -------
+    >>> paper_name({"table": "2", "row": "AMSNet"}), paper_name({"table": "amsnet/figure6", "row": "adam"})
+    ('Table 2, AMSNet', 'amsnet/figure6, adam')
+    """
+    table = str(paper["table"])
+    return f"Table {table}, {paper['row']}" if table.isdigit() else f"{table}, {paper['row']}"
+
+
+def warnings_of(results: dict[str, Any]) -> list[str]:
+    """List what a reader must know before the numbers, the run's own warnings last.
+
+    Arguments
+    ---------
+    results : dict
+        The content of results.json.
+
+    Returns
+    -------
+    warnings : list of str
+        One sentence each, each once.
+    """
+    found = {}
+    if results["source"] == "mini":
+        found["mini corpus"] = "Synthetic mini corpus: these numbers say that the software runs, nothing about speech."
+    elif results["edition"] != PUBLISHED:
+        found["edition"] = "This copy is not the corpus as published: no paper's number stands beside it."
+    if is_speaker_dependent(results):
+        found["speaker-dependent"] = "Speaker-dependent: test speakers were also trained on; new ones will do worse."
+    if results["selection"] == "test":
+        found["optimistic"] = "Optimistic: the model was selected on the test fold."
+    if is_partial(results):
+        folds = f"{len(results['folds'])} of {results['folds_of_protocol']}"
+        found["partial"] = f"Partial: only {folds} folds of the protocol were run."
+    if len({speaker for fold in results["folds"] for speaker in fold["speakers_test"]}) == 1:
+        found["one speaker"] = "One test speaker: an interval over speakers says nothing here."
+    # What a sentence above says already is not said twice.
+    own = [str(warning) for warning in results.get("warnings", []) if str(warning).split(":")[0].lower() not in found]
+    return list(dict.fromkeys([*found.values(), *own]))
+
+
+def card(results: dict[str, Any]) -> list[tuple[str, str]]:
+    """Lay out the protocol card of a run.
+
+    Arguments
+    ---------
+    results : dict
+        The content of results.json.
+
+    Returns
+    -------
+    lines : list of tuple of str
+        Name and value, in reading order.
+    """
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(results["versions"].items()))
+    lines = [
+        ("Corpus", results["corpus"]),
+        ("Edition", results["edition"]),
+        ("Source", "mini corpus: synthetic" if results["source"] == "mini" else results["source"]),
+        ("Classes", ", ".join(results["classes"])),
+        ("Protocol", protocol_name(results)),
+        ("Folds", f"{len(results['folds'])}, split with fold seed {results['fold_seed']}"),
+        ("Development part", results["dev"]),
+        ("Model selection", selection_name(results)),
+        ("Preset", results["preset"]),
+        ("Seed", str(results["seed"])),
+        ("Parameters", f"{results['parameters']:,}"),
+        ("Device", f"{results['device']}, {results['precision']}"),
+        ("Commit", results["commit"]),
+        ("Versions", versions),
+        ("Command", results.get("command", "")),
+        ("Manifest", f"sha256 {results['manifest_sha256']}"),
+        ("Fold file", f"sha256 {results['folds_sha256']}"),
+        ("Hyper-parameters", f"sha256 {results['hparams_sha256']}"),
+    ]
+    return [(name, value) for name, value in lines if value]
+
+
+def hyperparameters(results: dict[str, Any]) -> str:
+    """Write the hyper-parameters that the result carries as text; empty where it carries none."""
+    values = results.get("hparams", "")
+    return values if isinstance(values, str) else json.dumps(values, indent=2, ensure_ascii=False)

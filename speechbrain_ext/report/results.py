@@ -1,0 +1,173 @@
+"""The scores of an experiment: results.json of one seed and summary.json over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.files import read_json
+from speechbrain_ext.metrics import confusion_matrix, expected_calibration_error, scores_of_confusion, speaker_bootstrap
+from speechbrain_ext.report.predictions import Prediction, check_predictions, read_predictions, write_predictions
+
+__all__ = ["Prediction", "make_results", "make_summary", "read_predictions", "read_results", "write_predictions"]
+
+SCHEMA = 1
+MAKE_RESULTS = "./run.sh --stage 2 --stop-stage 3"
+# What a run is, and what it was made with; both are facts that the caller knows.
+IDENTITY = "corpus source edition system row preset protocol dev selection seed fold_seed".split()
+MADE_WITH = "paper parameters commit versions device precision hparams_sha256 manifest_sha256 folds_sha256".split()
+SAME_OVER_SEEDS = [key for key in IDENTITY if key != "seed"] + ["classes", "manifest_sha256", "folds_sha256"]
+
+
+def make_results(
+    rows: Sequence[Prediction], classes: Sequence[str], facts: dict[str, Any], fold_facts: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Score the predictions of a run: the content of results.json.
+
+    Arguments
+    ---------
+    rows : sequence of Prediction
+        Every tested utterance.
+    classes : sequence of str
+        The classes, in the order of the probabilities.
+    facts : dict
+        What the run is and was made with; keys beyond the known ones pass through.
+    fold_facts : sequence of dict
+        Per fold: name, n_train, n_dev, n_test, epochs, train_seconds; others pass through.
+
+    Returns
+    -------
+    results : dict
+        As it is written to results.json; scores are fractions.
+
+    Raises
+    ------
+    ValueError
+        A fact is missing, or the predictions do not cover the folds.
+    """
+    missing = [key for key in (*IDENTITY, *MADE_WITH) if key not in facts]
+    if missing:
+        raise ValueError(f"facts: missing {', '.join(missing)}")
+    rows = sorted(rows)
+    check_predictions(rows, classes)
+    names = [fact["name"] for fact in fold_facts]
+    if sorted(names) != sorted({row.fold for row in rows}):
+        raise ValueError(f"folds: expected predictions of {names}, found {sorted({row.fold for row in rows})}")
+    folds = [_fold([row for row in rows if row.fold == fact["name"]], classes, fact) for fact in fold_facts]
+    results = {"schema": SCHEMA, **{key: facts[key] for key in IDENTITY}, "classes": list(classes)}
+    results |= {"pooled": _pooled(rows, classes), "folds": folds, "mean": _mean(folds)}
+    results |= {key: facts[key] for key in MADE_WITH}
+    return results | {key: value for key, value in facts.items() if key not in results}
+
+
+def read_results(path: str | Path) -> dict[str, Any]:
+    """Read one results.json.
+
+    Arguments
+    ---------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    results : dict
+        Its content.
+
+    Raises
+    ------
+    UserError
+        The file is missing, is not JSON, or is of another schema.
+    """
+    results = read_json(path, MAKE_RESULTS)
+    schema = results.get("schema") if isinstance(results, dict) else None
+    if schema != SCHEMA:
+        raise UserError(f"{path}: expected schema {SCHEMA}, found {schema}: make it again with: {MAKE_RESULTS} --force")
+    return results
+
+
+def make_summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Put the results of several seeds together: the content of summary.json.
+
+    Arguments
+    ---------
+    results : sequence of dict
+        results.json of each seed.
+
+    Returns
+    -------
+    summary : dict
+        Per score of "pooled" and of "mean": mean, std (ddof 0) and the value of each seed.
+
+    Raises
+    ------
+    UserError
+        The results are not of one experiment, or a seed stands twice.
+    """
+    if not results:
+        raise ValueError("results: expected at least one seed, found none")
+    ordered = sorted(results, key=lambda one: one["seed"])
+    for key in SAME_OVER_SEEDS:
+        found = [one[key] for one in ordered]
+        if any(value != found[0] for value in found):
+            raise UserError(f"seeds differ in {key}: expected one value, found {found}: run them again with --force")
+    seeds = [one["seed"] for one in ordered]
+    if len(set(seeds)) != len(seeds):
+        raise UserError(f"seeds: expected each once, found {seeds}: give each result once")
+    summary = {"schema": SCHEMA, **{key: ordered[0][key] for key in SAME_OVER_SEEDS}, "seeds": seeds}
+    for part, scores in (("pooled", ("wa", "uar", "macro_f1", "ece")), ("mean", ("wa", "uar"))):
+        summary[part] = {score: _spread([one[part][score] for one in ordered]) for score in scores}
+    return summary
+
+
+def _indices(rows: Sequence[Prediction], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    index = {name: number for number, name in enumerate(classes)}
+    return np.array([index[row.label] for row in rows]), np.array([index[row.prediction] for row in rows])
+
+
+def _scores(confusion: np.ndarray) -> dict[str, float]:
+    return {metric: float(scores_of_confusion(confusion, metric)) for metric in ("wa", "uar", "macro_f1")}
+
+
+def _pooled(rows: Sequence[Prediction], classes: Sequence[str]) -> dict[str, Any]:
+    truth, prediction = _indices(rows, classes)
+    confusion = confusion_matrix(truth, prediction, len(classes))
+    speakers = [row.speaker for row in rows]
+    scores = _scores(confusion)
+    intervals = {score: list(speaker_bootstrap(truth, prediction, speakers, score)) for score in ("wa", "uar")}
+    return {
+        "n": len(rows),
+        "wa": scores["wa"],
+        "wa_ci95": intervals["wa"],
+        "uar": scores["uar"],
+        "uar_ci95": intervals["uar"],
+        "macro_f1": scores["macro_f1"],
+        "ece": expected_calibration_error([row.probabilities for row in rows], truth),
+        "confusion": confusion.tolist(),
+    }
+
+
+def _fold(rows: Sequence[Prediction], classes: Sequence[str], fact: dict[str, Any]) -> dict[str, Any]:
+    if len(rows) != fact["n_test"]:
+        raise ValueError(f"fold {fact['name']}: expected {fact['n_test']} tested utterances, found {len(rows)}")
+    confusion = confusion_matrix(*_indices(rows, classes), len(classes))
+    fold = {key: fact[key] for key in ("name", "n_train", "n_dev", "n_test")}
+    fold |= _scores(confusion) | {"confusion": confusion.tolist()}
+    fold |= {key: fact[key] for key in ("epochs", "train_seconds")}
+    fold["speakers_test"] = sorted({row.speaker for row in rows})
+    return fold | {key: value for key, value in fact.items() if key not in fold}
+
+
+def _mean(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
+    mean = {}
+    for score in ("wa", "uar"):
+        spread = _spread([fold[score] for fold in folds])
+        mean |= {score: spread["mean"], f"{score}_std": spread["std"]}
+    return mean
+
+
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    return {"mean": float(np.mean(values)), "std": float(np.std(values)), "values": list(values)}

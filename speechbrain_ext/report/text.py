@@ -1,0 +1,68 @@
+"""How numbers are written in tables: per cent, intervals, spreads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+DASH = "–"
+
+
+def percent(share: float | None) -> str:
+    """Write a fraction as per cent with two decimals, as the papers do.
+
+    Example
+    -------
+    >>> percent(0.88341), percent(None)
+    ('88.34', '–')
+    """
+    return DASH if share is None else f"{100 * share:.2f}"
+
+
+def with_interval(share: float, interval: Sequence[float]) -> str:
+    """Write a fraction as per cent with its 95 % interval.
+
+    Example
+    -------
+    >>> with_interval(0.825, [0.79, 0.861])
+    '82.50 [79.00, 86.10]'
+    """
+    return f"{percent(share)} [{percent(interval[0])}, {percent(interval[1])}]"
+
+
+def with_std(share: float, std: float) -> str:
+    """Write a fraction as per cent with its standard deviation.
+
+    Example
+    -------
+    >>> with_std(0.825, 0.03)
+    '82.50 ± 3.00'
+    """
+    return f"{percent(share)} ± {percent(std)}"
+
+
+def in_range(values: Sequence[float]) -> str:
+    """Write whole numbers as one value, or as the lowest and the highest.
+
+    Example
+    -------
+    >>> in_range([200, 200]), in_range([12, 200])
+    ('200', '12–200')
+    """
+    low, high = min(values), max(values)
+    return f"{low}" if low == high else f"{low}–{high}"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as a person says them.
+
+    Example
+    -------
+    >>> duration(4.2), duration(200), duration(7300)
+    ('4.2 s', '3 min 20 s', '2 h 01 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+    minutes = int(seconds // 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"

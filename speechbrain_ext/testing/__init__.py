@@ -1,0 +1,1 @@
+"""Mini corpora: writers of synthetic speech in the layouts of the real corpora."""

@@ -1,0 +1,1 @@
+"""Training of steps and folds: experiments on disk, resume, launching."""

@@ -1,0 +1,93 @@
+"""A fold of an experiment: its training steps in turn, and its predictions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from speechbrain.utils.distributed import if_main_process
+
+from speechbrain_ext.brain import Output
+from speechbrain_ext.files import write_json, write_text
+from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.step import Step
+
+
+def steps_of(experiment: Experiment, fold: str) -> list[Step]:
+    """The steps of a fold in order, each knowing the frozen ones that it builds on."""
+    steps: dict[str, Step] = {}
+    for name in experiment.hp.steps:
+        frozen = {earlier: steps[earlier] for earlier in experiment.hp.frozen(name)}
+        steps[name] = Step(experiment, name, fold, frozen)
+    return list(steps.values())
+
+
+def is_trained(experiment: Experiment, fold: str) -> bool:
+    """Whether all steps of a fold are whole."""
+    return all(
+        (experiment.step_folder(name, fold) / f"done-{name}.json").exists() for name in experiment.hp.steps
+    )
+
+
+def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None = None) -> dict[str, Any]:
+    """Train the steps of a fold that are not whole yet.
+
+    Arguments
+    ---------
+    spec : RunSpec
+    fold : str
+        The fold's name.
+    on_epoch : callable
+        Called with the epoch after each epoch of each step.
+
+    Returns
+    -------
+    dict
+        Facts of the fold for results.json: epochs, training seconds, parameters by step.
+    """
+    prepare_torch(spec.threads)
+    experiment = Experiment(spec)
+    folder = experiment.fold_folder(fold)
+    for step in steps_of(experiment, fold):
+        step.train(on_epoch)
+    if if_main_process():
+        where = {name: os.path.relpath(experiment.step_folder(name, fold), folder) for name in experiment.hp.steps}
+        write_json(folder / "steps.json", where)
+        write_text(folder / "hyperparams.yaml", experiment.hp.record())
+    return fold_facts(experiment, fold)
+
+
+def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
+    """What training left in writing of a fold."""
+    parts = experiment.fold(fold)
+    steps = {step.name: step.done or {} for step in steps_of(experiment, fold)}
+    return {
+        "name": fold,
+        "n_train": len(parts["train"]),
+        "n_dev": len(parts["dev"]),
+        "n_test": len(parts["test"]),
+        "epochs": {name: done["epochs"] for name, done in steps.items()},
+        "selected_epochs": {name: done["selected_epoch"] for name, done in steps.items()},
+        "optimizer_steps": {name: done["optimizer_steps"] for name, done in steps.items()},
+        "train_seconds": round(sum(done["train_seconds"] for done in steps.values()), 2),
+        "parameters": sum(done["parameters"] for done in steps.values()),
+        "peak_memory_mib": max(done["peak_memory_mib"] for done in steps.values()),
+        "checkpoints": {name: done["checkpoint"] for name, done in steps.items()},
+    }
+
+
+def predict_fold(spec: RunSpec, fold: str) -> list[Output]:
+    """Run the last step of a fold on its test utterances, sorted by id."""
+    prepare_torch(spec.threads)
+    experiment = Experiment(spec)
+    return steps_of(experiment, fold)[-1].outputs(experiment.fold(fold)["test"])
+
+
+def prepare_torch(threads: int) -> None:
+    """Set what makes two runs the same: threads and deterministic kernels."""
+    torch.set_num_threads(threads)
+    # Needed by deterministic cuBLAS; harmless elsewhere.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)

@@ -1,0 +1,229 @@
+"""One training step of one fold: from cached features to a checkpoint that later stages load."""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.utils.distributed import ddp_barrier, if_main_process
+from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
+
+from speechbrain_ext.brain import EmotionBrain, Output, StepModel, seed_of
+from speechbrain_ext.dataio.dataset import FeatureSource, VariantChooser, make_dataset, speaker_statistics, statistics
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.features.augment import SpectrogramMask
+from speechbrain_ext.features.cache import FeatureCache
+from speechbrain_ext.files import folder_lock, read_json, write_json, write_text
+from speechbrain_ext.lobes.normalization import FeatureNormalizer
+from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.experiment import Experiment
+
+Embeddings = dict[str, dict[str, torch.Tensor]]
+
+
+class Step:
+    """A training step of a fold, trained or loaded.
+
+    Arguments
+    ---------
+    experiment : Experiment
+    name : str
+        The step's name in the YAML.
+    fold : str
+        The fold's name.
+    frozen : dict
+        Earlier steps by name, already trained.
+    """
+
+    def __init__(self, experiment: Experiment, name: str, fold: str, frozen: dict[str, Step]) -> None:
+        self.experiment, self.name, self.fold, self.frozen = experiment, name, fold, frozen
+        self.folder = experiment.step_folder(name, fold)
+        self.built = experiment.hp.build()
+        self.node = self.built["steps"][name]
+        self.sources = self._sources()
+
+    @property
+    def done_file(self) -> Path:
+        """Written last: the step is whole when it is there."""
+        return self.folder / f"done-{self.name}.json"
+
+    @property
+    def done(self) -> dict[str, Any] | None:
+        """What the finished step says of itself, or None."""
+        return read_json(self.done_file, "./run.sh --stage 2") if self.done_file.exists() else None
+
+    def setting(self, key: str) -> Any:
+        """A training key: the step's own value where it has one."""
+        return (self.node.get("training") or {}).get(key, self.built[key])
+
+    def train(self, on_epoch: Callable[[int], None] | None = None) -> None:
+        """Train, or go on from the last checkpoint, unless the step is whole already."""
+        if self.done:
+            return
+        # The lock belongs to one process; the other ranks of a DDP run follow the first.
+        with folder_lock(self.folder, wait=True) if if_main_process() else nullcontext():
+            ddp_barrier()
+            if not self.done:
+                self._fit(on_epoch)
+        ddp_barrier()
+
+    def outputs(self, ids: Sequence[str]) -> list[Output]:
+        """Run the trained step on utterances, in the order of their ids.
+
+        Raises
+        ------
+        UserError
+            The step is not trained yet.
+        """
+        done = self.done
+        if not done:
+            raise UserError(f"missing {self.done_file}: train it with: ./run.sh --stage 2 --stop-stage 2")
+        dataset = self._dataset(sorted(ids))
+        brain = self._brain(self._model(dataset), None, History(), EpochCounter(0), None)
+        state = torch.load(
+            self.folder / "save" / done["checkpoint"] / "model.ckpt", map_location=brain.device, weights_only=True
+        )
+        brain.modules.model.load_state_dict(state)
+        return brain.run(dataset)
+
+    def _sources(self) -> list[FeatureSource]:
+        spec, hp = self.experiment.spec, self.experiment.hp
+        sources = []
+        for name in hp.step_features(self.name):
+            extractor = self.built["features"][name]()
+            cache = FeatureCache(spec.cache, extractor)
+            frames = round(self.built["duration_s"] / extractor.hop_s)
+            silence = cache.silence() if self.built["pad"] == "silence" else None
+            source = FeatureSource(name, cache, frames, silence)
+            if self.built["speaker_normalisation"]:
+                everyone = list(self.experiment.utterances.values())
+                source.speaker_statistics = speaker_statistics(source, everyone)
+            sources.append(source)
+        return sources
+
+    def _dataset(self, ids: Sequence[str], chooser: VariantChooser | None = None) -> DynamicItemDataset:
+        chosen = [self.experiment.utterances[identity] for identity in ids]
+        embeddings: Embeddings = {
+            name: {output.id: torch.tensor(output.embedding) for output in step.outputs(ids)}
+            for name, step in self.frozen.items()
+        }
+        return make_dataset(chosen, self.experiment.classes, self.sources, embeddings, chooser)
+
+    def _model(self, dataset: DynamicItemDataset) -> StepModel:
+        # Drawn before anything else, so that weights depend on the seed and on nothing that ran before.
+        torch.manual_seed(seed_of(self.experiment.spec.seed, self.name, "initialisation"))
+        network = self.node["network"]()
+        normalizers = {source.name: FeatureNormalizer(source.cache.extractor.dim) for source in self.sources}
+        return StepModel(network, normalizers)
+
+    def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
+        experiment, parts = self.experiment, self.experiment.fold(self.fold)
+        depends = experiment.step_depends(self.name, self.fold)
+        if if_main_process():
+            write_json(self.folder / f"depends-{self.name}.json", depends)
+        variants = self.setting("augment_waveform")
+        chooser = VariantChooser(variants, self.setting("augment_clean_share"), experiment.spec.seed) if variants else None
+        train = self._dataset(sorted(parts["train"]), chooser)
+        developed = {"last": parts["dev"], "dev": parts["dev"], "test": parts["test"]}[experiment.selection]
+        dev = self._dataset(sorted(developed)) if developed else None
+        model = self._model(train)
+        for source in self.sources:
+            mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts["train"]))
+            model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
+        history, counter = History(), self._counter()
+        checkpointer = SafeCheckpointer(self.folder / "save")
+        checkpointer.sweep()
+        checkpointer.add_recoverables({"model": model, "counter": counter, "history": history})
+        brain = self._brain(model, checkpointer, history, counter, train, dev is not None, on_epoch, chooser)
+        loaders = {"batch_size": self._local_batch()}, {"batch_size": self.setting("batch_size")}
+        brain.fit(counter, train, dev, train_loader_kwargs=loaders[0], valid_loader_kwargs=loaders[1])
+        if if_main_process():
+            self._finish(brain, checkpointer, history)
+
+    def _counter(self) -> EpochCounter:
+        epochs, patience = self.setting("epochs"), self.setting("early_stopping_epochs")
+        return EpochCounterWithStopper(epochs, patience, 0, "max") if patience else EpochCounter(epochs)
+
+    def _local_batch(self) -> int:
+        world = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+        return self.setting("batch_size") // world
+
+    def _brain(
+        self,
+        model: StepModel,
+        checkpointer: SafeCheckpointer | None,
+        history: History,
+        counter: EpochCounter,
+        train: DynamicItemDataset | None,
+        has_dev: bool = False,
+        on_epoch: Callable[[int], None] | None = None,
+        chooser: VariantChooser | None = None,
+    ) -> EmotionBrain:
+        spec, setting = self.experiment.spec, self.setting
+        optimizer = getattr(torch.optim, setting("optimizer"), None)
+        if optimizer is None:
+            raise UserError(f"optimizer: {setting('optimizer')} is no class of torch.optim: try Adam, RMSprop or SGD")
+        mask = setting("spec_augment")
+        keys = {
+            "seed": seed_of(spec.seed, self.name) % 2**31,
+            "step_name": self.name,
+            "history": history,
+            "epoch_counter": counter,
+            "scheduler": setting("scheduler"),
+            "class_weights": self._class_weights(train) if train and setting("class_weights") else None,
+            "label_smoothing": setting("label_smoothing"),
+            "balanced_sampling": setting("balanced_sampling"),
+            "augment": SpectrogramMask(**mask) if mask else None,
+            "chooser": chooser,
+            "checkpoint_epochs": setting("checkpoint_epochs"),
+            "select": self.experiment.selection != "last",
+            "stopper": isinstance(counter, EpochCounterWithStopper),
+            "has_dev": has_dev,
+            "batch_size": setting("batch_size"),
+            "on_epoch": on_epoch,
+        }
+        options = {
+            "device": spec.device,
+            "precision": spec.precision,
+            "max_grad_norm": float(setting("max_grad_norm")),
+            "noprogressbar": True,
+            "compile": spec.compile,
+        }
+        if setting("scheduler") is not None and checkpointer is not None:
+            checkpointer.add_recoverable("scheduler", setting("scheduler"))
+        weight_decay = setting("weight_decay")
+        return EmotionBrain(
+            {"model": model},
+            lambda parameters: optimizer(parameters, lr=setting("lr"), weight_decay=weight_decay),
+            keys,
+            options,
+            checkpointer,
+        )
+
+    def _class_weights(self, train: DynamicItemDataset) -> torch.Tensor:
+        targets = torch.tensor([entry["target"] for entry in train.data.values()])
+        counts = torch.bincount(targets, minlength=len(self.experiment.classes)).clamp(min=1)  # [class]
+        return (len(targets) / (len(counts) * counts)).to(self.experiment.spec.device)
+
+    def _finish(self, brain: EmotionBrain, checkpointer: SafeCheckpointer, history: History) -> None:
+        chosen = checkpointer.find_checkpoint(max_key="rank")
+        write_text(self.folder / f"train_log-{self.name}.jsonl", "".join(json.dumps(row) + "\n" for row in history.rows))
+        write_json(
+            self.done_file,
+            {
+                "step": self.name,
+                "checkpoint": Path(chosen.path).name,
+                "epochs": len(history.rows),
+                "selected_epoch": chosen.meta["epoch"],
+                "optimizer_steps": brain.optimizer_step,
+                "parameters": sum(p.numel() for p in brain.modules.parameters() if p.requires_grad),
+                "train_seconds": round(sum(row["seconds"] for row in history.rows), 2),
+                "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            },
+        )

@@ -1,0 +1,164 @@
+"""report.html: whole, self-contained, honest, and safe against what a corpus may be called."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from report_folders import PAPER, plausible_results, write_run
+
+from speechbrain_ext.bin.report import main
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.report.cards import warnings_of
+from speechbrain_ext.report.page import write_report
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Collects the tags of a page and checks that they close in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.stack: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+        assert self.stack == []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.stack:
+            self.words.append(data)
+
+    def all(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture
+def exp(tmp_path: Path) -> Path:
+    """Two runs of real data and one on the mini corpus."""
+    write_run(tmp_path, protocol="random5", paper=PAPER, hparams="hidden: 128 # <b>", warnings=["few <i>steps</i>"])
+    write_run(tmp_path, protocol="speaker", history=False, selection="test")
+    write_run(tmp_path, source="mini", edition="mini corpus")
+    return tmp_path
+
+
+def _page(exp: Path, folder: str = "EmoDB-real") -> tuple[str, Page]:
+    write_report(exp / folder, exp / "report.html")
+    html = (exp / "report.html").read_text(encoding="utf-8")
+    return html, Page(html)
+
+
+def test_page_needs_no_network_and_no_other_file(exp: Path) -> None:
+    html, page = _page(exp)
+    links = [one[key] for _, one in page.tags for key in ("src", "href", "srcset", "action") if key in one]
+    assert len(links) >= 5
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert not re.search(r"https?://|@import|url\(", html)
+    assert page.all("script") == []
+
+
+def test_page_is_accessible(exp: Path) -> None:
+    _, page = _page(exp)
+    assert page.all("html")[0]["lang"] == "en"
+    assert len(page.all("h1")) == 1
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert len(page.all("caption")) == len(page.all("table")) >= 9
+    assert all("scope" in one for one in page.all("th"))
+    assert all(len(one["alt"]) > 30 for one in page.all("img"))
+    ids = [one["id"] for _, one in page.tags if "id" in one]
+    assert len(ids) == len(set(ids))
+    targets = [one["href"][1:] for one in page.all("a")] + [
+        one["aria-labelledby"] for _, one in page.tags if "aria-labelledby" in one
+    ]
+    assert set(targets) <= set(ids)
+    assert page.all("a")[0] == {"class": "skip", "href": "#main"}
+    boxes = [one for one in page.all("div") if one.get("class") == "box"]
+    assert all(one["tabindex"] == "0" and one["role"] == "region" for one in boxes)
+
+
+def test_page_shows_every_run_with_card_and_warnings(exp: Path) -> None:
+    html, page = _page(exp)
+    for part in (
+        "amsnet: random5 (speaker-dependent), seed 1",
+        "Speaker-dependent: test speakers were also trained on",
+        "Optimistic: the model was selected on the test fold.",
+        "test (optimistic)",
+        "few <i>steps</i>",
+        "hidden: 128 # <b>",
+        "0123abc",
+        "torch 2.11.0",
+        "sha256 " + "c" * 64,
+        "the lowest UAR is that of speaker 03",
+        "71.50 [",
+    ):
+        assert part in page.text
+    assert "<i>steps" not in html and "# <b>" not in html
+    assert len(page.all("img")) == 3
+    assert 'class="mini"' not in html and 'is-mini">' not in html
+
+
+def test_paper_stands_only_beside_comparable_runs(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", protocol="random5", paper=PAPER)
+    _, page = _page(tmp_path / "a")
+    assert "Paper, amsnet/5, AMSNet" in page.text and "88.34" in page.text
+    for number, changes in enumerate(
+        ({"edition": "EmoDB (2 s copy)"}, {"paper": PAPER | {"protocol": "speaker"}}, {"folds_of_protocol": 6})
+    ):
+        exp = tmp_path / str(number)
+        write_run(exp, **({"protocol": "random5", "paper": PAPER} | changes))
+        _, page = _page(exp)
+        assert "88.34" not in page.text
+        assert "No paper's number stands here: " in page.text
+
+
+def test_no_warning_is_said_twice() -> None:
+    told = ["optimistic: chosen on the test part", "partial: 10 of 12 folds", "transductive: normalised"]
+    warnings = warnings_of(plausible_results(selection="test", folds_of_protocol=12, warnings=told))
+    assert warnings == [
+        "Optimistic: the model was selected on the test fold.",
+        "Partial: only 10 of 12 folds of the protocol were run.",
+        "transductive: normalised",
+    ]
+    assert warnings_of(plausible_results(warnings=told)) == told
+
+
+def test_mini_page_has_banner_and_watermark(exp: Path) -> None:
+    html, page = _page(exp, "EmoDB-mini")
+    assert '<p class="mini" role="note">Mini corpus: synthetic.' in html
+    assert [one for one in page.all("body")] == [{"class": "is-mini"}]
+    assert "mini corpus: synthetic" in page.text
+
+
+def test_page_is_the_same_each_time(exp: Path) -> None:
+    assert _page(exp)[0] == _page(exp)[0]
+
+
+def test_faults_are_told(exp: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(UserError, match="found none: make one with: ./run.sh"):
+        write_report(tmp_path / "nothing", tmp_path / "report.html")
+    (exp / "EmoDB-mini/amsnet/default/speaker").rename(exp / "EmoDB-real/amsnet/default/mini")
+    with pytest.raises(UserError, match="one source, found mini, real"):
+        write_report(exp / "EmoDB-real", tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_command_writes_the_page(exp: Path, capsys: pytest.CaptureFixture) -> None:
+    main(["page", "--exp", str(exp / "EmoDB-mini"), "--out", str(exp / "new" / "report.html")])
+    assert (exp / "new" / "report.html").exists()
+    assert "report.html" in capsys.readouterr().out
