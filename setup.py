@@ -6,7 +6,9 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = re.search(r'__version__ = "(.+)"', (HERE / "speechbrain_ext/__init__.py").read_text(encoding="utf-8")).group(1)
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "speechbrain_ext/__init__.py").read_text(encoding="utf-8")).group(
+    1
+)
 
 setup(
     name="speechbrain_ext",

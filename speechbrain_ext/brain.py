@@ -85,9 +85,7 @@ class EmotionBrain(sb.Brain):
         model = self.modules.model if training else self.plain_model
         return model(batch.features, batch.lengths, self.hparams.augment if training else None)
 
-    def compute_objectives(
-        self, predictions: dict[str, torch.Tensor], batch: Batch, stage: sb.Stage
-    ) -> torch.Tensor:
+    def compute_objectives(self, predictions: dict[str, torch.Tensor], batch: Batch, stage: sb.Stage) -> torch.Tensor:
         """Cross-entropy (eq. 13 of AMSNet and its kin); plain and unweighted where it is only measured."""
         logits = predictions["logits"].float()  # [batch, class]
         if stage == sb.Stage.TRAIN:
@@ -181,7 +179,9 @@ class EmotionBrain(sb.Brain):
         loader_kwargs.setdefault("collate_fn", collate)
         if stage == sb.Stage.TRAIN:
             targets = [entry["target"] for entry in dataset.data.values()]
-            sampler = training_sampler(targets, seed_of(self.hparams.seed, "order") % 2**31, self.hparams.balanced_sampling)
+            sampler = training_sampler(
+                targets, seed_of(self.hparams.seed, "order") % 2**31, self.hparams.balanced_sampling
+            )
             loader = super().make_dataloader(dataset, stage, ckpt_prefix, sampler=sampler, **loader_kwargs)
             if self.train_sampler is None:
                 # Without it SpeechBrain never calls set_epoch and every epoch has one order.
@@ -241,4 +241,3 @@ def _anneal(
     if isinstance(scheduler, ReduceLROnPlateau):
         return scheduler([optimizer], epoch, loss)
     return scheduler(loss) if measured else scheduler(epoch)
-

@@ -138,7 +138,8 @@ def folder_lock(folder: str | Path, wait: bool = False) -> Iterator[None]:
                     stream.seek(0)
                     holder = stream.read().strip() or "another process"
                     raise UserError(
-                        f"{folder} is in use by {holder}: wait for it (--wait), stop it, or choose another --tag or --exp"
+                        f"{folder} is in use by {holder}: "
+                        "wait for it (--wait), stop it, or choose another --tag or --exp"
                     ) from None
                 time.sleep(0.5)
         stream.seek(0)

@@ -8,22 +8,20 @@ and what a training step depends on is read off the YAML's own references.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, TaggedScalar
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.files import sha256_json
+from speechbrain_ext.yaml_tree import is_number, merge, plain, reached, read, tag
 
 INCLUDE = "!include:"
-REFERENCE = re.compile(r"<([A-Za-z_][A-Za-z0-9_]*)(?:\[[^>]*\])?>")
 STRUCTURE = ("variant", "variants", "steps", "features")
 NEUTRAL = ("checkpoint_epochs",)  # decide no result
 
@@ -75,10 +73,10 @@ class Hparams:
     def step_tree(self, step: str) -> dict[str, Any]:
         """All that a training step depends on: its own node, what it refers to, and the common training keys."""
         nodes = self.tree["steps"]
-        reached = {name: _reached(node, self.tree) for name, node in nodes.items()}
-        used = {name: _reached(node, self.tree) for name, node in self.tree["features"].items()}
-        private = set().union(*reached.values(), *used.values(), STRUCTURE, NEUTRAL)
-        mine = {key for key in self.tree if key not in private} | reached[step]
+        by_step = {name: reached(node, self.tree) for name, node in nodes.items()}
+        used = {name: reached(node, self.tree) for name, node in self.tree["features"].items()}
+        private = set().union(*by_step.values(), *used.values(), STRUCTURE, NEUTRAL)
+        mine = {key for key in self.tree if key not in private} | by_step[step]
         names = self.step_features(step)
         for name in names:
             mine |= used[name]
@@ -125,7 +123,7 @@ class Hparams:
         return f"# {self.system_name} for {self.corpus.get('corpus')}, overrides applied\n{resolved.read()}"
 
 
-def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Hparams:
+def load(path: str | Path, overrides: Mapping[str, Any] | None = None, source: str = "real") -> Hparams:
     """Read a recipe's YAML and the system that it includes, and check every key.
 
     Arguments
@@ -134,6 +132,8 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Hparam
         `recipes/<CORPUS>/hparams/<system>.yaml`.
     overrides : mapping
         The user's values for keys of the system.
+    source : str
+        "mini": the recipe's key `mini` holds values for the mini corpus, below the user's.
 
     Returns
     -------
@@ -147,20 +147,22 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Hparam
         An override of a key that does not exist, or of another kind of value.
     """
     path = Path(path)
-    recipe = _read(path)
+    recipe = read(path)
     node = recipe.get("system")
-    tag = _tag(node)
-    if not tag.startswith(INCLUDE):
+    include = tag(node)
+    if not include.startswith(INCLUDE):
         raise UserError(f"{path}: expected a key `system: !include:<file>`, found {node!r}")
-    system_path = (path.parent / tag[len(INCLUDE) :]).resolve()
+    system_path = (path.parent / include[len(INCLUDE) :]).resolve()
     children = dict(node) if isinstance(node, CommentedMap) else {}
-    tree = {key: _plain(value) for key, value in _read(system_path).items()}
+    tree = {key: plain(value) for key, value in read(system_path).items()}
     for key in ("variant", "variants", "steps", "features"):
         if key not in tree:
             raise UserError(f"{system_path}: expected the key `{key}`, found {', '.join(tree)}")
-    corpus = {key: _plain(value) for key, value in recipe.items() if key != "system"}
-    merged = _merge(tree, children, f"{path}: system", UserError)
-    merged = _merge(merged, dict(overrides or {}), "option", UsageError)
+    corpus = {key: plain(value) for key, value in recipe.items() if key not in ("system", "mini")}
+    if source == "mini":
+        children |= recipe.get("mini") or {}
+    merged = merge(tree, children, f"{path}: system", UserError)
+    merged = merge(merged, dict(overrides or {}), "option", UsageError)
     _check_references(merged, system_path)
     loaded = Hparams(path, corpus, system_path.stem, system_path, merged, dict(overrides or {}), children)
     _ = loaded.steps
@@ -198,99 +200,8 @@ def parse_overrides(words: list[str]) -> dict[str, Any]:
             found[key] = YAML().load(text)
         except YAMLError:
             raise UsageError(f"--{key}: {text!r} is not a YAML value") from None
-        if isinstance(found[key], str) and _is_number(found[key]):
+        if isinstance(found[key], str) and is_number(found[key]):
             found[key] = float(found[key])
-    return found
-
-
-def _is_number(text: str) -> bool:
-    # YAML 1.2 reads 1e-4 as a string: it asks for a dot.
-    return re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", text) is not None
-
-
-def _read(path: Path) -> CommentedMap:
-    try:
-        with open(path, encoding="utf-8") as stream:
-            content = YAML().load(stream)
-    except FileNotFoundError:
-        near = sorted(p.stem for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-        raise UserError(f"missing {path}: systems here: {', '.join(near) or 'none'}") from None
-    except YAMLError as fault:
-        raise UserError(f"{path}: not YAML: {' '.join(str(fault).split())}") from None
-    if not isinstance(content, CommentedMap):
-        raise UserError(f"{path}: expected keys with values, found {type(content).__name__}")
-    return content
-
-
-def _tag(node: Any) -> str:
-    tag = getattr(node, "tag", None)
-    value = getattr(tag, "value", tag)
-    return str(value) if value else ""
-
-
-def _plain(node: Any) -> Any:
-    """ruamel's nodes as plain values; a tag stays as the key `__tag__` or `!tag text`."""
-    if isinstance(node, TaggedScalar):
-        return f"{_tag(node)} {node.value}".strip()
-    if isinstance(node, Mapping):
-        tag = _tag(node)
-        plain = {"__tag__": tag} if tag.startswith("!") else {}
-        return plain | {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        items, tag = [_plain(value) for value in node], _tag(node)
-        return {"__tag__": tag, "items": items} if tag.startswith("!") else items
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float):
-        if isinstance(node, kind):
-            return kind(node)
-    text = str(node)
-    return float(text) if _is_number(text) else text
-
-
-def _merge(tree: dict[str, Any], overrides: dict[str, Any], where: str, error: type[UserError]) -> dict[str, Any]:
-    merged = dict(tree)
-    for key, raw in overrides.items():
-        value = _plain(raw)
-        if key not in tree:
-            near = difflib.get_close_matches(key, list(tree), n=1)
-            hint = f": did you mean {near[0]}?" if near else f": keys: {', '.join(k for k in tree if k != '__tag__')}"
-            raise error(f"{where}: unknown key {key}{hint}")
-        old = tree[key]
-        if isinstance(old, dict) and isinstance(value, dict):
-            merged[key] = _merge(old, value, f"{where}: {key}", error)
-            continue
-        if not _same_kind(old, value):
-            raise error(f"{where}: {key}: expected a value like {old!r}, found {value!r}")
-        merged[key] = value
-    return merged
-
-
-def _same_kind(old: Any, new: Any) -> bool:
-    if old is None or new is None or (isinstance(old, str) and old.startswith("!")):
-        return True
-    if isinstance(old, bool) or isinstance(new, bool):
-        return isinstance(old, bool) and isinstance(new, bool)
-    if isinstance(old, (int, float)):
-        return isinstance(new, (int, float)) and not (isinstance(old, int) and isinstance(new, float) and new % 1)
-    return isinstance(new, type(old))
-
-
-def _reached(node: Any, tree: dict[str, Any]) -> set[str]:
-    """Top-level keys that a node refers to, directly or through others."""
-    found: set[str] = set()
-    waiting = [node]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            waiting += item.values()
-        elif isinstance(item, list):
-            waiting += item
-        elif isinstance(item, str):
-            for name in REFERENCE.findall(item) if item.startswith("!") else []:
-                if name in tree and name not in found:
-                    found.add(name)
-                    waiting.append(tree[name])
     return found
 
 

@@ -36,8 +36,11 @@ if ! "$interpreter" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 
 echo "building the environment in .venv with $interpreter: about 3 minutes and 7 GB, once (log: .venv/setup.log)"
-rm -rf "$venv"
-"$interpreter" -m venv "$venv" || fail "could not make $venv: see above"
+if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+  rm -rf "$venv"
+  "$interpreter" -m venv "$venv" || fail "could not make $venv: see above"
+fi
+rm -f "$venv/whole"
 (
   "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "${constraints[@]}" \
     -e "$repository[opensmile,test]"

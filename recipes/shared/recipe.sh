@@ -72,6 +72,16 @@ HELP
 whole() { # option, value
   case "$2" in '' | *[!0-9]*) die "--$1: expected a whole number, found '$2'" ;; esac
 }
+one_of() { # option, value, names
+  case " $3 " in *" $2 "*) return ;; esac
+  local near
+  near=$(nearest "$2" "$3")
+  die "--$1 $2: expected one of $3${near:+: did you mean $near?}"
+}
+one_of protocol "$protocol" "paper random5 speaker session speaker-text"
+one_of dev "$dev" "none speaker session fraction"
+[ -z "$selection" ] || one_of selection "$selection" "last dev test"
+one_of precision "$precision" "fp32 bf16 fp16"
 whole stage "$stage"
 whole stop-stage "$stop_stage"
 [ "$stop_stage" -le 4 ] || die "--stop-stage $stop_stage: the last stage is 4"
@@ -82,11 +92,8 @@ whole jobs "$jobs"
 [ "$jobs" -ge 1 ] || die "--jobs 0: expected at least 1"
 threads=${threads:-$((cores / jobs > 0 ? cores / jobs : 1))}
 hparams=$recipe/hparams/$system.yaml
-if [ ! -f "$hparams" ]; then
-  systems=$(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')
-  near=$(nearest "$system" "$systems")
-  die "--system $system: $corpus has ${systems% }${near:+: did you mean $near?}"
-fi
+systems=$(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')
+one_of system "$system" "${systems% }"
 [ "$protocol" != paper ] || protocol=$(sed -n 's/^protocol: *\([a-z0-9-]*\).*/\1/p' "$hparams")
 [ ${#overrides[@]} -eq 0 ] || [ -n "$tag" ] || die "overrides need a name for their row: add --tag NAME before --"
 

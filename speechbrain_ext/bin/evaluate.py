@@ -144,7 +144,15 @@ def _commit() -> str:
         return subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True).stdout
 
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", "speechbrain_ext", "recipes/*/hparams", "recipes/shared")
+        changed = git(
+            "status",
+            "--porcelain",
+            "--untracked-files=no",
+            "--",
+            "speechbrain_ext",
+            "recipes/*/hparams",
+            "recipes/shared",
+        )
         return git("rev-parse", "--short=12", "HEAD").strip() + ("+" if changed.strip() else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -11,22 +11,12 @@ recognition with connection attention mechanism", Expert Systems With Applicatio
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from speechbrain_ext.lobes.attention_pooling import AttentionPooling
-from speechbrain_ext.lobes.masking import check_pad, masked_mean, trim
+from speechbrain_ext.lobes.masking import check_pad, masked_mean, take_feature, trim
 from speechbrain_ext.lobes.peephole_lstm import PeepholeBLSTM
 from speechbrain_ext.lobes.time_convolution import TimeConvolution
-
-
-def _input(features: dict[str, Tensor], name: str, size: int) -> Tensor:
-    if name not in features:
-        raise ValueError(f"expected the feature {name!r}, found {sorted(features)}")
-    x = features[name]
-    if x.dim() != 3 or x.shape[2] != size:
-        raise ValueError(f"{name}: expected [batch, time, {size}], found {list(x.shape)}")
-    return x
 
 
 class AttentionBLSTM(nn.Module):
@@ -49,6 +39,7 @@ class AttentionBLSTM(nn.Module):
 
     Example
     -------
+    >>> import torch
     >>> AttentionBLSTM(3, 4, 8, 7)(torch.rand(2, 5, 3))["logits"].shape
     torch.Size([2, 7])
     """
@@ -111,6 +102,7 @@ class FRLM(nn.Module):
 
     Example
     -------
+    >>> import torch
     >>> net = FRLM(hidden_size=4)
     >>> net({"lld": torch.rand(2, 9, 76)}, {"lld": torch.tensor([9, 4])})["logits"].shape
     torch.Size([2, 7])
@@ -139,7 +131,7 @@ class FRLM(nn.Module):
 
     def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
         """Classify `features[feature]` [batch, time, input_size] with `lengths[feature]` [batch] real frames."""
-        x = _input(features, self.feature, self.input_size)
+        x = take_feature(features, self.feature, self.input_size)
         x, mask = trim(x, lengths[self.feature] if self.pad == "mask" else None)
         if self.shuffle_frames is None:
             return self.net(x, mask)
@@ -177,6 +169,7 @@ class URLM(nn.Module):
 
     Example
     -------
+    >>> import torch
     >>> net = URLM(channels=(16, 16, 8), reduction=4)
     >>> net({"logmel": torch.rand(2, 9, 128)}, {"logmel": torch.tensor([9, 4])})["logits"].shape
     torch.Size([2, 7])
@@ -199,15 +192,15 @@ class URLM(nn.Module):
         self.pad, self.feature, self.n_mels = check_pad(pad), feature, n_mels
         self.blocks = nn.ModuleList()
         for n, (width, kernel) in enumerate(zip(channels, kernels, strict=True)):
+            before = n_mels if n == 0 else channels[n - 1]
             last = n == len(channels) - 1
-            self.blocks.append(TimeConvolution(n_mels, width, kernel, None if last else reduction))
-            n_mels = width
+            self.blocks.append(TimeConvolution(before, width, kernel, None if last else reduction))
         self.dense = nn.Linear(channels[-1], embedding_size)
         self.classifier = nn.Linear(embedding_size, n_classes)
 
     def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
         """Classify `features[feature]` [batch, time, n_mels] with `lengths[feature]` [batch] real frames."""
-        x = _input(features, self.feature, self.n_mels)
+        x = take_feature(features, self.feature, self.n_mels)
         x, mask = trim(x, lengths[self.feature] if self.pad == "mask" else None)
         for block in self.blocks:
             x = block(x, mask)  # [batch, time, channel]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from speechbrain_ext.lobes.amsnet import AttentionBLSTM, _input
-from speechbrain_ext.lobes.masking import check_pad, trim
+from speechbrain_ext.lobes.amsnet import AttentionBLSTM
+from speechbrain_ext.lobes.masking import check_pad, take_feature, trim
 
 MODES = ("attention", "concat")
 
@@ -133,7 +133,8 @@ class EarlyFusion(nn.Module):
         """Classify both features [batch, time, size], with their numbers of real frames [batch]."""
         masked = self.pad == "mask"
         (lld, lld_mask), (logmel, mask) = (
-            trim(_input(features, name, size), lengths[name] if masked else None) for name, size in self.sizes.items()
+            trim(take_feature(features, name, size), lengths[name] if masked else None)
+            for name, size in self.sizes.items()
         )
         slow = self._slow_down(lld, lld_mask, logmel.shape[1])  # [batch, mel time, lld_size]
         if mask is not None:

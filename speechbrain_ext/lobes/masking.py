@@ -22,6 +22,22 @@ def check_pad(pad: str) -> str:
     return pad
 
 
+def take_feature(features: dict[str, Tensor], name: str, size: int) -> Tensor:
+    """The named feature, [batch, time, size], refused when it is missing or has another shape.
+
+    Example
+    -------
+    >>> take_feature({"lld": torch.zeros(1, 2, 3)}, "lld", 3).shape
+    torch.Size([1, 2, 3])
+    """
+    if name not in features:
+        raise ValueError(f"expected the feature {name!r}, found {sorted(features)}")
+    x = features[name]
+    if x.dim() != 3 or x.shape[2] != size:
+        raise ValueError(f"{name}: expected [batch, time, {size}], found {list(x.shape)}")
+    return x
+
+
 def trim(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Cut a batch to its longest utterance and mark the frames that are real.
 
@@ -114,11 +130,8 @@ class MaskedBatchNorm1d(nn.Module):
     def _normalise(self, rows: Tensor) -> Tensor:
         if self.training and torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
             return self._normalise_together(rows)
-        # As an image one row high, in channels-last order, for which PyTorch has its quicker kernel.
-        image = rows.t()[None, :, None]  # [1, channel, 1, frames]
         statistics = (self.running_mean, self.running_var, self.weight, self.bias)
-        out = nn.functional.batch_norm(image, *statistics, self.training, self.momentum, self.eps)
-        return out[0, :, 0].t()  # [frames, channel]
+        return nn.functional.batch_norm(rows, *statistics, self.training, self.momentum, self.eps)  # [frames, channel]
 
     def _normalise_together(self, rows: Tensor) -> Tensor:
         frames = _sum_over_ranks(rows.new_tensor([float(len(rows))]))

@@ -104,7 +104,7 @@ def without_paths(value: Any) -> Any:
 
     Example
     -------
-    >>> without_paths({"command": "./run.sh --corpus-root /home/me/EmoDB --seed 1"})
+    >>> without_paths({"command": "./run.sh --corpus-root /disk/EmoDB --seed 1"})
     {'command': './run.sh --corpus-root DIR --seed 1'}
     >>> without_paths("a share of 4/5, see https://example.org/a")
     'a share of 4/5, see https://example.org/a'

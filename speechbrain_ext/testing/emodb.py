@@ -83,7 +83,8 @@ def write_emodb(root: str | Path, seed: int = 0, progress: bool = False) -> None
 
     root = Path(root)
     plan = sorted(_plan(), key=lambda item: item[0])
-    for name, speaker, emotion, text in tqdm(plan, desc="mini corpus EmoDB", unit="utt", disable=not progress):
+    bar = tqdm(plan, desc="mini corpus EmoDB", unit="utt", disable=not progress, delay=2)
+    for name, speaker, emotion, text in bar:
         random = stream("EmoDB", seed, name)
         samples = synthesise(segments_of(SENTENCES[text]), deliver(speaker, emotion, random), random)
         with replacing(root / "wav" / f"{name}.wav", "wb") as file:

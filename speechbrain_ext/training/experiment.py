@@ -72,9 +72,10 @@ class Experiment:
 
     def __post_init__(self) -> None:
         spec = self.spec
-        self.hp = hparams.load(spec.recipe_yaml, hparams.parse_overrides(list(spec.overrides)))
-        self.protocol = self.hp.corpus["protocol"] if spec.protocol == "paper" else spec.protocol
         self.manifest = read_json(Path(spec.data) / "manifest.json", PREPARE)
+        overrides = hparams.parse_overrides(list(spec.overrides))
+        self.hp = hparams.load(spec.recipe_yaml, overrides, self.manifest["source"])
+        self.protocol = self.hp.corpus["protocol"] if spec.protocol == "paper" else spec.protocol
         self.folds_file = folds_path(spec.data, self.protocol, spec.dev, spec.fold_seed)
         self.folds = read_folds(self.folds_file, f"{PREPARE} --protocol {self.protocol} --dev {spec.dev}")
         self.selection = spec.selection or ("last" if spec.dev == "none" else "dev")
@@ -85,7 +86,9 @@ class Experiment:
         if self.hp.tree.get("early_stopping_epochs") and spec.dev == "none":
             raise UsageError("early_stopping_epochs needs a development part: add --dev speaker, session or fraction")
         if not float(self.hp.tree.get("max_grad_norm", 1.0)) > 0:
-            raise UsageError("max_grad_norm: expected a positive value (1e9 switches clipping off), as others reverse gradients")
+            raise UsageError(
+                "max_grad_norm: expected a positive value (1e9 switches clipping off), as others reverse gradients"
+            )
         classes = list(self.hp.corpus["classes"])
         if classes != self.folds["classes"]:
             raise UserError(

@@ -26,9 +26,7 @@ def steps_of(experiment: Experiment, fold: str) -> list[Step]:
 
 def is_trained(experiment: Experiment, fold: str) -> bool:
     """Whether all steps of a fold are whole."""
-    return all(
-        (experiment.step_folder(name, fold) / f"done-{name}.json").exists() for name in experiment.hp.steps
-    )
+    return all((experiment.step_folder(name, fold) / f"done-{name}.json").exists() for name in experiment.hp.steps)
 
 
 def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None = None) -> dict[str, Any]:

@@ -64,7 +64,9 @@ def map_folds(
         min(jobs, len(tasks)), mp_context=context, initializer=_begin, initargs=(os.getpid(), ticks)
     )
     results: dict[tuple[RunSpec, str], Any] = {}
-    bar = tqdm(total=total or len(tasks), desc=title, unit="epoch" if total else "fold", delay=2.0, mininterval=_pause())
+    bar = tqdm(
+        total=total or len(tasks), desc=title, unit="epoch" if total else "fold", delay=2.0, mininterval=_pause()
+    )
     try:
         with for_workers(tasks[0][0].threads):
             waiting = {pool.submit(_call, function, spec, fold, bool(ticks)): (spec, fold) for spec, fold in tasks}

@@ -128,7 +128,9 @@ class Step:
         if if_main_process():
             write_json(self.folder / f"depends-{self.name}.json", depends)
         variants = self.setting("augment_waveform")
-        chooser = VariantChooser(variants, self.setting("augment_clean_share"), experiment.spec.seed) if variants else None
+        chooser = (
+            VariantChooser(variants, self.setting("augment_clean_share"), experiment.spec.seed) if variants else None
+        )
         train = self._dataset(sorted(parts["train"]), chooser)
         developed = {"last": parts["dev"], "dev": parts["dev"], "test": parts["test"]}[experiment.selection]
         dev = self._dataset(sorted(developed)) if developed else None
@@ -213,7 +215,9 @@ class Step:
 
     def _finish(self, brain: EmotionBrain, checkpointer: SafeCheckpointer, history: History) -> None:
         chosen = checkpointer.find_checkpoint(max_key="rank")
-        write_text(self.folder / f"train_log-{self.name}.jsonl", "".join(json.dumps(row) + "\n" for row in history.rows))
+        write_text(
+            self.folder / f"train_log-{self.name}.jsonl", "".join(json.dumps(row) + "\n" for row in history.rows)
+        )
         write_json(
             self.done_file,
             {

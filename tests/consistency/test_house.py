@@ -54,6 +54,8 @@ def test_no_path_of_one_machine():
                     assert not pattern.search(line), f"{path}:{number}: {line.strip()}"
 
 
-@pytest.mark.parametrize("script", sorted(str(p.relative_to(REPOSITORY)) for p in REPOSITORY.glob("*/**/*.sh") if ".venv" not in str(p)))
+@pytest.mark.parametrize(
+    "script", sorted(str(p.relative_to(REPOSITORY)) for p in REPOSITORY.glob("*/**/*.sh") if ".venv" not in str(p))
+)
 def test_shell_scripts_parse(script):
     subprocess.run(["bash", "-n", str(REPOSITORY / script)], check=True)

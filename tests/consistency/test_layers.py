@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "speechbrain_ext"
 RANKS = [
-    ["errors", "files", "workers"],
+    ["errors", "files", "workers", "yaml_tree"],
     ["audio", "manifest", "labels", "hparams", "metrics", "testing"],
     ["corpora"],
     ["folds", "audit", "edition", "preparation", "features"],
@@ -67,7 +67,9 @@ def test_lobes_and_losses_see_no_corpus_and_corpora_no_torch():
         if part(name) in ("lobes", "losses"):
             wrong += [f"{name} imports {t}" for t in targets if part(t) in ("corpora", "folds", "manifest")]
         if part(name) in NO_TORCH:
-            wrong += [f"{name} imports {t}" for t in targets if t.split(".")[0] in ("torch", "torchaudio", "speechbrain")]
+            wrong += [
+                f"{name} imports {t}" for t in targets if t.split(".")[0] in ("torch", "torchaudio", "speechbrain")
+            ]
     assert not wrong, wrong
 
 

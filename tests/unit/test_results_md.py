@@ -35,8 +35,8 @@ def test_an_empty_recipe_says_how_to_make_a_row(recipe: Path) -> None:
 
 
 def test_keep_copies_and_regenerates(recipe: Path, tmp_path: Path) -> None:
-    command = "./run.sh --corpus-root /home/me/EmoDB --stage 0 --stop-stage 4"
-    seed = write_run(tmp_path, protocol="random5", paper=PAPER, command=command, hparams={"root": "/home/me/x"})
+    command = "./run.sh --corpus-root /disk/EmoDB --stage 0 --stop-stage 4"
+    seed = write_run(tmp_path, protocol="random5", paper=PAPER, command=command, hparams={"root": "/disk/x"})
     kept = keep(seed, recipe)
     assert kept == recipe / "results/as-published/amsnet.default.random5.seed1.json"
     assert "/home" not in kept.read_text(encoding="utf-8")

@@ -1,0 +1,45 @@
+"""Runs of the real run.sh on the mini corpus with a small, short AMSNet."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SMALL = "--hidden_size 8 --channels [16,8,8] --reduction 4 --epochs 6 --checkpoint_epochs 2 --batch_size 64".split()
+
+
+def environment(cache: Path, **more: str) -> dict[str, str]:
+    """The user's environment with this interpreter's own, a cache of the tests, and no real corpus."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("EMODB_ROOT", "SER_CACHE")}
+    prefix = str(Path(sys.executable).parent.parent)
+    return {**kept, "VIRTUAL_ENV": prefix, "SER_CACHE": str(cache), **more}
+
+
+def command(folder: Path, *words: str, recipe: str = "EmoDB", small: bool = True) -> list[str]:
+    """A call of run.sh that writes below a folder."""
+    options = ["--exp", str(folder / "exp"), "--data", str(folder / "data")]
+    overrides = ["--tag", "small", *words, "--", *SMALL] if small else list(words)
+    return ["bash", str(REPOSITORY / "recipes" / recipe / "run.sh"), *options, *overrides]
+
+
+def run(folder: Path, *words: str, cache: Path | None = None, **more) -> subprocess.CompletedProcess:
+    """Call run.sh and wait for its end."""
+    return subprocess.run(
+        command(folder, *words, **more),
+        env=environment(cache or folder / "cache"),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=900,
+    )
+
+
+def only_error(done: subprocess.CompletedProcess) -> str:
+    """The one line that a user's fault is told in."""
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert "Traceback" not in done.stderr, done.stderr
+    assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
+    return lines[0]

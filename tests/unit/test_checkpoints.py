@@ -1,0 +1,68 @@
+"""A checkpoint that was not written to its end never blocks the next start."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from speechbrain_ext.training.checkpoints import MARK, History, SafeCheckpointer
+
+
+def saved(folder, values):
+    model = torch.nn.Linear(2, 1)
+    history = History()
+    checkpointer = SafeCheckpointer(folder, {"model": model, "history": history})
+    for epoch, value in enumerate(values, 1):
+        torch.nn.init.constant_(model.weight, value)
+        history.rows.append({"epoch": epoch, "dev_uar": value})
+        checkpointer.save_checkpoint(meta={"epoch": epoch, "rank": value})
+    return checkpointer, model, history
+
+
+def newest(checkpointer):
+    return max(checkpointer.list_checkpoints(), key=lambda one: one.meta["epoch"])
+
+
+@pytest.mark.parametrize("damage", ["no mark", "cut-off", "only meta"])
+def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path, damage):
+    checkpointer, model, history = saved(tmp_path, [0.1, 0.2])
+    path = newest(checkpointer).path
+    if damage == "no mark":
+        (path / MARK).unlink()
+    elif damage == "cut-off":
+        content = (path / "model.ckpt").read_bytes()
+        (path / "model.ckpt").write_bytes(content[: len(content) // 2])
+    else:
+        for file in path.iterdir():
+            if file.name != "CKPT.yaml":
+                file.unlink()
+    torch.nn.init.constant_(model.weight, 9.0)
+    history.rows.clear()
+    checkpointer.recover_if_possible()
+    assert torch.equal(model.weight, torch.full((1, 2), 0.1))
+    assert history.rows == [{"epoch": 1, "dev_uar": 0.1}]
+    checkpointer.sweep()
+    assert [one.name for one in tmp_path.iterdir()] == [newest(checkpointer).path.name]
+
+
+def test_only_damaged_ones_means_a_fresh_start(tmp_path):
+    checkpointer, _, _ = saved(tmp_path, [0.1])
+    (newest(checkpointer).path / MARK).unlink()
+    assert checkpointer.recover_if_possible() is None
+
+
+def test_weights_are_loaded_without_running_code(tmp_path):
+    import os
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    checkpointer, _, _ = saved(tmp_path / "save", [0.1])
+    path = newest(checkpointer).path
+    size = (path / "model.ckpt").stat().st_size
+    (path / "model.ckpt").write_bytes(pickle.dumps(Evil()).ljust(size, b"\0"))
+    with pytest.raises(pickle.UnpicklingError):
+        checkpointer.recover_if_possible()
+    assert not (tmp_path / "executed").exists()
