@@ -14,6 +14,8 @@ from speechbrain_ext.files import write_json, write_text
 from speechbrain_ext.training.experiment import Experiment, RunSpec
 from speechbrain_ext.training.step import Step
 
+STEP_FACTS = ("epochs", "selected_epoch", "optimizer_steps", "train_seconds", "checkpoint")
+
 
 def steps_of(experiment: Experiment, fold: str) -> list[Step]:
     """The steps of a fold in order, each knowing the frozen ones that it builds on."""
@@ -66,13 +68,12 @@ def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
         "n_train": len(parts["train"]),
         "n_dev": len(parts["dev"]),
         "n_test": len(parts["test"]),
-        "epochs": {name: done["epochs"] for name, done in steps.items()},
-        "selected_epochs": {name: done["selected_epoch"] for name, done in steps.items()},
-        "optimizer_steps": {name: done["optimizer_steps"] for name, done in steps.items()},
+        "epochs": max(done["epochs"] for done in steps.values()),
+        "optimizer_steps": sum(done["optimizer_steps"] for done in steps.values()),
+        "steps": {name: {key: done[key] for key in STEP_FACTS} for name, done in steps.items()},
         "train_seconds": round(sum(done["train_seconds"] for done in steps.values()), 2),
         "parameters": sum(done["parameters"] for done in steps.values()),
         "peak_memory_mib": max(done["peak_memory_mib"] for done in steps.values()),
-        "checkpoints": {name: done["checkpoint"] for name, done in steps.items()},
     }
 
 

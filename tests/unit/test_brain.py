@@ -1,0 +1,155 @@
+"""EmotionBrain: scores over utterances, seeds per step, and what a finished training leaves."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.utils.data_pipeline import provides, takes
+from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
+
+from speechbrain_ext.brain import EmotionBrain, Output, StepModel, dev_scores, gather, seed_of
+from speechbrain_ext.lobes.normalization import FeatureNormalizer
+from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+
+
+class Net(torch.nn.Module):
+    """Mean over real frames, dropout, linear."""
+
+    def __init__(self):
+        super().__init__()
+        self.drop, self.out = torch.nn.Dropout(0.3), torch.nn.Linear(4, 3)
+
+    def forward(self, features, lengths):
+        x, n = features["lld"], lengths["lld"]
+        mask = (torch.arange(x.shape[1])[None] < n[:, None]).float()[..., None]
+        h = (x * mask).sum(1) / n[:, None]
+        return {"logits": self.out(self.drop(h)), "embedding": h}
+
+
+def dataset(size: int, seed: int) -> DynamicItemDataset:
+    generator = torch.Generator().manual_seed(seed)
+    frames = {f"u{i:03d}": torch.randn(3 + i % 4, 4, generator=generator) + i % 3 for i in range(size)}
+
+    @takes("id")
+    @provides("features")
+    def features(identity):
+        return {"lld": frames[identity]}
+
+    data = {name: {"target": i % 3} for i, name in enumerate(frames)}
+    return DynamicItemDataset(data, dynamic_items=[features], output_keys=["id", "target", "features"])
+
+
+def brain(folder, epochs=4, select=False, patience=0, **more):
+    torch.manual_seed(1)
+    model = StepModel(Net(), {"lld": FeatureNormalizer(4)})
+    counter = EpochCounterWithStopper(epochs, patience, 0, "max") if patience else EpochCounter(epochs)
+    history = History()
+    keys = {
+        "seed": 1, "step_name": "net", "history": history, "epoch_counter": counter, "scheduler": None,
+        "class_weights": None, "label_smoothing": 0.0, "balanced_sampling": False, "augment": None, "chooser": None,
+        "checkpoint_epochs": 1, "select": select, "stopper": bool(patience), "has_dev": select, "batch_size": 8,
+        "on_epoch": None, **more,
+    }  # fmt: skip
+    recoverables = {"model": model, "counter": counter, "history": history}
+    checkpointer = SafeCheckpointer(folder, recoverables)
+    options = {"device": "cpu", "noprogressbar": True, "max_grad_norm": 1e9}
+    return EmotionBrain({"model": model}, lambda p: torch.optim.Adam(p, lr=0.05), keys, options, checkpointer)
+
+
+def fit(one, train, dev=None):
+    one.fit(
+        one.hparams.epoch_counter,
+        train,
+        dev,
+        train_loader_kwargs={"batch_size": 8},
+        valid_loader_kwargs={"batch_size": 8},
+    )
+    return {name: value.clone() for name, value in one.modules.state_dict().items()}
+
+
+def test_scores_are_those_of_scikit_learn_over_utterances():
+    generator = random.Random(0)
+    outputs = []
+    for i in range(50):
+        logits = torch.tensor([generator.gauss(0, 1) for _ in range(3)], dtype=torch.float64)
+        posteriors = tuple(logits.log_softmax(0).tolist())
+        target = generator.randrange(3)
+        outputs.append(Output(f"u{i}", target, posteriors, (), -posteriors[target]))
+    truth = [o.target for o in outputs]
+    prediction = [max(range(3), key=o.log_posteriors.__getitem__) for o in outputs]
+    found = dev_scores(gather([*outputs, outputs[0]]))
+    assert found["dev_wa"] == pytest.approx(accuracy_score(truth, prediction))
+    assert found["dev_uar"] == pytest.approx(balanced_accuracy_score(truth, prediction))
+    shares = [[math.exp(x) for x in o.log_posteriors] for o in outputs]
+    assert found["dev_loss"] == pytest.approx(log_loss(truth, shares))
+
+
+def test_outputs_do_not_depend_on_batch_mates(tmp_path):
+    one = brain(tmp_path)
+    whole = one.run(dataset(10, 0))
+    one.hparams.batch_size = 1
+    alone = one.run(dataset(10, 0))
+    assert [o.id for o in whole] == [o.id for o in alone]
+    for left, right in zip(whole, alone, strict=True):
+        assert left.log_posteriors == pytest.approx(right.log_posteriors, abs=1e-6)
+
+
+def test_same_seed_same_weights_and_another_seed_others(tmp_path):
+    train = dataset(30, 0)
+    first = fit(brain(tmp_path / "a"), train)
+    torch.manual_seed(999)
+    second = fit(brain(tmp_path / "b"), train)
+    third = fit(brain(tmp_path / "c", seed=2), train)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert any(not torch.equal(first[name], third[name]) for name in first)
+
+
+@pytest.mark.parametrize("with_dev", [False, True])
+def test_resumed_after_any_epoch_is_the_same(tmp_path, with_dev):
+    train, dev = dataset(30, 0), dataset(12, 5) if with_dev else None
+    whole = brain(tmp_path / "whole", select=with_dev)
+    expected = fit(whole, train, dev)
+    for stop in (1, 2, 3):
+        folder = tmp_path / f"stop{stop}"
+        fit(brain(folder, epochs=stop, select=with_dev), train, dev)
+        resumed = brain(folder, select=with_dev)
+        found = fit(resumed, train, dev)
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+        timeless = [[{**row, "seconds": 0} for row in b.hparams.history.rows] for b in (whole, resumed)]
+        assert timeless[0] == timeless[1] and len(timeless[0]) == 4
+
+
+def test_the_best_epoch_on_dev_is_kept_and_the_earliest_of_equals(tmp_path):
+    one = brain(tmp_path, epochs=6, select=True, checkpoint_epochs=100)
+    fit(one, dataset(30, 0), dataset(12, 5))
+    rows = one.hparams.history.rows
+    best = max(row["dev_uar"] for row in rows)
+    first = next(row["epoch"] for row in rows if row["dev_uar"] == best)
+    assert one.checkpointer.find_checkpoint(max_key="rank").meta["epoch"] == first
+
+
+def test_early_stopping_ends_after_patience(tmp_path):
+    one = brain(tmp_path, epochs=50, select=True, patience=2)
+    fit(one, dataset(30, 0), dataset(12, 5))
+    rows = one.hparams.history.rows
+    best = max(range(len(rows)), key=lambda i: (rows[i]["dev_uar"], -i))
+    assert len(rows) == best + 1 + 2 < 50
+
+
+def test_class_weights_and_smoothing_change_the_training_loss_only(tmp_path):
+    plain = fit(brain(tmp_path / "a"), dataset(30, 0))
+    weighted = fit(brain(tmp_path / "b", class_weights=torch.tensor([1.0, 5.0, 1.0])), dataset(30, 0))
+    assert any(not torch.equal(plain[name], weighted[name]) for name in plain)
+    one = brain(tmp_path / "c", class_weights=torch.tensor([1.0, 5.0, 1.0]), label_smoothing=0.5)
+    for output in one.run(dataset(9, 0)):
+        assert output.loss == pytest.approx(-output.log_posteriors[output.target])
+
+
+def test_seeds_differ_by_every_part():
+    parts = [(s, e, b, r) for s in range(3) for e in range(3) for b in range(3) for r in range(2)]
+    assert len({seed_of(*part) for part in parts}) == len(parts)
