@@ -27,6 +27,7 @@ setup(
         "hyperpyyaml>=1.2.2,<1.3",
         "ruamel.yaml>=0.17.28",
         "transformers>=5,<6",
+        "huggingface_hub>=1",
         "numpy>=1.26",
         "scipy>=1.11",
         "scikit-learn>=1.4",
@@ -34,12 +35,14 @@ setup(
         "soxr>=0.4",
         "matplotlib>=3.8",
         "jinja2>=3.1",
+        "pillow>=10",
+        "threadpoolctl>=3.1",
         "pooch>=1.8",
         "tqdm>=4.66",
     ],
     extras_require={
         # openSMILE is licensed for non-commercial use only, hence an extra.
         "opensmile": ["opensmile>=2.5,<3"],
-        "test": ["pytest>=8", "hypothesis>=6.100", "ruff>=0.6"],
+        "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.6"],
     },
 )

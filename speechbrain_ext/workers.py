@@ -7,7 +7,10 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
+
+from tqdm import tqdm
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # glibc gives large blocks back to the kernel at every free; page faults then cost a sixth of a training step.
@@ -42,6 +45,8 @@ def begin_worker(parent: int) -> None:
     parent : int
         Process number of the parent; a worker whose parent is already gone ends at once.
     """
+    # tqdm's own lock is a named semaphore, which a killed worker would leave to the resource tracker to complain of.
+    tqdm.set_lock(threading.RLock())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_with_parent(parent, signal.SIGKILL)

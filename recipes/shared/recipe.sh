@@ -6,7 +6,7 @@ shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$shared/../.." && pwd)
 
 known_options="stage stop_stage system preset tag corpus_root corpus_edition protocol dev selection folds fold_seed
-  seed seeds nproc jobs threads device precision compile exp data wait no_audio_check force dry_run"
+  seed seeds nproc jobs threads device precision compile exp data wait no_audio_check force dry_run table"
 known_options=$(printf '%s ' $known_options)
 stage=0
 stop_stage=4
@@ -34,6 +34,10 @@ wait=false
 no_audio_check=false
 force=false
 dry_run=false
+table=
+# tables/amsnet_table5.yaml is amsnet/5, tables/amsnet_figure6.yaml is amsnet/figure6
+tables=$(cd "$recipe/tables" 2>/dev/null && ls -- *.yaml |
+  sed 's/\.yaml$//; s/_table\([0-9]\)/\/\1/; s/_figure\([0-9]\)/\/figure\1/' | tr '\n' ' ') || tables=
 
 show_help() {
   cat <<HELP
@@ -58,6 +62,8 @@ $corpus: from the corpus on disk to a table of results. Usage: ./run.sh [options
   --jobs N --threads N       worker processes, threads of each (cores, cores / jobs)
   --device D --precision P   cpu, cuda; fp32, bf16, fp16 (cuda where there is one; fp32)
   --compile                  torch.compile the model
+  --table ID                 run every row of a paper's table and print it beside the paper's; with --dry-run: the plan
+                             (trainings, what is reused, hours). Tables: ${tables:-none}
   --exp DIR --data DIR       where to write (exp and data in the recipe)
   --wait                     wait for another run on the same experiment
   --no-audio-check           stage 0 leaves the audio unread
@@ -94,7 +100,20 @@ threads=${threads:-$((cores / jobs > 0 ? cores / jobs : 1))}
 hparams=$recipe/hparams/$system.yaml
 systems=$(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')
 one_of system "$system" "${systems% }"
-[ "$protocol" != paper ] || protocol=$(sed -n 's/^protocol: *\([a-z0-9-]*\).*/\1/p' "$hparams")
+if [ -n "$table" ]; then
+  one_of table "$table" "${tables% }"
+  [ "$system" = "$default_system" ] || [ "$system" = "${table%/*}" ] ||
+    die "--system $system: --table $table is of ${table%/*}: leave it out"
+  [ -z "$folds" ] || die "--folds does not go with --table: its rows are scored on all folds"
+  system=${table%/*}
+  table_file=$recipe/tables/$(printf '%s' "$table" | sed 's/\/\([0-9]\)/_table\1/; s/\//_/').yaml
+  protocols=$(sed -n 's/.*protocol: *\([a-z0-9-]*\).*/\1/p' "$table_file" | sort -u)
+  [ "$protocol" = paper ] || protocols=$protocol
+else
+  case "$tag" in table[0-9]* | figure[0-9]*) die "--tag $tag: such names are for the rows of --table: choose another" ;; esac
+  [ "$protocol" != paper ] || protocol=$(sed -n 's/^protocol: *\([a-z0-9-]*\).*/\1/p' "$hparams")
+  protocols=$protocol
+fi
 [ ${#overrides[@]} -eq 0 ] || [ -n "$tag" ] || die "overrides need a name for their row: add --tag NAME before --"
 
 source=real
@@ -124,7 +143,8 @@ call() { # module, arguments
 flag() { if "$1"; then printf '%s' "$2"; fi; }
 
 banner
-if ! $dry_run; then
+# The plan of a table reads its files, so that --dry-run needs the environment too.
+if ! $dry_run || [ -n "$table" ]; then
   . "$repository/tools/activate_env.sh"
 fi
 run_options=(--recipe "$recipe" --system "$system" --data "$prepared" --exp "$exp" --preset "$preset" --tag "$tag"
@@ -140,13 +160,29 @@ for ((now = stage; now <= stop_stage; now++)); do
     0)
       log "stage 0: prepare $corpus ($source)"
       [ "$source" = real ] || call mini --corpus "$corpus" --out "$corpus_root"
-      call prepare --corpus "$corpus" --corpus-root "$corpus_root" --source "$source" --edition "$corpus_edition" \
-        --data "$data" --protocol "$protocol" --dev "$dev" --fold-seed "$fold_seed" --jobs "$jobs" \
-        $(flag "$no_audio_check" --no-audio-check) $(flag "$force" --force)
+      again=$(flag "$force" --force)
+      for one in $protocols; do
+        call prepare --corpus "$corpus" --corpus-root "$corpus_root" --source "$source" --edition "$corpus_edition" \
+          --data "$data" --protocol "$one" --dev "$dev" --fold-seed "$fold_seed" --jobs "$jobs" \
+          $(flag "$no_audio_check" --no-audio-check) $again
+        # A second --force would take away the folds that the first has made.
+        again=
+      done
       ;;
-    1) log "stage 1: features of $system"; call extract "${run_options[@]}" ;;
-    2) log "stage 2: train $system, $protocol"; call train "${run_options[@]}" ;;
-    3) log "stage 3: evaluate $system, $protocol"; call evaluate "${run_options[@]}" ;;
+    [123])
+      if [ -n "$table" ]; then
+        first=$now now=$((stop_stage < 3 ? stop_stage : 3))
+        log "stages $first to $now: table $table, every row"
+        table_options=(--table "$table" --stage "$first" --stop-stage "$now" $(flag "$dry_run" --dry-run))
+        dry_run=false call table "${table_options[@]}" "${run_options[@]}"
+      else
+        case $now in
+          1) log "stage 1: features of $system"; call extract "${run_options[@]}" ;;
+          2) log "stage 2: train $system, $protocol"; call train "${run_options[@]}" ;;
+          3) log "stage 3: evaluate $system, $protocol"; call evaluate "${run_options[@]}" ;;
+        esac
+      fi
+      ;;
     4)
       log "stage 4: report"
       call report page --exp "$exp/$corpus-$source" --out "$exp/$corpus-$source/report.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import platform
@@ -19,12 +20,25 @@ if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment
 
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
-VERSIONED = ("speechbrain_ext", "torch", "torchaudio", "speechbrain", "transformers", "numpy", "opensmile")
+VERSIONED = (
+    "speechbrain_ext",
+    "torch",
+    "torchaudio",
+    "speechbrain",
+    "transformers",
+    "numpy",
+    "scikit-learn",
+    "opensmile",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Score each seed that is not scored yet from the checkpoints that are there, then sum up the seeds."""
-    args = run_parser("Score the test utterances of every fold (stage 3).", "evaluate").parse_args(argv)
+    evaluate(run_parser("Score the test utterances of every fold (stage 3).", "evaluate").parse_args(argv))
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Score for options that are read already."""
     from speechbrain_ext.files import folder_lock, read_json, sha256_json, write_json
     from speechbrain_ext.report.results import make_summary
     from speechbrain_ext.training.fold import fold_facts, is_trained
@@ -38,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with folder_lock(run.seed_folder, args.wait):
             run.check_claim()
             facts = [fold_facts(run, fold) for fold in folds]
-            made_from = sha256_json({"folds": facts, "depends": run.depends()})
+            made_from = sha256_json({"folds": facts, "depends": run.depends(), "paper": _paper(run)})
             path = run.seed_folder / "results.json"
             old = read_json(path, "./run.sh --stage 3") if path.exists() and not args.force else {}
             if old.get("made_from") == made_from:
@@ -53,8 +67,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _score(run: Experiment, facts: list[dict[str, Any]], more: dict[str, Any], jobs: int) -> dict[str, Any]:
     from speechbrain_ext.files import write_json
-    from speechbrain_ext.report.figures import confusion_figure, curves_figure
     from speechbrain_ext.report.results import make_results, write_predictions
+    from speechbrain_ext.report.run_figures import write_run_figures
     from speechbrain_ext.training.fold import predict_fold
     from speechbrain_ext.training.launch import map_folds
 
@@ -63,10 +77,7 @@ def _score(run: Experiment, facts: list[dict[str, Any]], more: dict[str, Any], j
     rows = [_row(run, fold, output) for (_, fold), found in outputs.items() for output in found]
     write_predictions(run.seed_folder / "predictions.csv", rows, run.classes)
     results = make_results(rows, run.classes, {**_facts(run, facts), **more}, facts)
-    for suffix in ("png", "pdf"):
-        confusion_figure(results, run.seed_folder / f"confusion.{suffix}")
-        title = f"{results['corpus']}, {results['system']} {results['row']}, {results['protocol']}"
-        curves_figure(_histories(run, folds), run.seed_folder / f"curves.{suffix}", title, results["source"])
+    write_run_figures(results, rows, _histories(run, folds), run.seed_folder)
     write_json(run.seed_folder / "results.json", results)
     return results
 
@@ -83,7 +94,6 @@ def _row(run: Experiment, fold: str, output: Output) -> Prediction:
 def _facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
     spec, manifest = run.spec, run.manifest
     plain = run.hp.plain()
-    paper = run.hp.corpus.get("paper") if not spec.overrides and run.protocol == run.hp.corpus["protocol"] else None
     return {
         **{key: manifest[key] for key in ("corpus", "source", "edition")},
         "system": run.hp.system_name,
@@ -94,7 +104,7 @@ def _facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
         "selection": run.selection,
         "seed": spec.seed,
         "fold_seed": spec.fold_seed,
-        "paper": paper,
+        "paper": _paper(run),
         "parameters": facts[0]["parameters"],
         "commit": _commit(),
         "versions": _versions(),
@@ -112,6 +122,18 @@ def _facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _paper(run: Experiment) -> dict[str, Any] | None:
+    """The paper's numbers for this row: its table's, or the recipe's for the system as it stands."""
+    from speechbrain_ext.tables import load_table
+
+    spec = run.spec
+    if spec.table:
+        table = load_table(Path(spec.recipe_yaml).parent.parent, spec.table)
+        return table.paper_of(table.row(spec.table_row))
+    as_it_stands = not spec.overrides and run.protocol == run.hp.corpus["protocol"]
+    return run.hp.corpus.get("paper") if as_it_stands else None
+
+
 def _warnings(run: Experiment, facts: list[dict[str, Any]]) -> list[str]:
     from speechbrain_ext.audit import describe
 
@@ -122,6 +144,7 @@ def _warnings(run: Experiment, facts: list[dict[str, Any]]) -> list[str]:
         told.append(f"partial: {len(facts)} of {len(run.folds['folds'])} folds")
     if run.hp.tree["speaker_normalisation"]:
         told.append("transductive: features are normalised per speaker over all utterances, of test speakers too")
+    told += dict.fromkeys(warning for fact in facts for warning in fact.get("warnings", []))
     if run.manifest["source"] == "mini":
         told.append("mini corpus: synthetic speech, no result about emotion recognition")
     return told

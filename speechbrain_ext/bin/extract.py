@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Extract every feature of the chosen variant for every utterance of the folds."""
-    args = run_parser("Compute and cache the features that a system reads (stage 1).", "extract").parse_args(argv)
+    extract_features(
+        run_parser("Compute and cache the features that a system reads (stage 1).", "extract").parse_args(argv)
+    )
+
+
+def extract_features(args: argparse.Namespace) -> None:
+    """Extract for options that are read already."""
     from speechbrain_ext.features.cache import FeatureCache
     from speechbrain_ext.features.extraction import extract
 
@@ -24,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     built = experiment.hp.build()
     for name in experiment.hp.features():
         extractor = built["features"][name]()
-        items = _items(experiment, extractor.sample_rate_hz, built["augment_waveform"])
+        items = _items(experiment, extractor.sample_rate_hz, built.get("augment_waveform") or [])
         cache = FeatureCache(experiment.spec.cache, extractor)
         counts = extract(cache, items, jobs=args.jobs)
         told = ", ".join(f"{number} {what}" for what, number in counts.items())

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.workers import end_with_parent
@@ -27,9 +28,11 @@ def run(main: Callable[[], None]) -> None:
     Status 1: a fault of input or surroundings; 2: of the command line; 130: Ctrl-C.
     """
     # A terminated command must end its workers as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     if "SER_PARENT" in os.environ:
-        end_with_parent(int(os.environ["SER_PARENT"]), signal.SIGTERM)
+        # Taken out of the environment: it names this process's parent, not that of processes started here.
+        end_with_parent(int(os.environ.pop("SER_PARENT")), signal.SIGTERM)
     try:
         main()
     except UserError as fault:
@@ -43,6 +46,13 @@ def run(main: Callable[[], None]) -> None:
             raise
         where = f"{fault.filename}: " if fault.filename else ""
         _leave(f"{where}{CURES[fault.errno]}", 1)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """The first signal counts: the shell above ends too, and its end would signal again amid the cleaning up."""
+    for again in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(again, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _leave(message: str, status: int) -> None:

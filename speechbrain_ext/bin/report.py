@@ -45,6 +45,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         recipe = _existing(options.recipe) if options.recipe else _recipe(options.exp)
         print(f"kept {keep(options.exp, recipe)}")
+        if recipe.resolve().parent == RECIPES:
+            from speechbrain_ext.report.table_list import write_table_list
+
+            print(f"wrote {write_table_list(RECIPES)}")
     else:
         from speechbrain_ext.report.results_md import RESULTS_PAGE, write_results_md
 

@@ -25,6 +25,8 @@ def run_parser(description: str, module: str) -> OptionParser:
     add("--cache", default=None, metavar="DIR", help="the features' cache (default: SER_CACHE or .cache)")
     add("--preset", default="paper", help="paper (default)")
     add("--tag", default="", help="a name for a run with overrides")
+    add("--table", default="", metavar="ID", help="a paper's table, such as amsnet/5: the run is its --row")
+    add("--row", default="", metavar="NAME", help="a row of --table: its variant, overrides and the paper's numbers")
     add("--protocol", default="paper", help="paper (the system's own), random5, speaker, session, speaker-text")
     add("--dev", default="none", help="none, speaker, session, fraction")
     add("--selection", default="", help="last, dev, test; default: dev where there is a development part, else last")
@@ -48,32 +50,33 @@ def experiments(args: argparse.Namespace) -> list[Experiment]:
     """One experiment a seed, checked; imports what argparse did not need."""
     from speechbrain_ext.training.experiment import Experiment
 
-    return [Experiment(spec) for spec in _specs(args)]
+    return [Experiment(spec) for spec in specifications(args)]
 
 
-def _specs(args: argparse.Namespace) -> list[RunSpec]:
+def specifications(args: argparse.Namespace) -> list[RunSpec]:
+    """What is asked for, one specification a seed, checked without a look at the data."""
     from speechbrain_ext.hparams import load, parse_overrides
     from speechbrain_ext.training.experiment import RunSpec, default_cache
 
-    path = args.recipe / "hparams" / f"{args.system}.yaml"
-    overrides = tuple(args.overrides)
+    if args.overrides and not args.tag:
+        raise UsageError(f"overrides need a name for their row: add --tag NAME before -- {shlex.join(args.overrides)}")
+    if "/" in args.tag or args.tag.startswith("."):
+        raise UsageError(f"--tag {args.tag}: expected a plain name")
+    system, name, protocol, overrides = _row(args)
+    path = args.recipe / "hparams" / f"{system}.yaml"
     hp = load(path, parse_overrides(list(overrides)))
     presets = ["paper", *hp.tree.get("presets", {})]
     if args.preset not in presets:
-        raise UsageError(f"--preset {args.preset}: {args.system} has {', '.join(presets)}")
-    if overrides and not args.tag:
-        raise UsageError(f"overrides need a name for their row: add --tag NAME before -- {shlex.join(overrides)}")
-    if "/" in args.tag or args.tag.startswith("."):
-        raise UsageError(f"--tag {args.tag}: expected a plain name")
+        raise UsageError(f"--preset {args.preset}: {system} has {', '.join(presets)}")
     spec = RunSpec(
         recipe_yaml=str(path.resolve()),
         data=str(args.data.resolve()),
         exp=str(args.exp.resolve()),
         cache=str(Path(args.cache or default_cache()).resolve()),
         overrides=overrides,
-        row=args.tag or ("default" if args.preset == "paper" else args.preset),
+        row=name,
         preset=args.preset,
-        protocol=args.protocol,
+        protocol=protocol,
         dev=args.dev,
         fold_seed=args.fold_seed,
         selection=args.selection,
@@ -82,10 +85,28 @@ def _specs(args: argparse.Namespace) -> list[RunSpec]:
         compile=args.compile,
         threads=args.threads,
         command=args.command,
+        table=args.table,
+        table_row=args.row,
     )
     from dataclasses import replace
 
     return [replace(spec, seed=seed) for seed in _seeds(args.seeds)]
+
+
+def _row(args: argparse.Namespace) -> tuple[str, str, str, tuple[str, ...]]:
+    """System, name of the row, protocol and overrides: the user's, or those of a row of a paper's table."""
+    from speechbrain_ext.tables import RESERVED, load_table, words_of
+
+    if not args.table:
+        if RESERVED.match(args.tag):
+            raise UsageError(f"--tag {args.tag}: such names are for the rows of --table: choose another")
+        name = args.tag or ("default" if args.preset == "paper" else args.preset)
+        return args.system, name, args.protocol, tuple(args.overrides)
+    table = load_table(args.recipe, args.table)
+    row = table.row(args.row)
+    name = row.folder + (f".{args.tag}" if args.tag else "")
+    protocol = row.protocol if args.protocol == "paper" else args.protocol
+    return row.system, name, protocol, words_of(table, row, args.overrides)
 
 
 def chosen_folds(args: argparse.Namespace, experiment: Experiment) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,19 +17,24 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train what is missing; each seed's folder is held for this process alone."""
-    args = run_parser("Train every fold of a protocol (stage 2).", "train").parse_args(argv)
+    train(run_parser("Train every fold of a protocol (stage 2).", "train").parse_args(argv))
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train for options that are read already."""
     from speechbrain_ext.files import folder_lock
     from speechbrain_ext.training.fold import is_trained
 
     runs = experiments(args)
     folds = chosen_folds(args, runs[0])
-    if args.nproc > 1 and runs[0].hp.tree["batch_size"] % args.nproc:
-        raise UsageError(f"--nproc {args.nproc}: batch_size {runs[0].hp.tree['batch_size']} is not a multiple of it")
+    batch_size = runs[0].hp.tree.get("batch_size", args.nproc)
+    if args.nproc > 1 and batch_size % args.nproc:
+        raise UsageError(f"--nproc {args.nproc}: batch_size {batch_size} is not a multiple of it")
     with ExitStack() as locks:
         for run in runs:
             locks.enter_context(folder_lock(run.seed_folder, args.wait))
             if args.force:
-                _forget(run, folds)
+                forget(run, folds)
             run.claim()
         tasks = [(run.spec, fold) for run in runs for fold in folds if not is_trained(run, fold)]
         ready = len(runs) * len(folds) - len(tasks)
@@ -53,7 +59,7 @@ def _train(run: Experiment, tasks: list[tuple[RunSpec, str]], jobs: int, nproc: 
 
 
 def _epochs(built: dict[str, Any], step: str) -> int:
-    return (built["steps"][step].get("training") or {}).get("epochs", built["epochs"])
+    return (built["steps"][step].get("training") or {}).get("epochs", built.get("epochs", 1))
 
 
 def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:
@@ -65,7 +71,7 @@ def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:
     )
 
 
-def _forget(run: Experiment, folds: list[str]) -> None:
+def forget(run: Experiment, folds: list[str]) -> None:
     """Remove what --force redoes: the folds, their shared steps, and what was scored from them."""
     for fold in folds:
         for step in run.hp.steps:

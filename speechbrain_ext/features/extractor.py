@@ -29,7 +29,8 @@ class Extractor(ABC):
     name: str
     version: int
     dim: int
-    hop_s: float
+    hop_s: float  # 0: rows are no frames in time, so they are never cut or filled
+    normalised = True  # whether training brings each dimension to mean 0 and deviation 1 over all rows
     sample_rate_hz = 16000
 
     def __init__(self, **params: Any) -> None:

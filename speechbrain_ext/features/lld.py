@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
-import warnings
 from typing import Any
 
 import numpy as np
 
 from speechbrain_ext.errors import UserError
+from speechbrain_ext.features import smile
 from speechbrain_ext.features.extractor import Extractor
 
 # The order of the columns is the one of AMSNet's Table 1: 34 common descriptors, then 4 of pitch.
@@ -22,9 +21,7 @@ COMMON = (
 )
 PITCH = ["F0final_sma", "jitterLocal_sma", "jitterDDP_sma", "shimmerLocal_sma"]
 DELTA_WINDOW_FRAMES = 2
-
-# openSMILE works in 16-bit integers, where +1.0 does not exist and would wrap to -1.0.
-LARGEST_SAMPLE = np.float32(32767 / 32768)
+LEAST_S = 0.07
 
 
 class LowLevelDescriptors(Extractor):
@@ -56,10 +53,7 @@ class LowLevelDescriptors(Extractor):
     @property
     def library(self) -> str:
         """Name and version of the library that computes the feature."""
-        try:
-            return f"opensmile {importlib.metadata.version('opensmile')}"
-        except importlib.metadata.PackageNotFoundError:
-            raise _missing() from None
+        return smile.library(self.name)
 
     @property
     def columns(self) -> list[str]:
@@ -70,13 +64,10 @@ class LowLevelDescriptors(Extractor):
     def compute(self, signal: np.ndarray) -> np.ndarray:
         """Compute the frames of a finite, non-empty float32 signal."""
         engine, picked = _engine()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table = engine.process_signal(np.minimum(signal, LARGEST_SAMPLE), self.sample_rate_hz)
+        table = smile.process(engine, signal, self.sample_rate_hz)
         values = table.to_numpy(dtype=np.float32)[:, picked]  # [frames, 38]
         if np.isnan(values).any():
-            found_s = signal.size / self.sample_rate_hz
-            raise UserError(f"expected at least 0.07 s of audio for {self.name}, found {found_s:.3f} s")
+            raise smile.too_short(self.name, LEAST_S, signal, self.sample_rate_hz)
         deltas = regression_deltas(values)  # [frames, 38]
         common = len(COMMON)
         parts = [values[:, :common], deltas[:, :common], values[:, common:], deltas[:, common:]]
@@ -124,24 +115,13 @@ def regression_deltas(values: np.ndarray, window_frames: int = DELTA_WINDOW_FRAM
 
 @functools.lru_cache(maxsize=1)
 def _engine() -> tuple[Any, list[int]]:
-    """Build openSMILE once per process, with the positions of our columns in its output."""
-    try:
-        import opensmile
-    except ImportError:
-        raise _missing() from None
-    engine = opensmile.Smile(opensmile.FeatureSet.IS10, opensmile.FeatureLevel.LowLevelDescriptors)
+    """openSMILE with the positions of our columns in its output."""
+    engine = smile.build_engine(LowLevelDescriptors.name, "IS10", "LowLevelDescriptors")
     position = {name: index for index, name in enumerate(engine.feature_names)}
     absent = [name for name in COMMON + PITCH if name not in position]
     if absent:
         raise UserError(
-            f"opensmile {opensmile.__version__}: expected the descriptor {absent[0]} in its set IS10, found none: "
-            "pip install 'opensmile>=2.5,<3'"
+            f"{smile.library(LowLevelDescriptors.name)}: expected the descriptor {absent[0]} in its set IS10, "
+            "found none: pip install 'opensmile>=2.5,<3'"
         )
     return engine, [position[name] for name in COMMON + PITCH]
-
-
-def _missing() -> UserError:
-    return UserError(
-        "the feature 'lld' needs openSMILE (its licence allows non-commercial use only), which is not installed: "
-        "from the repository, type: pip install -e '.[opensmile]'"
-    )

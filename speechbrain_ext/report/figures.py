@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from speechbrain_ext.files import replacing
-from speechbrain_ext.report.cards import corpus_name, protocol_name
+from speechbrain_ext.report.drawing import DEV_LINE, INK, LINE, draw_file, draw_watermark, run_title
 from speechbrain_ext.report.text import with_interval
 
-DPI = 144
-# A page holds many figures: smaller ones keep it light.
-PAGE_DPI = 110
-WATERMARK = "mini corpus: synthetic"
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "pdf.fonttype": 42,
-    "savefig.facecolor": "white",
-}
-# Dates would make two files of the same content differ.
-METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
 NOT_CURVES = ("epoch", "step_name")
-LINE = "#1f5a8a"
-DEV_LINE = "#c0561f"
 
 
 def confusion_figure(results: dict[str, Any], path: str | Path) -> None:
@@ -45,16 +26,7 @@ def confusion_figure(results: dict[str, Any], path: str | Path) -> None:
     path : str or Path
         The file, .png or .pdf.
     """
-    with matplotlib.rc_context(STYLE):
-        _save(_confusion(results), path)
-
-
-def confusion_png(results: dict[str, Any]) -> bytes:
-    """Draw the pooled confusion matrix as the bytes of a PNG."""
-    with matplotlib.rc_context(STYLE):
-        stream = io.BytesIO()
-        _write(_confusion(results), stream, "png", PAGE_DPI)
-        return stream.getvalue()
+    draw_file(path, build_confusion, results)
 
 
 def curves_figure(
@@ -73,32 +45,20 @@ def curves_figure(
     source : str
         "mini" draws the watermark.
     """
-    with matplotlib.rc_context(STYLE):
-        _save(_curves(history, title, source), path)
+    draw_file(path, build_curves, history, title, source)
 
 
-def _save(figure: Figure, path: str | Path) -> None:
-    kind = Path(path).suffix.lower().lstrip(".")
-    if kind not in METADATA:
-        raise ValueError(f"{path}: expected a name that ends with .png or .pdf, found {kind!r}")
-    with replacing(path, "wb") as stream:
-        _write(figure, stream, kind)
-
-
-def _write(figure: Figure, stream: BinaryIO, kind: str, dpi: int = DPI) -> None:
-    figure.savefig(stream, format=kind, dpi=dpi, metadata=METADATA[kind])
-
-
-def _confusion(results: dict[str, Any]) -> Figure:
+def build_confusion(results: dict[str, Any]) -> Figure:
+    """Build the figure of the confusion matrix."""
     counts = np.array(results["pooled"]["confusion"])  # [true class, predicted class]
     totals = counts.sum(axis=1, keepdims=True)  # [true class, 1]
     share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)  # [true class, predicted class]
-    size = max(5.6, 0.95 * len(counts) + 1.4)
+    size = max(5.2, 0.78 * len(counts) + 1.2)
     figure = Figure(figsize=(size, size * 0.86 + 0.5), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
-        colour = "white" if share[row, column] > 0.55 else "#16202a"
+        colour = "white" if share[row, column] > 0.55 else INK
         weight = "bold" if row == column else "normal"
         cell = f"{count}\n{100 * share[row, column]:.1f} %" if totals[row] else "–"
         axes.text(column, row, cell, ha="center", va="center", color=colour, fontsize=9, fontweight=weight)
@@ -109,26 +69,26 @@ def _confusion(results: dict[str, Any]) -> Figure:
     axes.set_ylabel("true emotion")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    bar = figure.colorbar(image, ax=axes, format=lambda value, _: f"{100 * value:.0f} %", fraction=0.04, pad=0.02)
+    bar = figure.colorbar(image, ax=axes, format=lambda value, _: f"{100 * value:.0f} %", fraction=0.035, pad=0.02)
     bar.set_label("share of the true class")
     bar.outline.set_visible(False)
     _confusion_title(figure, results)
-    _watermark(figure, results["source"])
+    draw_watermark(figure, results["source"])
     return figure
 
 
 def _confusion_title(figure: Figure, results: dict[str, Any]) -> None:
     pooled = results["pooled"]
-    name = results["system"] if results["row"] == "default" else f"{results['system']}, {results['row']}"
     figure.suptitle(
-        f"{name}: {protocol_name(results)}\n{corpus_name(results)}, seed {results['seed']}\n"
+        f"{run_title(results)}\n"
         f"WA {with_interval(pooled['wa'], pooled['wa_ci95'])} %   "
         f"UAR {with_interval(pooled['uar'], pooled['uar_ci95'])} %",
         fontsize=10,
     )
 
 
-def _curves(history: dict[str, Sequence[dict[str, Any]]], title: str, source: str) -> Figure:
+def build_curves(history: dict[str, Sequence[dict[str, Any]]], title: str, source: str) -> Figure:
+    """Build the figure of the curves."""
     records = [record for fold in history.values() for record in fold]
     steps = list(dict.fromkeys(record["step_name"] for record in records)) or ["training"]
     keys = list(dict.fromkeys(key for record in records for key in record if key not in NOT_CURVES))
@@ -136,7 +96,7 @@ def _curves(history: dict[str, Sequence[dict[str, Any]]], title: str, source: st
     losses = [key for key in keys if "loss" in key]
     scores = [key for key in keys if key.endswith(("_uar", "_wa"))]
     panels = [("loss", losses)] + ([("per cent", scores)] if scores else [])
-    figure = Figure(figsize=(max(6.4, 3.6 * len(steps)), 2.9 * len(panels) + 0.5), layout="constrained")
+    figure = Figure(figsize=(max(6.4, 2.7 * len(steps)), 2.9 * len(panels) + 0.5), layout="constrained")
     grid = figure.subplots(len(panels), len(steps), squeeze=False, sharey="row", sharex="col")
     for row, (label, drawn) in enumerate(panels):
         for column, step in enumerate(steps):
@@ -156,7 +116,7 @@ def _curves(history: dict[str, Sequence[dict[str, Any]]], title: str, source: st
             labelled[-1].legend(frameon=False, fontsize=9)
     folds = "1 fold" if len(history) == 1 else f"{len(history)} folds (thin) and their mean (bold)"
     figure.suptitle(f"{title}\n{folds}" if title else folds, fontsize=10)
-    _watermark(figure, source)
+    draw_watermark(figure, source, is_behind=True)
     return figure
 
 
@@ -181,19 +141,3 @@ def _lines(axes: Axes, history: dict[str, Sequence[dict[str, Any]]], step: str, 
 
 def _is_number(record: dict[str, Any], key: str) -> bool:
     return isinstance(record.get(key), int | float)
-
-
-def _watermark(figure: Figure, source: str) -> None:
-    if source == "mini":
-        figure.text(
-            0.5,
-            0.45,
-            WATERMARK,
-            rotation=28,
-            ha="center",
-            va="center",
-            fontsize=30,
-            color="#b00020",
-            alpha=0.3,
-            zorder=9,
-        )

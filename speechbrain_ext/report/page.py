@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_text
-from speechbrain_ext.metrics import unweighted_average_recall, weighted_accuracy
 from speechbrain_ext.report import text
+from speechbrain_ext.report.breakdown import by_class, by_speaker, worst_speaker
 from speechbrain_ext.report.cards import (
     card,
     corpus_name,
@@ -25,9 +24,11 @@ from speechbrain_ext.report.cards import (
     warnings_of,
     why_not_comparable,
 )
-from speechbrain_ext.report.figures import confusion_png
-from speechbrain_ext.report.predictions import Prediction, read_predictions
+from speechbrain_ext.report.drawing import png_bytes, run_name
+from speechbrain_ext.report.overview import build_forest, fold_groups, forest_figure, groups_warning
+from speechbrain_ext.report.predictions import read_predictions
 from speechbrain_ext.report.results import MAKE_RESULTS, read_results
+from speechbrain_ext.report.run_figures import run_pngs
 
 
 def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
@@ -38,20 +39,20 @@ def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
     exp_corpus_folder : str or Path
         The folder exp/<CORPUS>-<source>, with <system>/<row>/<protocol>/seed-<n>/results.json below it.
     out_path : str or Path
-        The page to write; it needs no other file and no network.
+        The page to write; it needs no other file and no network. Its overview lies beside it as a PDF.
 
     Raises
     ------
     UserError
         There is no result, a result cannot be read, or mini and real results lie together.
     """
-    runs = [_run(path, folder) for path, folder in _found(Path(exp_corpus_folder))]
-    corpora = sorted({run["corpus"] for run in runs})
-    sources = sorted({run["results"]["source"] for run in runs})
+    folder = Path(exp_corpus_folder)
+    runs = [_run(path, place) for path, place in _found(folder)]
+    results = [run["results"] for run in runs]
+    sources = sorted({one["source"] for one in results})
     if len(sources) > 1:
-        raise UserError(
-            f"{exp_corpus_folder}: expected results of one source, found {', '.join(sources)}: move one of them away"
-        )
+        raise UserError(f"{folder}: expected results of one source, found {', '.join(sources)}: move one of them away")
+    groups = fold_groups(results)
     environment = Environment(
         loader=PackageLoader("speechbrain_ext.report"),
         autoescape=True,
@@ -60,9 +61,17 @@ def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
         lstrip_blocks=True,
     )
     page = environment.get_template("report.html.j2").render(
-        runs=runs, corpora=corpora, is_mini=sources == ["mini"], text=text
+        runs=runs,
+        systems=_systems(runs, folder),
+        groups=[{"title": group.title, "runs": [runs[number] for number in group.numbers]} for group in groups],
+        groups_warning=groups_warning(groups),
+        forest_png=_base64(png_bytes(build_forest, results)),
+        corpora=sorted({run["corpus"] for run in runs}),
+        is_mini=sources == ["mini"],
+        text=text,
     )
     write_text(out_path, page)
+    forest_figure(results, Path(out_path).with_suffix(".overview.pdf"))
 
 
 def _found(folder: Path) -> list[tuple[Path, str]]:
@@ -84,18 +93,16 @@ def _run(path: Path, place: str) -> dict[str, Any]:
     """Lay out what the template shows of one run."""
     results = read_results(path)
     reasons = why_not_comparable(results)
-    name = results["system"] if results["row"] == "default" else f"{results['system']}, {results['row']}"
-    protocol = protocol_name(results)
-    title = f"{name}: {protocol}, seed {results['seed']}"
-    curves = path.parent / "curves.png"
-    speakers, worst = _speakers(path.parent / "predictions.csv")
+    predictions = path.parent / "predictions.csv"
+    speakers = by_speaker(read_predictions(predictions)[0]) if predictions.exists() else []
+    pngs = run_pngs(results, speakers, path.parent)
     return {
-        "id": "run-" + "".join(letter if letter.isalnum() else "-" for letter in place),
-        "title": title,
-        "name": name,
+        "id": "run-" + _plain(place),
+        "title": f"{run_name(results)}: {protocol_name(results)}, seed {results['seed']}",
+        "name": run_name(results),
         "results": results,
         "corpus": corpus_name(results),
-        "protocol": protocol,
+        "protocol": protocol_name(results),
         "selection": selection_name(results),
         "is_partial": is_partial(results),
         "paper": None if reasons else results["paper"],
@@ -104,57 +111,38 @@ def _run(path: Path, place: str) -> dict[str, Any]:
         "warnings": warnings_of(results),
         "card": card(results),
         "hparams": hyperparameters(results),
-        "classes": _classes(results),
+        "classes": by_class(results),
         "speakers": speakers,
-        "worst_speaker": worst,
-        "confusion_png": _base64(confusion_png(results)),
-        "curves_png": _base64(curves.read_bytes()) if curves.exists() else "",
+        "worst_speaker": worst_speaker(speakers),
+        "pngs": {name: _base64(data) for name, data in pngs.items()},
         "train_time": text.duration(sum(fold["train_seconds"] for fold in results["folds"])),
         "epochs": text.in_range([fold["epochs"] for fold in results["folds"]]),
     }
 
 
-def _classes(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Per class: how many, recall, precision, and where its errors went most."""
-    confusion = np.array(results["pooled"]["confusion"])  # [true class, predicted class]
-    rows = []
-    for number, name in enumerate(results["classes"]):
-        n, found = int(confusion[number].sum()), int(confusion[:, number].sum())
-        wrong = confusion[number].copy()  # [predicted class]
-        wrong[number] = 0
-        correct = int(confusion[number, number])
-        rows.append(
-            {
-                "name": name,
-                "n": n,
-                "recall": correct / n if n else None,
-                "precision": correct / found if found else None,
-                "mistaken": f"{results['classes'][int(wrong.argmax())]} ({wrong.max()})" if wrong.any() else text.DASH,
-            }
-        )
-    return rows
+def _systems(runs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Put the runs of a system together, with what is said of it over several seeds."""
+    systems: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        systems.setdefault(run["results"]["system"], []).append(run)
+    return [
+        {"id": "system-" + _plain(name), "name": name, "runs": own, "seeds": _seeds(folder / name)}
+        for name, own in systems.items()
+    ]
 
 
-def _speakers(path: Path) -> tuple[list[dict[str, Any]], str]:
-    """Per speaker: how many, WA, UAR; and the name of the one with the lowest UAR."""
-    if not path.exists():
-        return [], ""
-    by_speaker: dict[str, list[Prediction]] = {}
-    for row in read_predictions(path)[0]:
-        by_speaker.setdefault(row.speaker, []).append(row)
-    speakers = [{"name": name, **_speaker_scores(rows)} for name, rows in sorted(by_speaker.items())]
-    worst = min(speakers, key=lambda speaker: speaker["uar"])
-    return speakers, worst["name"] if len(speakers) > 1 else ""
+def _seeds(folder: Path) -> list[dict[str, Any]]:
+    """Read each summary.json of a system that sums up more than one seed."""
+    found = [read_results(path) for path in sorted(folder.glob("*/*/summary.json"))]
+    return [
+        {**summary, "name": summary["row"], "protocol_name": protocol_name(summary)}
+        for summary in found
+        if len(summary["seeds"]) > 1
+    ]
 
 
-def _speaker_scores(rows: Sequence[Prediction]) -> dict[str, Any]:
-    truth, prediction = [row.label for row in rows], [row.prediction for row in rows]
-    return {
-        "n": len(rows),
-        "wa": weighted_accuracy(truth, prediction),
-        "uar": unweighted_average_recall(truth, prediction),
-        "folds": ", ".join(sorted({row.fold for row in rows})),
-    }
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
 def _base64(data: bytes) -> str:

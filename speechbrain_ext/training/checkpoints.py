@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from speechbrain.utils.distributed import ddp_barrier, if_main_process
 from speechbrain_ext.files import write_json
 
 MARK = "COMPLETE.json"
+LOW_DISK_BYTES = 64 * 2**20
 
 
 class SafeCheckpointer(Checkpointer):
@@ -34,7 +36,13 @@ class SafeCheckpointer(Checkpointer):
 
     def save_checkpoint(self, *args: Any, **kwargs: Any) -> Checkpoint | None:
         """Save, push the bytes to the disk, then set the mark."""
-        checkpoint = super().save_checkpoint(*args, **kwargs)
+        try:
+            checkpoint = super().save_checkpoint(*args, **kwargs)
+        except RuntimeError:
+            # torch's writer tells a full disk as an error of its container format.
+            if shutil.disk_usage(self.checkpoints_dir).free < LOW_DISK_BYTES:
+                raise OSError(errno.ENOSPC, "no space left", str(self.checkpoints_dir)) from None
+            raise
         ddp_barrier()
         if if_main_process():
             sizes = {}

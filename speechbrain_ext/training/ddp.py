@@ -1,4 +1,4 @@
-"""A fold trained by several ranks: torchrun starts them, each runs this module."""
+"""A fold trained by several ranks that torchrun starts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from speechbrain_ext.files import write_json
 from speechbrain_ext.training.experiment import Experiment, RunSpec
 from speechbrain_ext.training.fold import fold_facts, train_fold
 from speechbrain_ext.training.launch import kill_group
+
+RANK_MODULE = "speechbrain_ext.bin.rank"
 
 
 def train_fold_ddp(spec: RunSpec, fold: str, nproc: int) -> dict[str, Any]:
@@ -32,36 +34,42 @@ def train_fold_ddp(spec: RunSpec, fold: str, nproc: int) -> dict[str, Any]:
     Raises
     ------
     UserError
-        A rank failed; its own message stands above.
+        A rank failed; what it said is repeated, the rest is in the log that is named.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    experiment = Experiment(spec)
+    log = experiment.fold_folder(fold) / "ranks.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, open(log, "w", encoding="utf-8") as said:
         task = Path(folder) / "task.json"
         write_json(task, {"spec": asdict(spec), "fold": fold})
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={nproc}"]
-        command += ["-m", "speechbrain_ext.training.ddp", str(task)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(spec.threads)}
-        process = subprocess.Popen(command, env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            [*command, "-m", RANK_MODULE, str(task)],
+            env=environment,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
             status = process.wait()
         finally:
             kill_group(process)
     if status:
-        raise UserError(f"--nproc {nproc}: fold {fold} ended with status {status}: see the message above")
-    return fold_facts(Experiment(spec), fold)
+        lines = [line for line in log.read_text(encoding="utf-8").splitlines() if "error: " in line]
+        told = lines[0].partition("error: ")[2] if lines else f"status {status}"
+        raise UserError(f"--nproc {nproc}, fold {fold}: {told} (all that the ranks said: {log})")
+    return fold_facts(experiment, fold)
 
 
-def main() -> None:
-    """One rank: read the task, join the group, train."""
+def train_as_rank(task_file: str) -> None:
+    """What each rank does: read the task, join the group, train."""
     from speechbrain.utils.distributed import ddp_init_group
 
-    task = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    task = json.loads(Path(task_file).read_text(encoding="utf-8"))
     spec = RunSpec(**{**task["spec"], "overrides": tuple(task["spec"]["overrides"])})
     cuda = spec.device.startswith("cuda")
     if cuda:
-        spec = RunSpec(**{**asdict(spec), "device": f"cuda:{os.environ['LOCAL_RANK']}"})
+        spec = replace(spec, device=f"cuda:{os.environ['LOCAL_RANK']}")
     ddp_init_group({"distributed_backend": "nccl" if cuda else "gloo"})
     train_fold(spec, task["fold"])
-
-
-if __name__ == "__main__":
-    main()

@@ -10,6 +10,7 @@ from typing import Any
 
 from speechbrain_ext import hparams
 from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.features.ssl_models import find
 from speechbrain_ext.files import read_json, sha256_file, sha256_json, write_json, write_text
 from speechbrain_ext.folds import folds_path, read_folds
 from speechbrain_ext.manifest import Utterance, read_manifest
@@ -30,6 +31,8 @@ class RunSpec:
         Folder of one corpus `data/<CORPUS>-<source>`; the experiments' root; the features' root.
     row, preset : str
         Names of the row and of the preset.
+    table, table_row : str
+        The paper's table and its row that this is, such as amsnet/5 and FRLM; "" where it is none.
     protocol, dev, fold_seed, selection, seed
         As the options of the same names.
     device, precision, compile
@@ -53,6 +56,8 @@ class RunSpec:
     compile: bool = False
     threads: int = 1
     command: str = ""
+    table: str = ""
+    table_row: str = ""
 
 
 @dataclass
@@ -116,6 +121,12 @@ class Experiment:
         """Hash of the folds: who is trained, developed and tested on."""
         return sha256_json(self.folds["folds"])
 
+    @cached_property
+    def models(self) -> dict[str, Any]:
+        """What the pretrained model is, by content and not by name, where the system has one."""
+        name = self.hp.tree.get("ssl_model")
+        return {"ssl_model": find(name).identity} if name else {}
+
     @property
     def corpus_folder(self) -> Path:
         """`exp/<CORPUS>-<source>`."""
@@ -155,7 +166,7 @@ class Experiment:
         """All that decides the weights of a step: keys, data, part of the corpus, seed."""
         parts = self.fold(fold)
         used = ("train", "dev", "test") if self.selection == "test" else ("train", "dev")
-        return {
+        return self.models | {
             "step": step,
             "corpus": Path(self.spec.data).name,
             "fold": fold,
@@ -178,6 +189,7 @@ class Experiment:
             "selection": self.selection,
             "precision": self.spec.precision,
             "preset": self.spec.preset,
+            **self.models,
         }
 
     def claim(self) -> None:

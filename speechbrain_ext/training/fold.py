@@ -11,18 +11,21 @@ from speechbrain.utils.distributed import if_main_process
 
 from speechbrain_ext.brain import Output
 from speechbrain_ext.files import write_json, write_text
+from speechbrain_ext.training.base_step import BaseStep
+from speechbrain_ext.training.classifier_step import ClassifierStep
 from speechbrain_ext.training.experiment import Experiment, RunSpec
 from speechbrain_ext.training.step import Step
 
 STEP_FACTS = ("epochs", "selected_epoch", "optimizer_steps", "train_seconds", "checkpoint")
 
 
-def steps_of(experiment: Experiment, fold: str) -> list[Step]:
+def steps_of(experiment: Experiment, fold: str) -> list[BaseStep]:
     """The steps of a fold in order, each knowing the frozen ones that it builds on."""
-    steps: dict[str, Step] = {}
+    steps: dict[str, BaseStep] = {}
     for name in experiment.hp.steps:
         frozen = {earlier: steps[earlier] for earlier in experiment.hp.frozen(name)}
-        steps[name] = Step(experiment, name, fold, frozen)
+        kind = ClassifierStep if "classifier" in experiment.hp.tree["steps"][name] else Step
+        steps[name] = kind(experiment, name, fold, frozen)
     return list(steps.values())
 
 
@@ -63,6 +66,7 @@ def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
     """What training left in writing of a fold."""
     parts = experiment.fold(fold)
     steps = {step.name: step.done or {} for step in steps_of(experiment, fold)}
+    warnings = dict.fromkeys(warning for done in steps.values() for warning in done.get("warnings", []))
     return {
         "name": fold,
         "n_train": len(parts["train"]),
@@ -74,6 +78,7 @@ def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
         "train_seconds": round(sum(done["train_seconds"] for done in steps.values()), 2),
         "parameters": sum(done["parameters"] for done in steps.values()),
         "peak_memory_mib": max(done["peak_memory_mib"] for done in steps.values()),
+        **({"warnings": list(warnings)} if warnings else {}),
     }
 
 

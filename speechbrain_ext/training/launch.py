@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import queue
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -19,7 +20,7 @@ from speechbrain_ext.errors import UserError
 from speechbrain_ext.training.experiment import RunSpec
 from speechbrain_ext.workers import begin_worker, for_workers
 
-_TICKS: Any = None
+_TICKS = Path()
 
 
 def map_folds(
@@ -59,24 +60,22 @@ def map_folds(
     if not tasks:
         return {}
     context = multiprocessing.get_context("spawn")
-    ticks = context.Queue() if total else None
+    ticks = tempfile.TemporaryDirectory(prefix="ticks-")
     pool = ProcessPoolExecutor(
-        min(jobs, len(tasks)), mp_context=context, initializer=_begin, initargs=(os.getpid(), ticks)
+        min(jobs, len(tasks)), mp_context=context, initializer=_begin, initargs=(os.getpid(), ticks.name)
     )
     results: dict[tuple[RunSpec, str], Any] = {}
-    bar = tqdm(
-        total=total or len(tasks), desc=title, unit="epoch" if total else "fold", delay=2.0, mininterval=_pause()
-    )
+    unit = "epoch" if total else "fold"
+    bar = tqdm(total=total or len(tasks), desc=title, unit=unit, delay=2.0, mininterval=_pause())
     try:
         with for_workers(tasks[0][0].threads):
-            waiting = {pool.submit(_call, function, spec, fold, bool(ticks)): (spec, fold) for spec, fold in tasks}
+            waiting = {pool.submit(_call, function, spec, fold, bool(total)): (spec, fold) for spec, fold in tasks}
         with bar:
             while waiting:
                 ended, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-                bar.update(_drain(ticks) if ticks else len(ended))
                 for future in ended:
                     _take(future, waiting.pop(future), results, on_done)
-            bar.update(_drain(ticks) if ticks else 0)
+                bar.update((_count(ticks.name) if total else len(results)) - bar.n)
     except BrokenProcessPool:
         raise UserError(
             f"{title}: a worker process was killed (out of memory?): what was whole is kept; "
@@ -88,6 +87,7 @@ def map_folds(
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        ticks.cleanup()
     return results
 
 
@@ -99,10 +99,10 @@ def _take(
         on_done(*task, results[task])
 
 
-def _begin(parent: int, ticks: Any) -> None:
+def _begin(parent: int, folder: str) -> None:
     begin_worker(parent)
     global _TICKS
-    _TICKS = ticks
+    _TICKS = Path(folder) / str(os.getpid())
 
 
 def _call(function: Callable[..., Any], spec: RunSpec, fold: str, ticking: bool) -> Any:
@@ -110,17 +110,13 @@ def _call(function: Callable[..., Any], spec: RunSpec, fold: str, ticking: bool)
 
 
 def _tick(epoch: int) -> None:
-    _TICKS.put(epoch)
+    # A byte an epoch in a file of the worker's own: a killed worker leaves no lock behind.
+    with open(_TICKS, "ab") as stream:
+        stream.write(b".")
 
 
-def _drain(ticks: Any) -> int:
-    count = 0
-    while True:
-        try:
-            ticks.get_nowait()
-            count += 1
-        except queue.Empty:
-            return count
+def _count(folder: str) -> int:
+    return sum(entry.stat().st_size for entry in os.scandir(folder))
 
 
 def _pause() -> float:

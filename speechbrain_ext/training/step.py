@@ -2,110 +2,43 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import resource
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
-from speechbrain.utils.distributed import ddp_barrier, if_main_process
+from speechbrain.utils.distributed import if_main_process
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
 from speechbrain_ext.brain import EmotionBrain, Output, StepModel, seed_of
-from speechbrain_ext.dataio.dataset import FeatureSource, VariantChooser, make_dataset, speaker_statistics, statistics
+from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.augment import SpectrogramMask
-from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.files import folder_lock, read_json, write_json, write_text
+from speechbrain_ext.files import write_json, write_text
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
+from speechbrain_ext.training.base_step import BaseStep
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
-from speechbrain_ext.training.experiment import Experiment
 
 Embeddings = dict[str, dict[str, torch.Tensor]]
 
 
-class Step:
-    """A training step of a fold, trained or loaded.
-
-    Arguments
-    ---------
-    experiment : Experiment
-    name : str
-        The step's name in the YAML.
-    fold : str
-        The fold's name.
-    frozen : dict
-        Earlier steps by name, already trained.
-    """
-
-    def __init__(self, experiment: Experiment, name: str, fold: str, frozen: dict[str, Step]) -> None:
-        self.experiment, self.name, self.fold, self.frozen = experiment, name, fold, frozen
-        self.folder = experiment.step_folder(name, fold)
-        self.built = experiment.hp.build()
-        self.node = self.built["steps"][name]
-        self.sources = self._sources()
-
-    @property
-    def done_file(self) -> Path:
-        """Written last: the step is whole when it is there."""
-        return self.folder / f"done-{self.name}.json"
-
-    @property
-    def done(self) -> dict[str, Any] | None:
-        """What the finished step says of itself, or None."""
-        return read_json(self.done_file, "./run.sh --stage 2") if self.done_file.exists() else None
+class Step(BaseStep):
+    """A training step whose YAML node has `network:`; arguments are those of `BaseStep`."""
 
     def setting(self, key: str) -> Any:
         """A training key: the step's own value where it has one."""
         return (self.node.get("training") or {}).get(key, self.built[key])
 
-    def train(self, on_epoch: Callable[[int], None] | None = None) -> None:
-        """Train, or go on from the last checkpoint, unless the step is whole already."""
-        if self.done:
-            return
-        # The lock belongs to one process; the other ranks of a DDP run follow the first.
-        with folder_lock(self.folder, wait=True) if if_main_process() else nullcontext():
-            ddp_barrier()
-            if not self.done:
-                self._fit(on_epoch)
-        ddp_barrier()
-
-    def outputs(self, ids: Sequence[str]) -> list[Output]:
-        """Run the trained step on utterances, in the order of their ids.
-
-        Raises
-        ------
-        UserError
-            The step is not trained yet.
-        """
-        done = self.done
-        if not done:
-            raise UserError(f"missing {self.done_file}: train it with: ./run.sh --stage 2 --stop-stage 2")
-        dataset = self._dataset(sorted(ids))
-        brain = self._brain(self._model(dataset), None, History(), EpochCounter(0), None)
-        state = torch.load(
-            self.folder / "save" / done["checkpoint"] / "model.ckpt", map_location=brain.device, weights_only=True
-        )
-        brain.modules.model.load_state_dict(state)
-        return brain.run(dataset)
-
-    def _sources(self) -> list[FeatureSource]:
-        spec, hp = self.experiment.spec, self.experiment.hp
-        sources = []
-        for name in hp.step_features(self.name):
-            extractor = self.built["features"][name]()
-            cache = FeatureCache(spec.cache, extractor)
-            frames = round(self.built["duration_s"] / extractor.hop_s)
-            silence = cache.silence() if self.built["pad"] == "silence" else None
-            source = FeatureSource(name, cache, frames, silence)
-            if self.built["speaker_normalisation"]:
-                everyone = list(self.experiment.utterances.values())
-                source.speaker_statistics = speaker_statistics(source, everyone)
-            sources.append(source)
-        return sources
+    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
+        dataset = self._dataset(ids)
+        checkpoint = self.folder / "save" / done["checkpoint"] / "model.ckpt"
+        model = self._model(trained=True)
+        model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+        return self._brain(model, None, History(), EpochCounter(0), None).run(dataset)
 
     def _dataset(self, ids: Sequence[str], chooser: VariantChooser | None = None) -> DynamicItemDataset:
         chosen = [self.experiment.utterances[identity] for identity in ids]
@@ -115,18 +48,22 @@ class Step:
         }
         return make_dataset(chosen, self.experiment.classes, self.sources, embeddings, chooser)
 
-    def _model(self, dataset: DynamicItemDataset) -> StepModel:
+    def _model(self, trained: bool = False) -> StepModel:
         # Drawn before anything else, so that weights depend on the seed and on nothing that ran before.
         torch.manual_seed(seed_of(self.experiment.spec.seed, self.name, "initialisation"))
-        network = self.node["network"]()
-        normalizers = {source.name: FeatureNormalizer(source.cache.extractor.dim) for source in self.sources}
+        try:
+            make = self.node["network"]
+            # A network that starts from downloaded weights needs none when trained ones are loaded into it.
+            blank = trained and "pretrained" in inspect.signature(make).parameters
+            network = make(pretrained=False) if blank else make()
+        except (ValueError, TypeError) as fault:
+            raise UserError(f"step {self.name}: {' '.join(str(fault).split())}: change this hyper-parameter") from None
+        extractors = {source.name: source.cache.extractor for source in self.sources}
+        normalizers = {name: FeatureNormalizer(each.dim) for name, each in extractors.items() if each.normalised}
         return StepModel(network, normalizers)
 
     def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
         experiment, parts = self.experiment, self.experiment.fold(self.fold)
-        depends = experiment.step_depends(self.name, self.fold)
-        if if_main_process():
-            write_json(self.folder / f"depends-{self.name}.json", depends)
         variants = self.setting("augment_waveform")
         chooser = (
             VariantChooser(variants, self.setting("augment_clean_share"), experiment.spec.seed) if variants else None
@@ -134,8 +71,10 @@ class Step:
         train = self._dataset(sorted(parts["train"]), chooser)
         developed = {"last": parts["dev"], "dev": parts["dev"], "test": parts["test"]}[experiment.selection]
         dev = self._dataset(sorted(developed)) if developed else None
-        model = self._model(train)
+        model = self._model()
         for source in self.sources:
+            if source.name not in model.normalizers:
+                continue
             mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts["train"]))
             model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
         history, counter = History(), self._counter()

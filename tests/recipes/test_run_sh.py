@@ -104,3 +104,12 @@ def test_a_row_made_from_other_values_is_refused_by_name(whole):
     )
     assert done.returncode == 1
     assert "was made from other hparams" in done.stderr and "--tag" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_two_ranks_train_a_fold_and_one_process_scores_it(whole, tmp_path):
+    folder, _ = whole
+    words = ("--protocol", "speaker", "--folds", "09", "--nproc", "2", "--stop-stage", "3")
+    done = run(tmp_path, *words, cache=folder / "cache")
+    assert done.returncode == 0, done.stderr
+    results = json.loads((seed_folder(tmp_path) / "results.json").read_text())
+    assert results["folds"][0]["n_test"] == results["pooled"]["n"] == 28

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from speechbrain_ext.files import write_json
-from speechbrain_ext.report.figures import curves_figure
-from speechbrain_ext.report.results import Prediction, make_results, write_predictions
+from speechbrain_ext.report.results import Prediction, make_results, make_summary, read_results, write_predictions
+from speechbrain_ext.report.run_figures import write_run_figures
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 SPEAKERS = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
@@ -101,15 +101,23 @@ def plausible_history(results: dict[str, Any], dev: bool = True) -> dict[str, li
     return history
 
 
-def write_run(exp: Path, history: bool = True, **changes: Any) -> Path:
-    """Write the folder of one seed as stage 3 leaves it; gives the folder."""
+def write_run(exp: Path, history: bool = True, figures: bool = False, **changes: Any) -> Path:
+    """Write the folder of one seed as stage 3 leaves it; the figures are stand-ins unless asked for."""
     results = plausible_results(**changes)
     folder = exp / f"{results['corpus']}-{results['source']}" / results["system"] / results["row"]
     folder = folder / results["protocol"] / f"seed-{results['seed']}"
-    write_predictions(
-        folder / "predictions.csv", plausible_rows(results["protocol"], seed=results["seed"]), results["classes"]
-    )
+    rows = plausible_rows(results["protocol"], seed=results["seed"])
+    write_predictions(folder / "predictions.csv", rows, results["classes"])
     write_json(folder / "results.json", results)
-    if history:
-        curves_figure(plausible_history(results), folder / "curves.png", source=results["source"])
+    if figures:
+        write_run_figures(results, rows, plausible_history(results), folder)
+    else:
+        for name in ("confusion", "classes", "speakers") + ("curves",) * history:
+            (folder / f"{name}.png").write_bytes(f"{name} of {folder}".encode())
     return folder
+
+
+def write_summary(folder: Path) -> None:
+    """Sum up the seeds of an experiment, as stage 3 does; the folder is one of a seed."""
+    paths = sorted(folder.parent.glob("seed-*/results.json"))
+    write_json(folder.parent / "summary.json", make_summary([read_results(path) for path in paths]))

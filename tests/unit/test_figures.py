@@ -10,6 +10,7 @@ import pytest
 from report_folders import plausible_history, plausible_results
 
 from speechbrain_ext.report import figures
+from speechbrain_ext.report.drawing import WATERMARK
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf"])
@@ -34,7 +35,7 @@ def _texts(figure) -> str:
 
 def test_confusion_says_all_it_must() -> None:
     results = plausible_results(protocol="random5")
-    said = _texts(figures._confusion(results))
+    said = _texts(figures.build_confusion(results))
     for part in (
         "random5 (speaker-dependent)",
         "EmoDB, as published",
@@ -46,21 +47,21 @@ def test_confusion_says_all_it_must() -> None:
         assert part in said
     counts = results["pooled"]["confusion"]
     assert f"{counts[0][0]}\n{100 * counts[0][0] / sum(counts[0]):.1f} %" in said
-    assert figures.WATERMARK not in said
+    assert WATERMARK not in said
 
 
 def test_mini_corpus_is_marked() -> None:
     results = plausible_results(source="mini", edition="mini corpus")
-    assert f"\n{figures.WATERMARK}\n" in f"\n{_texts(figures._confusion(results))}\n"
+    assert f"\n{WATERMARK}\n" in f"\n{_texts(figures.build_confusion(results))}\n"
     history = plausible_history(results)
-    assert figures.WATERMARK in _texts(figures._curves(history, "", "mini"))
-    assert figures.WATERMARK not in _texts(figures._curves(history, "", "real"))
+    assert WATERMARK in _texts(figures.build_curves(history, "", "mini"))
+    assert WATERMARK not in _texts(figures.build_curves(history, "", "real"))
 
 
 def test_a_class_without_utterances_is_drawn_without_shares() -> None:
     results = plausible_results()
     results["pooled"]["confusion"][2] = [0] * 7
-    assert "(n = 0)" in _texts(figures._confusion(results))
+    assert "(n = 0)" in _texts(figures.build_confusion(results))
 
 
 def test_curves_draw_each_step_and_the_mean_of_the_folds() -> None:
@@ -74,7 +75,7 @@ def test_curves_draw_each_step_and_the_mean_of_the_folds() -> None:
             {"epoch": 1, "step_name": "fusion", "train_loss": 1},
         ],
     }
-    axes = figures._curves(history, "", "real").axes
+    axes = figures.build_curves(history, "", "real").axes
     assert [one.get_title() for one in axes] == ["frlm", "fusion"]
     bold = [line for line in axes[0].lines if line.get_linewidth() == 2]
     assert [line.get_ydata().tolist() for line in bold] == [[3.0, 1.0]]
@@ -82,7 +83,7 @@ def test_curves_draw_each_step_and_the_mean_of_the_folds() -> None:
 
 def test_scores_are_drawn_in_per_cent_and_missing_ones_left_out() -> None:
     history = {"a": [{"epoch": 1, "step_name": "s", "train_loss": 2.0, "dev_uar": 0.5, "dev_loss": None, "lr": 0.1}]}
-    loss, score = figures._curves(history, "", "real").axes
+    loss, score = figures.build_curves(history, "", "real").axes
     assert [text.get_text() for text in loss.get_legend().get_texts()] == ["train loss"]
     assert score.lines[0].get_ydata().tolist() == [50.0]
 

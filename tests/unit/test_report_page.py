@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
-from report_folders import PAPER, plausible_results, write_run
+from report_folders import PAPER, plausible_results, write_run, write_summary
 
 from speechbrain_ext.bin.report import main
 from speechbrain_ext.errors import UserError
@@ -109,7 +111,8 @@ def test_page_shows_every_run_with_card_and_warnings(exp: Path) -> None:
     ):
         assert part in page.text
     assert "<i>steps" not in html and "# <b>" not in html
-    assert len(page.all("img")) == 3
+    # The overview, and per run confusion, classes, speakers; curves of one.
+    assert len(page.all("img")) == 1 + 2 * 3 + 1
     assert 'class="mini"' not in html and 'is-mini">' not in html
 
 
@@ -143,6 +146,44 @@ def test_mini_page_has_banner_and_watermark(exp: Path) -> None:
     assert '<p class="mini" role="note">Mini corpus: synthetic.' in html
     assert [one for one in page.all("body")] == [{"class": "is-mini"}]
     assert "mini corpus: synthetic" in page.text
+
+
+def test_systems_have_sections_with_their_seeds(tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        folder = write_run(tmp_path, history=False, seed=seed)
+    write_summary(folder)
+    write_summary(write_run(tmp_path, history=False, system="svm"))
+    html, page = _page(tmp_path)
+    assert [one["id"] for one in page.all("section") if one.get("class") == "system"] == ["system-amsnet", "system-svm"]
+    amsnet, svm = html.split('id="system-svm"')
+    assert html.count("Over seeds: mean") == 1 and "Over seeds: mean" in amsnet
+    uar = [plausible_results(seed=seed)["pooled"]["uar"] for seed in (1, 2, 3)]
+    assert f"{100 * np.mean(uar):.2f} ± {100 * np.std(uar):.2f}" in amsnet
+    assert ", ".join(f"seed {seed}: {100 * value:.2f}" for seed, value in enumerate(uar, 1)) in page.text
+    assert amsnet.count('<section class="run"') == 3 and svm.count('<section class="run"') == 1
+
+
+def test_overview_warns_where_folds_differ(exp: Path, tmp_path: Path) -> None:
+    _, page = _page(exp)
+    assert "Runs on 2 different sets of folds stand here" in page.text
+    assert len([one for one in page.all("th") if one["scope"] == "rowgroup"]) == 2
+    write_run(tmp_path / "same", history=False)
+    write_run(tmp_path / "same", history=False, system="svm")
+    _, page = _page(tmp_path / "same")
+    assert "different sets of folds" not in page.text
+    assert (tmp_path / "same/report.overview.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_page_shows_the_figures_of_stage_3(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, figures=True)
+    html, _ = _page(tmp_path)
+    for name in ("confusion", "classes", "speakers", "curves"):
+        assert base64.b64encode((folder / f"{name}.png").read_bytes()).decode() in html
+    # Without predictions there is nothing to say of speakers, and the page says nothing.
+    for path in [folder / "predictions.csv", *folder.glob("*.png")]:
+        path.unlink()
+    _, page = _page(tmp_path)
+    assert len(page.all("img")) == 3 and "speaker 03" not in page.text
 
 
 def test_page_is_the_same_each_time(exp: Path) -> None:

@@ -1,0 +1,157 @@
+"""A paper's table: train what is missing of its rows and print ours beside the paper's; `list`: all tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from speechbrain_ext.bin.options import OptionParser, whole_number
+from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser, specifications
+from speechbrain_ext.errors import UsageError
+
+if TYPE_CHECKING:
+    from speechbrain_ext.tables import Table
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+FIRST, LAST = 1, 3
+
+
+def parser() -> OptionParser:
+    """Build the command line of a table."""
+    options = run_parser(f"{__doc__[:-1]} (see `list --help`).", "table")
+    for action in options._actions:
+        # The table names its systems.
+        if action.dest == "system":
+            action.required = False
+    add = options.add_argument
+    add(
+        "--stage",
+        type=whole_number(FIRST),
+        default=FIRST,
+        metavar="N",
+        help="first stage: 1 features, 2 train, 3 score",
+    )
+    add("--stop-stage", type=whole_number(FIRST), default=LAST, metavar="N", help="last stage (default: 3)")
+    add("--dry-run", action="store_true", help="print the trainings, what is reused, and the hours; do nothing")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a table, or list all of them.
+
+    Arguments
+    ---------
+    argv : sequence of str
+        The command line; by default the process's own.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["list"]:
+        _list(words[1:])
+        return
+    args = parser().parse_args(words)
+    if not args.table:
+        raise UsageError(
+            "--table is missing: name one, such as amsnet/5; all: python -m speechbrain_ext.bin.table list"
+        )
+    if args.folds or args.row:
+        raise UsageError("--folds and --row do not go with a table: its rows are scored on all folds")
+    from speechbrain_ext.tables import load_table
+
+    table = load_table(args.recipe, args.table)
+    rows = [argparse.Namespace(**{**vars(args), "row": row.name}) for row in table.rows]
+    if args.dry_run:
+        _tell_plan(table, args, rows)
+        return
+    _run(table, args, rows)
+    if args.stop_stage >= LAST:
+        _write(table, rows)
+
+
+def _list(words: list[str]) -> None:
+    options = OptionParser(prog="python -m speechbrain_ext.bin.table list", description="All tables and kept rows.")
+    options.add_argument("--write", action="store_true", help="write recipes/README.md instead of printing it")
+    options.add_argument("--recipes", type=Path, default=RECIPES, metavar="DIR", help="the folder of all recipes")
+    args = options.parse_args(words)
+    from speechbrain_ext.report.table_list import table_list, write_table_list
+
+    print(f"wrote {write_table_list(args.recipes)}" if args.write else table_list(args.recipes), end="")
+    print()
+
+
+def _tell_plan(table: Table, args: argparse.Namespace, rows: list[argparse.Namespace]) -> None:
+    from speechbrain_ext.training.plan import make_plan, plan_text
+
+    specs = [spec for row in rows for spec in specifications(row)]
+    protocols = ", ".join(dict.fromkeys(spec.protocol for spec in specs))
+    seeds = ", ".join(dict.fromkeys(str(spec.seed) for spec in specs))
+    print(f"table {table.id} ({table.title}): {len(table.rows)} rows, {protocols}, seeds {seeds}")
+    print(plan_text(make_plan(specs, args.force), args.jobs))
+
+
+def _run(table: Table, args: argparse.Namespace, rows: list[argparse.Namespace]) -> None:
+    from speechbrain_ext.bin.evaluate import evaluate
+    from speechbrain_ext.bin.extract import extract_features
+    from speechbrain_ext.bin.train import train
+
+    stages = [extract_features, train, evaluate][args.stage - FIRST : args.stop_stage - FIRST + 1]
+    for row in rows:
+        # Every row is checked before the first is trained.
+        specifications(row)
+    if args.force and train in stages:
+        _forget(rows)
+    for number, (row, known) in enumerate(zip(rows, table.rows, strict=True), 1):
+        print(f"row {number} of {len(rows)}: {known.name} ({known.folder})", flush=True)
+        for stage in stages:
+            # What --force redoes is forgotten already: a row must not redo a step that it shares.
+            force = args.force and stage is evaluate
+            stage(argparse.Namespace(**{**vars(row), "force": force}))
+
+
+def _forget(rows: list[argparse.Namespace]) -> None:
+    from speechbrain_ext.bin.train import forget
+    from speechbrain_ext.files import folder_lock
+
+    for row in rows:
+        for run in experiments(row):
+            with folder_lock(run.seed_folder, row.wait):
+                forget(run, chosen_folds(row, run))
+
+
+def _write(table: Table, rows: list[argparse.Namespace]) -> None:
+    from speechbrain_ext.files import write_text
+    from speechbrain_ext.report.figures import confusion_figure
+    from speechbrain_ext.report.results import read_results
+    from speechbrain_ext.report.table_figure import table_figure
+    from speechbrain_ext.report.table_text import csv_text, latex, markdown
+    from speechbrain_ext.report.tables import fill
+
+    runs = [experiments(row) for row in rows]
+    results = [[read_results(run.seed_folder / "results.json") for run in seeds] for seeds in runs]
+    filled = fill(table, results)
+    place = runs[0][0].corpus_folder / "tables" / f"{table.path.stem}.{_protocols(runs)}"
+    if rows[0].tag:
+        place = place.with_name(f"{table.path.stem}.{rows[0].tag}.{_protocols(runs)}")
+    for kind, write in (("md", markdown), ("tex", latex), ("csv", csv_text)):
+        write_text(f"{place}.{kind}", write(filled))
+    for kind in ("png", "pdf"):
+        if table.figure == "confusion":
+            confusion_figure(results[0][0], f"{place}.{kind}")
+        else:
+            table_figure(filled, f"{place}.{kind}")
+    print(markdown(filled))
+    print(f"wrote {place}.md, .tex, .csv, .png, .pdf")
+
+
+def _protocols(runs: list[list[Any]]) -> str:
+    """The rows' protocol as in their folders, `paper` where rows have different ones."""
+    names = {seeds[0].seed_folder.parent.name for seeds in runs}
+    return names.pop() if len(names) == 1 else "paper"
+
+
+if __name__ == "__main__":
+    from speechbrain_ext.bin.main_guard import run
+
+    run(main)

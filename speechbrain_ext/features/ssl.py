@@ -1,0 +1,157 @@
+"""Features of frozen self-supervised models, and the waveform for those that are fine-tuned."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.features import ssl_models
+from speechbrain_ext.features.extractor import Extractor, one_thread
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_LOADED: dict[str, Any] = {}
+
+
+class SSLLayerMeans(Extractor):
+    """Mean over time of every hidden state of a frozen model, one row a state.
+
+    A row is no frame, so nothing is cut, filled or normalised. A network that weights the
+    layers and takes the mean over time gets the same from these means as from the frames:
+    both are linear, and their order does not matter. The model sees one whole utterance
+    at a time, in evaluation mode, so neither batch mates nor padding can change a value.
+
+    Arguments
+    ---------
+    ssl_model : str
+        A folder, or a hub's `owner/name[@revision]`, of wav2vec 2.0, HuBERT or WavLM.
+
+    Source
+    ------
+    Yang et al., Interspeech 2021 (SUPERB), section 2: frozen models, weighted hidden states.
+    """
+
+    name = "ssl_layer_means"
+    version = 1
+    hop_s = 0.0  # no hop: the rows are layers
+    normalised = False
+
+    def __init__(self, ssl_model: str) -> None:
+        super().__init__(ssl_model=str(ssl_model))
+        self.model = ssl_models.find(str(ssl_model))
+        self.dim = self.model.size
+
+    @property
+    def library(self) -> str:
+        """Name and version of the library that computes the feature."""
+        return f"transformers {importlib.metadata.version('transformers')}"
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the dimensions of a hidden state."""
+        return [f"ssl[{place}]" for place in range(self.dim)]
+
+    def identity(self) -> dict[str, Any]:
+        """Say in clear what decides the values: the model's own content, wherever it lies."""
+        return {**super().identity(), "params": {"ssl_model": self.model.identity}}
+
+    def compute(self, signal: np.ndarray) -> np.ndarray:
+        """Compute the means of a finite, non-empty float32 signal, [layers + 1, dim]."""
+        import torch
+
+        check_length(signal)
+        with one_thread(), torch.inference_mode():
+            wave = prepare(torch.from_numpy(signal.copy()), self.model.normalise)  # [samples]
+            states = hidden_states(frozen(self.model), wave[None])
+            means = torch.stack([state[0].mean(0) for state in states])  # [layers + 1, dim]
+        return means.numpy()
+
+    def silence(self) -> np.ndarray:
+        """Zeros [dim]: nothing is ever filled with a row that is no frame."""
+        return np.zeros(self.dim, dtype=np.float32)
+
+
+class Waveform(Extractor):
+    """The samples themselves, one a frame, for models that are trained on raw audio.
+
+    Example
+    -------
+    >>> Waveform()(np.zeros(1600, dtype=np.float32)).shape
+    (1600, 1)
+    """
+
+    name = "waveform"
+    version = 1
+    dim = 1
+    hop_s = 1 / 16000
+    normalised = False
+
+    @property
+    def library(self) -> str:
+        """No library: the samples are kept as they were read."""
+        return "none"
+
+    @property
+    def columns(self) -> list[str]:
+        """Name of the one dimension."""
+        return ["sample"]
+
+    def compute(self, signal: np.ndarray) -> np.ndarray:
+        """Give the samples as [samples, 1]."""
+        check_length(signal)
+        return signal[:, None]  # [samples, 1]
+
+    def silence(self) -> np.ndarray:
+        """Give the sample of digital silence, float32 [1]."""
+        return np.zeros(1, dtype=np.float32)
+
+
+def check_length(signal: np.ndarray) -> None:
+    """Refuse a signal that is shorter than one frame of the models."""
+    if len(signal) < ssl_models.MIN_SAMPLES:
+        raise UserError(f"expected at least {ssl_models.MIN_SAMPLES} samples (25 ms), found {len(signal)}")
+
+
+def prepare(wave: Tensor, normalise: bool) -> Tensor:
+    """Bring one utterance's real samples [samples] to mean 0 and variance 1 where the model asks for it.
+
+    Example
+    -------
+    >>> import torch
+    >>> prepare(torch.tensor([1.0, 3.0]), True).tolist()
+    [-1.0, 1.0]
+    """
+    if not normalise:
+        return wave
+    return (wave - wave.mean()) / (wave.var(correction=0) + 1e-7).sqrt()
+
+
+def hidden_states(model: Any, waves: Tensor, mask: Tensor | None = None) -> list[Tensor]:
+    """Run a model and give its hidden states, [batch, frame, feature] each.
+
+    The last one is the encoder's output: models with layer normalisation in front of each
+    layer normalise once more after the last, and that norm would otherwise see no gradient.
+
+    Arguments
+    ---------
+    model : transformers.PreTrainedModel
+    waves : Tensor
+        [batch, samples], each utterance prepared on its own.
+    mask : Tensor or None
+        [batch, samples], 1 where a sample is real.
+    """
+    output = model(waves, attention_mask=mask, output_hidden_states=True)
+    return [*output.hidden_states[:-1], output.last_hidden_state]
+
+
+def frozen(model: ssl_models.SSLModel) -> Any:
+    """Load a model once per process, in evaluation mode and without gradients for good."""
+    key = f"{model.folder} {model.identity}"
+    if key not in _LOADED:
+        _LOADED.clear()  # one at a time: they are large
+        _LOADED[key] = model.load().eval().requires_grad_(False)
+    return _LOADED[key]

@@ -1,0 +1,72 @@
+"""The four figures that stage 3 leaves beside the results of a run, as files and for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from speechbrain_ext.report.bars import build_classes, build_speakers, classes_figure, speakers_figure
+from speechbrain_ext.report.breakdown import by_speaker
+from speechbrain_ext.report.drawing import png_bytes
+from speechbrain_ext.report.figures import build_confusion, confusion_figure, curves_figure
+from speechbrain_ext.report.predictions import Prediction
+
+
+def write_run_figures(
+    results: dict[str, Any],
+    predictions: Iterable[Prediction],
+    history: dict[str, Sequence[dict[str, Any]]],
+    folder: str | Path,
+) -> None:
+    """Write confusion, classes, speakers and curves, each as .png and .pdf.
+
+    Arguments
+    ---------
+    results : dict
+        The content of results.json.
+    predictions : iterable of Prediction
+        Every tested utterance.
+    history : dict
+        As `figures.curves_figure` takes it.
+    folder : str or Path
+        The folder of results.json.
+    """
+    folder = Path(folder)
+    speakers = by_speaker(predictions)
+    title = f"{results['corpus']}, {results['system']} {results['row']}, {results['protocol']}"
+    for suffix in ("png", "pdf"):
+        confusion_figure(results, folder / f"confusion.{suffix}")
+        classes_figure(results, folder / f"classes.{suffix}")
+        speakers_figure(results, speakers, folder / f"speakers.{suffix}")
+        curves_figure(history, folder / f"curves.{suffix}", title, results["source"])
+
+
+def run_pngs(results: dict[str, Any], speakers: Sequence[dict[str, Any]], folder: Path) -> dict[str, bytes]:
+    """Give the figures of a run as PNG: the files of stage 3, drawn anew where there are none.
+
+    Arguments
+    ---------
+    results : dict
+        The content of results.json.
+    speakers : sequence of dict
+        As `breakdown.by_speaker` gives them; empty where the predictions are not there.
+    folder : Path
+        The folder of results.json.
+
+    Returns
+    -------
+    pngs : dict
+        Name to bytes; "speakers" and "curves" only where there is something to show.
+    """
+    builds: dict[str, tuple[Any, ...]] = {"confusion": (build_confusion, results), "classes": (build_classes, results)}
+    if speakers:
+        builds["speakers"] = (build_speakers, results, speakers)
+    pngs = {}
+    for name in ("confusion", "classes", "speakers", "curves"):
+        path = folder / f"{name}.png"
+        if path.exists():
+            pngs[name] = path.read_bytes()
+        elif name in builds:
+            pngs[name] = png_bytes(*builds[name])
+    return pngs

@@ -1,0 +1,71 @@
+"""The figure of a filled table: our numbers with their intervals, the paper's beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from speechbrain_ext.report.drawing import DEV_LINE, LINE, SOFT, draw_file, draw_watermark
+from speechbrain_ext.report.tables import SCORES, FilledTable
+
+# The paper's marker lies a little above ours, so that equal numbers are both seen.
+PAPER_SHIFT = -0.18
+
+
+def table_figure(table: FilledTable, path: str | Path) -> None:
+    """Draw WA and UAR of every row, from top to bottom as in the table.
+
+    Arguments
+    ---------
+    table : FilledTable
+    path : str or Path
+        The file, .png or .pdf.
+    """
+    draw_file(path, build_table_figure, table)
+
+
+def build_table_figure(table: FilledTable) -> Figure:
+    """A panel a score; a dot is the mean over folds, its line the interval of the pooled score."""
+    figure = Figure(figsize=(8.2, 0.42 * len(table.lines) + 2.0), layout="constrained")
+    panels = figure.subplots(1, len(SCORES), sharey=True)
+    for axes, score in zip(panels, SCORES, strict=True):
+        _panel(axes, table, score)
+    panels[0].set_yticks(range(len(table.lines)), [line.name for line in table.lines])
+    panels[0].set_ylim(len(table.lines) - 0.4, -0.6)
+    figure.suptitle(table.title, fontsize=10)
+    figure.legend(handles=_legend(table), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    draw_watermark(figure, "mini" if table.is_mini else "real")
+    return figure
+
+
+def _panel(axes: Axes, table: FilledTable, score: str) -> None:
+    for number, line in enumerate(table.lines):
+        low, high = line.interval[score]
+        axes.plot([100 * low, 100 * high], [number, number], color=LINE, linewidth=1.6, alpha=0.5)
+        axes.plot(100 * line.ours[score], number, "o", color=LINE, markersize=6)
+        paper = line.paper[score]
+        if paper is not None:
+            face = "none" if line.mark else DEV_LINE
+            axes.plot(
+                100 * paper, number + PAPER_SHIFT, "D", markeredgecolor=DEV_LINE, markerfacecolor=face, markersize=5
+            )
+    axes.set_xlabel(f"{score.upper()} in per cent")
+    axes.grid(axis="x", alpha=0.25)
+    axes.tick_params(axis="y", length=0)
+
+
+def _legend(table: FilledTable) -> list[Line2D]:
+    handles = [Line2D([], [], color=LINE, marker="o", alpha=0.9, label="ours: mean over folds, 95 % interval (pooled)")]
+    has_number = [line for line in table.lines if any(value is not None for value in line.paper.values())]
+    for mark in dict.fromkeys(line.mark for line in has_number):
+        face = "none" if mark else DEV_LINE
+        label = f"{mark} (not comparable)" if mark else "paper"
+        handles.append(
+            Line2D([], [], linestyle="", marker="D", markeredgecolor=DEV_LINE, markerfacecolor=face, label=label)
+        )
+    if not has_number:
+        handles.append(Line2D([], [], linestyle="", color=SOFT, label="the paper prints no number"))
+    return handles

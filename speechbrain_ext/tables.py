@@ -1,0 +1,243 @@
+"""A paper's table as a file: rows with the settings that train them and the numbers that the paper prints.
+
+`recipes/<CORPUS>/tables/<system>_table5.yaml` is the table `<system>/5`; `<system>_figure6.yaml` is `<system>/figure6`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from speechbrain_ext import hparams
+from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.folds import PROTOCOLS
+from speechbrain_ext.yaml_tree import plain, read
+
+STEM = re.compile(r"(?P<system>[a-z0-9_]+)_(?P<kind>table|figure)(?P<number>[0-9]+[a-z]?)")
+# Row folders of tables begin so; no tag of a user does.
+RESERVED = re.compile(r"(table|figure)[0-9]")
+KEYS = ("title", "source", "system", "figure", "rows")
+SOURCE_KEYS = ("paper", "table")
+ROW_KEYS = ("name", "system", "variant", "protocol", "overrides", "paper")
+FIGURES = ("scores", "confusion")
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row of a paper's table.
+
+    Attributes
+    ----------
+    name, folder : str
+        The row's name in print; the name of its folder below `exp/`.
+    system, variant, protocol : str
+        What is trained, and on which folds the paper tests.
+    words : tuple of str
+        Variant and overrides as they are typed after `--`.
+    overrides : dict
+        The row's own hyper-parameters.
+    paper_wa, paper_uar : float or None
+        The paper's numbers as fractions.
+    """
+
+    name: str
+    folder: str
+    system: str
+    variant: str
+    protocol: str
+    words: tuple[str, ...]
+    overrides: dict[str, Any]
+    paper_wa: float | None
+    paper_uar: float | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table or swept figure of a paper."""
+
+    path: Path
+    id: str
+    title: str
+    paper: str
+    number: str
+    system: str
+    figure: str
+    rows: tuple[TableRow, ...]
+
+    def row(self, name: str) -> TableRow:
+        """A row by its name.
+
+        Raises
+        ------
+        UsageError
+            There is no such row.
+        """
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise UsageError(f"--row {name}: {_nearest(name, [row.name for row in self.rows], f'rows of {self.id}')}")
+
+    def paper_of(self, row: TableRow) -> dict[str, Any] | None:
+        """What results.json says of the paper; None where it prints no number for the row."""
+        if row.paper_wa is None and row.paper_uar is None:
+            return None
+        scores = {"wa": row.paper_wa, "uar": row.paper_uar}
+        return {"table": self.number, "row": row.name, **scores, "protocol": row.protocol}
+
+
+def table_id(path: str | Path) -> str:
+    """Name a table by its file.
+
+    Example
+    -------
+    >>> table_id("tables/amsnet_table5.yaml"), table_id("tables/sd_caff_figure6.yaml")
+    ('amsnet/5', 'sd_caff/figure6')
+    """
+    found = STEM.fullmatch(Path(path).stem)
+    if not found:
+        raise UserError(f"{path}: expected a name like amsnet_table5.yaml or amsnet_figure6.yaml")
+    kind = "" if found["kind"] == "table" else found["kind"]
+    return f"{found['system']}/{kind}{found['number']}"
+
+
+def table_files(recipe: str | Path) -> dict[str, Path]:
+    """The tables of a recipe, by name, in order of their numbers."""
+    files = {table_id(path): path for path in Path(recipe, "tables").glob("*.yaml")}
+    return dict(sorted(files.items(), key=lambda item: [_natural(part) for part in re.split(r"(\d+)", item[0])]))
+
+
+def load_table(recipe: str | Path, identity: str) -> Table:
+    """Read a table of a recipe and check every row against the system that it names.
+
+    Arguments
+    ---------
+    recipe : str or Path
+        `recipes/<CORPUS>`.
+    identity : str
+        `<system>/<number>`, such as amsnet/5 or amsnet/figure6.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    UsageError
+        There is no such table; the nearest is named.
+    UserError
+        The file has an unknown key, variant, protocol or override; file and row are named.
+    """
+    files = table_files(recipe)
+    if identity not in files:
+        raise UsageError(f"--table {identity}: {_nearest(identity, list(files), f'tables of {Path(recipe).name}')}")
+    path = files[identity]
+    tree = plain(read(path))
+    _check_keys(tree, KEYS, str(path), optional=("figure",))
+    source = tree["source"] if isinstance(tree["source"], dict) else {}
+    _check_keys(source, SOURCE_KEYS, f"{path}: source")
+    system, figure = tree["system"], tree.get("figure", FIGURES[0])
+    if system != identity.split("/")[0]:
+        raise UserError(f"{path}: system: expected {identity.split('/')[0]} as in the file's name, found {system!r}")
+    if figure not in FIGURES:
+        raise UserError(f"{path}: figure: expected one of {', '.join(FIGURES)}, found {figure!r}")
+    if not isinstance(tree["rows"], list) or not tree["rows"]:
+        raise UserError(f"{path}: rows: expected a list of rows, found {tree['rows']!r}")
+    prefix = path.stem.removeprefix(f"{system}_")
+    rows = [_row(Path(recipe), path, prefix, system, node) for node in tree["rows"]]
+    for which in ("name", "folder"):
+        names = [getattr(row, which) for row in rows]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UserError(f"{path}: row {twice[0]}: this {which} stands twice: give each row a name of its own")
+    return Table(
+        path, identity, str(tree["title"]), str(source["paper"]), str(source["table"]), system, figure, tuple(rows)
+    )
+
+
+def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...]:
+    """The row's overrides and the user's, as they are typed after `--`.
+
+    Raises
+    ------
+    UsageError
+        The user sets what the row itself sets.
+    """
+    for key in hparams.parse_overrides(list(user)):
+        if key == "variant" or key in row.overrides:
+            raise UsageError(f"--{key}: row {row.name} of --table {table.id} sets it itself: leave it out")
+    return (*row.words, *user)
+
+
+def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any) -> TableRow:
+    name = str(node.get("name", "without a name")) if isinstance(node, dict) else repr(node)
+    where = f"{path}: row {name}"
+    _check_keys(node, ROW_KEYS, where, optional=("system",))
+    system, variant, protocol = node.get("system", table_system), node["variant"], node["protocol"]
+    if protocol not in PROTOCOLS:
+        raise UserError(f"{where}: protocol {protocol}: {_nearest(str(protocol), PROTOCOLS, 'protocols')}")
+    overrides = node["overrides"] or {}
+    if not isinstance(overrides, dict) or "variant" in overrides:
+        raise UserError(f"{where}: overrides: expected keys with values, without variant, found {overrides!r}")
+    words = ["--variant", str(variant)]
+    for key, value in overrides.items():
+        words += [f"--{key}", _word(value)]
+    try:
+        loaded = hparams.load(recipe / "hparams" / f"{system}.yaml", hparams.parse_overrides(words))
+        if loaded.plain()["variant"] != variant:
+            raise UserError(f"variant: expected a name, found {variant!r}")
+    except UserError as fault:
+        raise UserError(f"{where}: {fault}") from None
+    folder = f"{prefix}-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
+    paper = node["paper"]
+    if paper is not None:
+        _check_keys(paper, ("wa", "uar"), f"{where}: paper")
+    scores = [_fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
+    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores)
+
+
+def _fraction(value: Any, where: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
+        raise UserError(f"{where}: expected per cent or null, found {value!r}")
+    # The papers print two decimals: dividing leaves digits that nobody printed.
+    return round(value / 100, 8)
+
+
+def _word(value: Any) -> str:
+    """A value as one word of the command line, which reads back as the same value."""
+    if isinstance(value, str):
+        try:
+            if YAML().load(value) == value:
+                return value
+        except YAMLError:
+            pass
+    return json.dumps(value)
+
+
+def _check_keys(tree: Any, known: Sequence[str], where: str, optional: Sequence[str] = ()) -> None:
+    if not isinstance(tree, dict):
+        raise UserError(f"{where}: expected the keys {', '.join(known)}, found {tree!r}")
+    for key in tree:
+        if key not in known:
+            raise UserError(f"{where}: unknown key {key}: {_nearest(key, known, 'keys')}")
+    missing = [key for key in known if key not in tree and key not in optional]
+    if missing:
+        raise UserError(f"{where}: missing key {missing[0]}: add it")
+
+
+def _nearest(word: str, known: Sequence[str], what: str) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"{what}: {', '.join(known) or 'none'}"
+
+
+def _natural(part: str) -> tuple[int, str]:
+    return (int(part), "") if part.isdigit() else (0, part)

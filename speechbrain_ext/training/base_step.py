@@ -1,0 +1,116 @@
+"""What training steps of every kind share: their place on disk, their features, and that they are whole or not."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from speechbrain.utils.distributed import ddp_barrier, if_main_process
+
+from speechbrain_ext.brain import Output
+from speechbrain_ext.dataio.dataset import FeatureSource, speaker_statistics
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.features.cache import FeatureCache
+from speechbrain_ext.features.extractor import Extractor
+from speechbrain_ext.files import folder_lock, read_json, write_json
+from speechbrain_ext.training.experiment import Experiment
+
+
+class BaseStep(ABC):
+    """A training step of a fold, trained or loaded.
+
+    Arguments
+    ---------
+    experiment : Experiment
+    name : str
+        The step's name in the YAML.
+    fold : str
+        The fold's name.
+    frozen : dict
+        Earlier steps by name, already trained.
+    """
+
+    def __init__(self, experiment: Experiment, name: str, fold: str, frozen: dict[str, BaseStep]) -> None:
+        self.experiment, self.name, self.fold, self.frozen = experiment, name, fold, frozen
+        self.folder = experiment.step_folder(name, fold)
+        self.built = experiment.hp.build()
+        self.node = self.built["steps"][name]
+        self.sources = self._sources()
+
+    @property
+    def done_file(self) -> Path:
+        """Written last: the step is whole when it is there."""
+        return self.folder / f"done-{self.name}.json"
+
+    @property
+    def done(self) -> dict[str, Any] | None:
+        """What the finished step says of itself, or None."""
+        return read_json(self.done_file, "./run.sh --stage 2") if self.done_file.exists() else None
+
+    def train(self, on_epoch: Callable[[int], None] | None = None) -> None:
+        """Train, or go on from where a killed run came to, unless the step is whole already."""
+        if self.done:
+            return
+        # The lock belongs to one process; the other ranks of a DDP run follow the first.
+        with folder_lock(self.folder, wait=True) if if_main_process() else nullcontext():
+            ddp_barrier()
+            if not self.done:
+                if if_main_process():
+                    depends = self.experiment.step_depends(self.name, self.fold)
+                    write_json(self.folder / f"depends-{self.name}.json", depends)
+                self._fit(on_epoch)
+        ddp_barrier()
+
+    def outputs(self, ids: Sequence[str]) -> list[Output]:
+        """Run the trained step on utterances, in the order of their ids.
+
+        Raises
+        ------
+        UserError
+            The step is not trained yet.
+        """
+        done = self.done
+        if not done:
+            raise UserError(f"missing {self.done_file}: train it with: ./run.sh --stage 2 --stop-stage 2")
+        return self._run(done, sorted(ids))
+
+    @abstractmethod
+    def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
+        """Train on the fold's training part and write the done file last."""
+
+    @abstractmethod
+    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
+        """Outputs of the step that the done file describes."""
+
+    def _sources(self) -> list[FeatureSource]:
+        spec, hp = self.experiment.spec, self.experiment.hp
+        sources = []
+        for name in hp.step_features(self.name):
+            extractor = self.built["features"][name]()
+            self._check_normalised(name, extractor)
+            cache = FeatureCache(spec.cache, extractor)
+            frames = self._max_frames(extractor)
+            silence = cache.silence() if extractor.hop_s and self.built["pad"] == "silence" else None
+            source = FeatureSource(name, cache, frames, silence)
+            if self.built["speaker_normalisation"]:
+                everyone = list(self.experiment.utterances.values())
+                source.speaker_statistics = speaker_statistics(source, everyone)
+            sources.append(source)
+        return sources
+
+    def _check_normalised(self, name: str, extractor: Extractor) -> None:
+        """Refuse what would mix the rows of a feature that is not to be normalised."""
+        for key in ("speaker_normalisation", "spec_augment"):
+            if not extractor.normalised and self.built.get(key):
+                raise UserError(
+                    f"step {self.name}: {key}: expected it off, as the feature {name} is used as it is, "
+                    f"found {self.built[key]}: leave {key} out"
+                )
+
+    def _max_frames(self, extractor: Extractor) -> int:
+        # A feature of the whole utterance has no hop and is never cut.
+        return round(self.built["duration_s"] / extractor.hop_s) if extractor.hop_s else sys.maxsize

@@ -1,0 +1,110 @@
+"""run.sh --table: every row of a table on the mini corpus, its plan, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from recipe_runs import only_error, run
+
+ROWS = ["early fusion", "FRLM", "URLM", "concat", "AMSNet"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--table", "amsnte/5"), "did you mean amsnet/5?"),
+        (("--table", "amsnet/figur6"), "did you mean amsnet/figure6?"),
+        (("--table", "amsnet/5", "--folds", "1"), "--folds does not go with --table"),
+        (("--table", "amsnet/5", "--", "--epochs", "1"), "add --tag NAME"),
+        (("--table", "amsnet/5", "--system", "amsnte"), "did you mean amsnet"),
+        (("--tag", "table5-frlm"), "such names are for the rows of --table"),
+    ],
+)
+def test_faults_of_the_command_line_end_with_2(tmp_path, words, told):
+    done = run(tmp_path, *words, small=False)
+    assert done.returncode == 2 and told in only_error(done)
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_names_the_tables(tmp_path):
+    done = run(tmp_path, "--help", small=False)
+    assert "--table ID" in done.stdout and "amsnet/figure6" in done.stdout
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
+    done = run(tmp_path, "--table", "amsnet/5", "--dry-run", small=False)
+    assert done.returncode == 0, done.stderr
+    assert "trainings to do: 25 (early 5, frlm 5, urlm 5, concat 5, fusion 5)" in done.stdout
+    assert "20 shared with a row above" in done.stdout and "estimated hours: unknown" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("table")
+    words = short("--table", "amsnet/5", "--stop-stage", "3")
+    done = run(folder, *words, small=False)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def short(*words: str) -> list[str]:
+    """The words of a run with a tiny network and two epochs, named `short`."""
+    sizes = "--hidden_size 8 --channels [16,8,8] --reduction 4 --epochs 2 --batch_size 64".split()
+    return ["--tag", "short", "--jobs", "1", *words, "--", *sizes]
+
+
+@pytest.mark.slow
+def test_every_row_is_trained_once_and_stands_beside_the_paper(whole):
+    folder, done = whole
+    exp = folder / "exp/EmoDB-mini"
+    place = exp / "tables"
+    kinds = ("csv", "md", "pdf", "png", "tex")
+    assert sorted(p.name for p in place.iterdir()) == [f"amsnet_table5.short.random5.{kind}" for kind in kinds]
+    text = (place / "amsnet_table5.short.random5.md").read_text()
+    assert text.splitlines()[0].startswith("**mini corpus: synthetic") and text in done.stdout
+    lines = (place / "amsnet_table5.short.random5.csv").read_text().splitlines()
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    assert [row["row"] for row in rows] == ROWS and rows[1]["paper_wa_percent"] == "84.1400"
+    assert {row["paper_mark"] for row in rows} == {"paper, other corpus"} and not any(
+        row["wa_difference"] for row in rows
+    )
+    assert len(list((exp / "steps").iterdir())) == 10, "frlm and urlm of five folds, shared by all rows"
+
+
+@pytest.mark.slow
+def test_results_carry_the_numbers_of_the_row_and_the_mean_over_folds_is_shown(whole):
+    folder, _ = whole
+    exp = folder / "exp/EmoDB-mini"
+    results = json.loads((exp / "amsnet/table5-frlm.short/random5/seed-1/results.json").read_text())
+    assert results["variant"] == "frlm" and results["row"] == "table5-frlm.short"
+    paper = {"table": "5", "row": "FRLM", "wa": 0.8414, "uar": 0.8446, "protocol": "random5"}
+    assert results["paper"] == paper
+    lines = (exp / "tables/amsnet_table5.short.random5.csv").read_text().splitlines()
+    row = list(csv.DictReader(line for line in lines if not line.startswith("#")))[1]
+    assert float(row["wa_percent"]) == pytest.approx(100 * results["mean"]["wa"], abs=1e-4)
+    assert float(row["wa_low_percent"]) == pytest.approx(100 * results["pooled"]["wa_ci95"][0], abs=1e-4)
+
+
+@pytest.mark.slow
+def test_what_is_whole_is_reused_by_the_table_and_by_others(whole):
+    folder, _ = whole
+    done = run(folder, *short("--table", "amsnet/5", "--dry-run"), small=False)
+    assert "trainings to do: 0" in done.stdout and "25 whole already" in done.stdout
+    done = run(folder, *short("--table", "amsnet/figure4", "--dry-run"), small=False)
+    assert "trainings to do: 5 (fusion 5)" in done.stdout and "10 whole already" in done.stdout
+    assert "estimated hours: 0.0" in done.stdout
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("done-*.json")}
+    done = run(folder, *short("--table", "amsnet/5", "--stage", "2", "--stop-stage", "3"), small=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("5 of 5 folds are trained already") == len(ROWS)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("done-*.json")} == before
+
+
+@pytest.mark.slow
+def test_an_override_of_the_row_itself_is_refused(whole):
+    folder, _ = whole
+    done = run(folder, *short("--table", "amsnet/3", "--stage", "2", "--stop-stage", "2"), small=False)
+    assert done.returncode == 2 and "row r = 2 of --table amsnet/3 sets it itself" in only_error(done)

@@ -1,0 +1,202 @@
+"""A training step that is no network: what it sees, what it leaves, and that a kill spoils nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.features.cache import FeatureCache
+from speechbrain_ext.features.functionals import Functionals
+from speechbrain_ext.files import write_json
+from speechbrain_ext.folds import folds_path, make_folds
+from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.training import classifier_step
+from speechbrain_ext.training.classifier_step import ClassifierStep
+from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.fold import fold_facts, is_trained, predict_fold, steps_of, train_fold
+
+CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
+SPEAKERS = ["03", "08", "09", "10", "11"]
+FOLD = "08"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def needs_opensmile():
+    pytest.importorskip("opensmile", reason="openSMILE is an extra")
+
+
+def rows_of(utterances):
+    """Rows that tell the classes apart, not too easily, with an offset of each speaker."""
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(len(CLASSES), 88))
+    offsets = {speaker: 3 * random.normal(size=88) for speaker in SPEAKERS}
+    return {
+        u.id: (centres[CLASSES.index(u.label)] + offsets[u.speaker] + 1.5 * random.normal(size=88)).astype("f4")
+        for u in utterances
+    }
+
+
+def make_corpus(folder, change=None):
+    """Data folder and cache of 140 utterances; `change` alters the rows by id before they are kept."""
+    utterances = [
+        Utterance(
+            id=f"{speaker}{label}{take}", corpus="EmoDB", wav="x.wav", speaker=speaker, text_id=f"t{take}",
+            label=label, sha256=f"{speaker}{label}{take}", sample_rate_hz=16000, num_samples=16000,
+        )
+        for speaker in SPEAKERS for label in CLASSES for take in range(4)
+    ]  # fmt: skip
+    data = folder / "data/EmoDB-mini"
+    write_manifest(data / "manifest.jsonl", utterances)
+    write_json(data / "manifest.json", {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x"})
+    write_json(folds_path(data, "speaker"), make_folds(utterances, "speaker", classes=CLASSES))
+    rows = rows_of(utterances)
+    if change:
+        change(rows)
+    with FeatureCache(folder / "cache", Functionals("eGeMAPSv02")).writer() as writer:
+        for utterance in utterances:
+            writer.add(utterance.sha256, rows[utterance.id][None])
+
+
+def spec_of(folder, repository, *overrides) -> RunSpec:
+    return RunSpec(
+        recipe_yaml=str(repository / "recipes/EmoDB/hparams/svm.yaml"),
+        data=str(folder / "data/EmoDB-mini"),
+        exp=str(folder / "exp"),
+        cache=str(folder / "cache"),
+        overrides=("--variant", "egemaps", *overrides),
+        protocol="speaker",
+    )
+
+
+def step_of(spec, fold=FOLD) -> ClassifierStep:
+    return steps_of(Experiment(spec), fold)[-1]
+
+
+def model(spec, fold=FOLD) -> dict[str, np.ndarray]:
+    with np.load(step_of(spec, fold).folder / "model-egemaps.npz", allow_pickle=False) as stored:
+        return dict(stored)
+
+
+@pytest.fixture
+def spec(tmp_path, repository):
+    make_corpus(tmp_path)
+    return spec_of(tmp_path, repository)
+
+
+def test_it_leaves_what_a_network_leaves_and_predicts(spec):
+    facts = train_fold(spec, FOLD)
+    assert (facts["epochs"], facts["optimizer_steps"], facts["parameters"]) == (1, 0, 21 * 89)
+    assert facts["warnings"] == ["posteriors are a softmax of SVM scores, not calibrated"]
+    step = step_of(spec)
+    assert isinstance(step, ClassifierStep) and step.done["step"] == "egemaps"
+    row = json.loads((step.folder / "train_log-egemaps.jsonl").read_text())
+    assert row["epoch"] == 1 and row["step_name"] == "egemaps" and row["train_wa"] > 0.9
+    stored = model(spec)
+    names = {"mean", "deviation", "coefficients", "intercepts", "C", "classes", "class_names"}
+    assert set(stored) == names and stored["class_names"].tolist() == CLASSES
+    outputs = predict_fold(spec, FOLD)
+    assert [output.id for output in outputs] == sorted(step.experiment.fold(FOLD)["test"])
+    for output in outputs:
+        assert sum(np.exp(output.log_posteriors)) == pytest.approx(1)
+        assert output.loss == -output.log_posteriors[output.target]
+        assert np.argmax(output.embedding) == np.argmax(output.log_posteriors)
+    right = [int(np.argmax(output.log_posteriors)) == output.target for output in outputs]
+    assert sum(right) > 14, "half of 28 utterances at least: chance is 4"
+
+
+def test_test_utterances_change_nothing_in_the_model(spec, tmp_path, repository):
+    def spoil(rows):
+        for identity in rows:
+            if identity.startswith(FOLD):
+                rows[identity] = rows[identity] * -50 + 1000
+
+    make_corpus(tmp_path / "spoilt", spoil)
+    other = spec_of(tmp_path / "spoilt", repository)
+    for one in (spec, other):
+        train_fold(one, FOLD)
+    one, two = model(spec), model(other)
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+    train_fold(spec, "03"), train_fold(other, "03")
+    assert not np.array_equal(model(spec, "03")["mean"], model(other, "03")["mean"]), "there they are trained on"
+
+
+def test_normalised_per_speaker_an_offset_of_a_speaker_changes_nothing(tmp_path, repository):
+    def shift(rows):
+        for identity in rows:
+            if identity.startswith(FOLD):
+                rows[identity] = rows[identity] * 2 + 5
+
+    outputs = []
+    for name, change in (("plain", None), ("shifted", shift)):
+        make_corpus(tmp_path / name, change)
+        spec = spec_of(tmp_path / name, repository, "--speaker_normalisation", "True")
+        train_fold(spec, FOLD)
+        outputs.append([output.embedding for output in predict_fold(spec, FOLD)])
+    np.testing.assert_allclose(*outputs, atol=1e-3)
+
+
+@pytest.mark.parametrize("moment", ["model", "log", "done"])
+def test_killed_before_any_file_and_resumed_is_the_same(spec, tmp_path, repository, monkeypatch, moment):
+    class Killed(BaseException):
+        pass
+
+    def kill(*_, **__):
+        raise Killed
+
+    name = {"model": "replacing", "log": "write_text", "done": "write_json"}[moment]
+    with monkeypatch.context() as patch:
+        patch.setattr(classifier_step, name, kill)
+        with pytest.raises(Killed):
+            train_fold(spec, FOLD)
+    assert not is_trained(Experiment(spec), FOLD)
+    with pytest.raises(UserError, match="--stage 2"):
+        predict_fold(spec, FOLD)
+    train_fold(spec, FOLD)
+    make_corpus(tmp_path / "undisturbed")
+    other = spec_of(tmp_path / "undisturbed", repository)
+    train_fold(other, FOLD)
+    one, two = model(spec), model(other)
+    assert all(np.array_equal(one[key], two[key]) for key in one)
+    assert predict_fold(spec, FOLD) == predict_fold(other, FOLD)
+    assert not [path for path in step_of(spec).folder.iterdir() if path.suffix == ".part"]
+
+
+def test_a_whole_step_is_not_fitted_again(spec):
+    train_fold(spec, FOLD)
+    before = step_of(spec).done_file.stat().st_mtime_ns
+    ticks = []
+    train_fold(spec, FOLD, ticks.append)
+    assert step_of(spec).done_file.stat().st_mtime_ns == before and not ticks
+    train_fold(spec, "03", ticks.append)
+    assert ticks == [1]
+
+
+def test_a_spoilt_model_is_told_in_one_line(spec):
+    train_fold(spec, FOLD)
+    path = step_of(spec).folder / "model-egemaps.npz"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"model-egemaps\.npz.*--force") as fault:
+        predict_fold(spec, FOLD)
+    assert "\n" not in str(fault.value)
+
+
+def test_a_feature_of_frames_is_refused_by_name(spec):
+    train_fold(spec, FOLD)
+    step = step_of(spec)
+    step.sources[0].cache.get = lambda key: np.zeros((3, 88), dtype="f4")
+    with pytest.raises(UserError, match="expected one row per utterance, found 3"):
+        step.outputs(step.experiment.fold(FOLD)["test"])
+
+
+def test_selection_on_the_test_part_is_refused(spec):
+    with pytest.raises(UserError, match="--selection test"):
+        train_fold(replace(spec, selection="test"), FOLD)
+
+
+def test_facts_of_a_fold_are_plain_numbers(spec):
+    train_fold(spec, FOLD)
+    assert json.loads(json.dumps(fold_facts(Experiment(spec), FOLD)))["steps"]["egemaps"]["selected_epoch"] == 1

@@ -1,0 +1,93 @@
+"""Files of tables: every fault is one line that names file and row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from speechbrain_ext import hparams
+from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.tables import load_table, table_files, table_id, words_of
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HEAD = "title: A title\nsource: {paper: P, table: '5'}\nsystem: amsnet\n"
+ROW = "{name: A b, variant: frlm, protocol: random5, overrides: {hidden_size: 8}, paper: {wa: 84.14, uar: null}}"
+
+
+def recipe(folder: Path, text: str, name: str = "amsnet_table5.yaml") -> Path:
+    made = folder / "recipes/EmoDB"
+    (made / "tables").mkdir(parents=True)
+    (made / "tables" / name).write_text(text)
+    (made / "hparams").symlink_to(REPOSITORY / "recipes/EmoDB/hparams")
+    (made.parent / "shared").symlink_to(REPOSITORY / "recipes/shared")
+    return made
+
+
+def test_a_row_has_words_a_folder_and_fractions(tmp_path):
+    table = load_table(recipe(tmp_path, f"{HEAD}rows: [{ROW}]"), "amsnet/5")
+    (row,) = table.rows
+    assert (row.folder, row.variant, row.system, row.protocol) == ("table5-a-b", "frlm", "amsnet", "random5")
+    assert row.words == ("--variant", "frlm", "--hidden_size", "8")
+    assert (row.paper_wa, row.paper_uar) == (0.8414, None)
+    paper = {"table": "5", "row": "A b", "wa": 0.8414, "uar": None, "protocol": "random5"}
+    assert table.paper_of(row) == paper
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("title:", "titel:", r"amsnet_table5.yaml: unknown key titel: did you mean title\?"),
+        ("title: A title\n", "", "missing key title"),
+        ("paper: P", "papr: P", "source: unknown key papr"),
+        ("variant: frlm", "varant: frlm", r"amsnet_table5.yaml: row A b: unknown key varant: did you mean variant\?"),
+        ("variant: frlm", "variant: flrm", "amsnet_table5.yaml: row A b: .*'flrm' is not one of early"),
+        ("hidden_size", "hiden_size", "row A b: .*unknown key hiden_size: did you mean hidden_size"),
+        ("hidden_size: 8", "hidden_size: big", "row A b: .*hidden_size: expected a value like"),
+        ("hidden_size: 8", "variant: urlm", "row A b: overrides"),
+        ("random5", "randm5", r"row A b: protocol randm5: did you mean random5\?"),
+        ("wa: 84.14", "wa: 841.4", "row A b: paper: wa: expected per cent or null, found 841.4"),
+        ("uar: null", "ua: null", "row A b: paper: unknown key ua"),
+        ("system: amsnet", "system: svm", "system: expected amsnet as in the file's name"),
+        ("rows: [", "figure: pie\nrows: [", "figure: expected one of scores, confusion"),
+        (f"[{ROW}]", f"[{ROW}, {ROW}]", "row A b: this name stands twice"),
+        (f"[{ROW}]", f"[{ROW}, {ROW.replace('A b', 'a-B')}]", "row table5-a-b: this folder stands twice"),
+        (f"[{ROW}]", "[]", "expected a list of rows"),
+        (f"[{ROW}]", "[7]", "expected the keys name"),
+    ],
+)
+def test_a_fault_is_one_line_that_names_file_and_row(tmp_path, old, new, told):
+    text = f"{HEAD}rows: [{ROW}]"
+    assert old in text
+    with pytest.raises(UserError, match=told) as fault:
+        load_table(recipe(tmp_path, text.replace(old, new, 1)), "amsnet/5")
+    assert "\n" not in str(fault.value) and "amsnet_table5.yaml" in str(fault.value)
+
+
+def test_an_unknown_table_names_the_nearest():
+    with pytest.raises(UsageError, match=r"--table amsnet/figur6: did you mean amsnet/figure6\?"):
+        load_table(REPOSITORY / "recipes/EmoDB", "amsnet/figur6")
+
+
+def test_names_of_files(tmp_path):
+    assert list(table_files(REPOSITORY / "recipes/EmoDB"))[:2] == ["amsnet/2", "amsnet/3"]
+    with pytest.raises(UserError, match="expected a name like amsnet_table5.yaml"):
+        table_id("tables/amsnet-table5.yaml")
+
+
+@pytest.mark.parametrize(
+    "value", ["[16, 8, 8]", "true", "'true'", "null", "1e-3", "'7'", "0.25", "RMSprop", "'a b: c'"]
+)
+def test_overrides_read_back_as_the_same_value(tmp_path, monkeypatch, value):
+    monkeypatch.setattr(hparams, "merge", lambda tree, overrides, *_: {**tree, **overrides})
+    text = f"{HEAD}rows: [{ROW}]".replace("hidden_size: 8", f"hidden_size: {value}")
+    (row,) = load_table(recipe(tmp_path, text), "amsnet/5").rows
+    assert hparams.parse_overrides(list(row.words))["hidden_size"] == row.overrides["hidden_size"]
+
+
+def test_a_user_does_not_override_what_makes_the_row(tmp_path):
+    table = load_table(recipe(tmp_path, f"{HEAD}rows: [{ROW}]"), "amsnet/5")
+    assert words_of(table, table.rows[0], ["--epochs", "3"]) == (*table.rows[0].words, "--epochs", "3")
+    for words in (["--hidden-size", "9"], ["--variant=urlm"]):
+        with pytest.raises(UsageError, match="row A b of --table amsnet/5 sets it itself"):
+            words_of(table, table.rows[0], words)
