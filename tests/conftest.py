@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems() -> None:
+    """Before hypothesis looks at all loaded modules for the first time."""
+    name_lazy_modules()
+
+
+def pytest_runtest_setup() -> None:
+    """Before it looks again."""
+    name_lazy_modules()
+
+
+def name_lazy_modules() -> None:
+    """Give SpeechBrain's lazy modules a file of their own, for hypothesis asks every loaded module for it.
+
+    They would answer by importing packages that are not there (k2).
+    """
+    for module in list(sys.modules.values()):
+        if type(module).__module__ == "speechbrain.utils.importutils":
+            module.__dict__.setdefault("__file__", None)
 
 
 @pytest.fixture(scope="session")
