@@ -52,7 +52,7 @@ def whole(tmp_path_factory):
 
 def short(*words: str) -> list[str]:
     """The words of a run with a tiny network and two epochs, named `short`."""
-    sizes = "--hidden_size 8 --channels [16,8,8] --reduction 4 --epochs 2 --batch_size 64".split()
+    sizes = "--hidden_size 8 --channels [16,8,8] --reduction 4 --epochs 2 --fusion_epochs 2 --batch_size 64".split()
     return ["--tag", "short", "--jobs", "1", *words, "--", *sizes]
 
 
