@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SMALL = "--hidden_size 8 --channels [16,8,8] --reduction 4 --epochs 6 --fusion_epochs 12 --checkpoint_epochs 2 --batch_size 64".split()
+SIZES = "--hidden_size 8 --channels [16,8,8] --reduction 4"
+SMALL = f"{SIZES} --epochs 6 --fusion_epochs 12 --checkpoint_epochs 2 --batch_size 64".split()
 
 
 def environment(cache: Path, **more: str) -> dict[str, str]:
