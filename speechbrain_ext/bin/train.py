@@ -40,11 +40,11 @@ def train(args: argparse.Namespace) -> None:
         ready = len(runs) * len(folds) - len(tasks)
         if ready:
             print(f"train: {ready} of {len(runs) * len(folds)} folds are trained already")
-        _train(runs[0], tasks, args.jobs, args.nproc)
+        _train(runs, tasks, args.jobs, args.nproc)
     print(f"train: {len(folds)} folds x {len(runs)} seeds are trained ({runs[0].seed_folder.parent})")
 
 
-def _train(run: Experiment, tasks: list[tuple[RunSpec, str]], jobs: int, nproc: int) -> None:
+def _train(runs: list[Experiment], tasks: list[tuple[RunSpec, str]], jobs: int, nproc: int) -> None:
     from speechbrain_ext.training.ddp import train_fold_ddp
     from speechbrain_ext.training.fold import train_fold
     from speechbrain_ext.training.launch import map_folds
@@ -53,13 +53,15 @@ def _train(run: Experiment, tasks: list[tuple[RunSpec, str]], jobs: int, nproc: 
         for spec, fold in tasks:
             _report(spec, fold, train_fold_ddp(spec, fold, nproc))
         return
-    built = run.hp.build()
-    epochs = sum(_epochs(built, step) for step in run.hp.steps)
-    map_folds(train_fold, tasks, jobs, f"train {run.hp.system_name}", total=epochs * len(tasks), on_done=_report)
+    built, by_spec = runs[0].hp.build(), {run.spec: run for run in runs}
+    epochs = sum(_epochs_left(by_spec[spec], fold, built) for spec, fold in tasks)
+    map_folds(train_fold, tasks, jobs, f"train {runs[0].hp.system_name}", total=epochs, on_done=_report)
 
 
-def _epochs(built: dict[str, Any], step: str) -> int:
-    return (built["steps"][step].get("training") or {}).get("epochs", built.get("epochs", 1))
+def _epochs_left(run: Experiment, fold: str, built: dict[str, Any]) -> int:
+    """Epochs of the steps that are not whole; what a checkpoint saves of them shows when they go on."""
+    missing = [s for s in run.hp.steps if not (run.step_folder(s, fold) / f"done-{s}.json").exists()]
+    return sum((built["steps"][s].get("training") or {}).get("epochs", built.get("epochs", 1)) for s in missing)
 
 
 def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:

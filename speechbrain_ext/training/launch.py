@@ -76,6 +76,8 @@ def map_folds(
                 for future in ended:
                     _take(future, waiting.pop(future), results, on_done)
                 bar.update((_count(ticks.name) if total else len(results)) - bar.n)
+            # Steps that went on from a checkpoint ticked less often than the whole number of their epochs.
+            bar.total = bar.n
     except BrokenProcessPool:
         raise UserError(
             f"{title}: a worker process was killed (out of memory?): what was whole is kept; "

@@ -113,3 +113,17 @@ def test_two_ranks_train_a_fold_and_one_process_scores_it(whole, tmp_path):
     assert done.returncode == 0, done.stderr
     results = json.loads((seed_folder(tmp_path) / "results.json").read_text())
     assert results["folds"][0]["n_test"] == results["pooled"]["n"] == 28
+
+
+@pytest.mark.parametrize(("protocol", "fold", "tested"), [("speaker", "03", 49), ("random5", "1", 107)])
+def test_a_real_copy_goes_all_the_way(emodb_root, tmp_path, protocol, fold, tested):
+    words = ("--corpus-root", str(emodb_root), "--protocol", protocol, "--folds", fold)
+    done = run(tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    assert "535 utterances" in done.stdout and "MINI CORPUS" not in done.stdout
+    found = tmp_path / "exp/EmoDB-real/amsnet/small" / protocol / "seed-1/results.json"
+    results = json.loads(found.read_text())
+    assert results["source"] == "real" and results["pooled"]["n"] == tested
+    hours = json.loads((tmp_path / "data/EmoDB-real/manifest.json").read_text())["hours"]
+    published = abs(hours - 0.41) < 0.01
+    assert results["edition"] == ("as published" if published else f"not as published: 535 utterances, {hours:.2f} h")
