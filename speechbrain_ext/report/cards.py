@@ -264,6 +264,7 @@ def card(results: dict[str, Any]) -> list[tuple[str, str]]:
         ("Model selection", selection_name(results)),
         ("Preset", results["preset"]),
         ("Seed", str(results["seed"])),
+        ("Training", training_steps(results)),
         ("Parameters", f"{results['parameters']:,}"),
         ("Device", f"{results['device']}, {results['precision']}"),
         ("Commit", results["commit"]),
@@ -274,6 +275,13 @@ def card(results: dict[str, Any]) -> list[tuple[str, str]]:
         ("Hyper-parameters", f"sha256 {results['hparams_sha256']}"),
     ]
     return [(name, value) for name, value in lines if value]
+
+
+def training_steps(results: dict[str, Any]) -> str:
+    """Count each step's epochs and optimiser steps in the first fold; empty where the result does not carry them."""
+    steps = results["folds"][0].get("steps", {})
+    told = (f"{name} {one['epochs']} epochs, {one['optimizer_steps']} optimiser steps" for name, one in steps.items())
+    return "; ".join(told)
 
 
 def hyperparameters(results: dict[str, Any]) -> str:

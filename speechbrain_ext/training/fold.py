@@ -72,7 +72,8 @@ def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
         "n_train": len(parts["train"]),
         "n_dev": len(parts["dev"]),
         "n_test": len(parts["test"]),
-        "epochs": max(done["epochs"] for done in steps.values()),
+        # Of the first step, which the paper counts; those of all steps stand under "steps".
+        "epochs": next(iter(steps.values()))["epochs"],
         "optimizer_steps": sum(done["optimizer_steps"] for done in steps.values()),
         "steps": {name: {key: done[key] for key in STEP_FACTS} for name, done in steps.items()},
         "train_seconds": round(sum(done["train_seconds"] for done in steps.values()), 2),
