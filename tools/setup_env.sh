@@ -35,7 +35,7 @@ if ! "$interpreter" -c 'import ensurepip, venv' 2>/dev/null; then
     fail "apt-get could not install python3-venv: install it as root, then type the same command again"
 fi
 
-echo "building the environment in .venv with $interpreter: about 3 minutes and 7 GB, once (log: .venv/setup.log)"
+echo "building the environment in .venv with $interpreter: about 3 minutes and 6 GB, once (log: .venv/setup.log)"
 if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
   rm -rf "$venv"
   "$interpreter" -m venv "$venv" || fail "could not make $venv: see above"
@@ -65,7 +65,7 @@ done
 [ ! -t 1 ] || echo
 wait $installer || {
   grep -iE '^error|no space left|could not' "$log" | tail -3 >&2
-  fail "the environment could not be built (see $log); is the network there, and 7 GB of disk? Type the same command again"
+  fail "the environment could not be built (see $log); is the network there, and 6 GB of disk? Type the same command again"
 }
 "$venv/bin/python" -c 'import torch, torchaudio, speechbrain' 2>>"$log" || fail "torch does not import: see $log"
 printf '%s' "$wanted" >"$venv/whole"
