@@ -92,7 +92,8 @@ whole stage "$stage"
 whole stop-stage "$stop_stage"
 [ "$stop_stage" -le 4 ] || die "--stop-stage $stop_stage: the last stage is 4"
 [ "$stage" -le "$stop_stage" ] || die "--stage $stage --stop-stage $stop_stage: no stage is in this range"
-cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+# nproc would answer with OMP_NUM_THREADS where it is set.
+cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 jobs=${jobs:-$cores}
 whole jobs "$jobs"
 [ "$jobs" -ge 1 ] || die "--jobs 0: expected at least 1"
