@@ -123,9 +123,19 @@ class Experiment:
 
     @cached_property
     def models(self) -> dict[str, Any]:
-        """What the pretrained model is, by content and not by name, where the system has one."""
-        name = self.hp.tree.get("ssl_model")
-        return {"ssl_model": find(name).identity} if name else {}
+        """What the pretrained model is, by content and not by name, where the system has one.
+
+        A trained row says itself what it was made from: it is scored where the model is no more.
+        """
+        name, claimed = self.hp.tree.get("ssl_model"), self.seed_folder / "depends.json"
+        if not name:
+            return {}
+        try:
+            return {"ssl_model": find(name).identity}
+        except UserError:
+            if not claimed.exists():
+                raise
+            return {"ssl_model": read_json(claimed, PREPARE)["ssl_model"]}
 
     @property
     def corpus_folder(self) -> Path:

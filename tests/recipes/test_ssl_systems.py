@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 
 import pytest
@@ -61,9 +60,12 @@ def test_predicting_again_needs_no_weights(whole):
     folder, system, _ = whole
     seed = seed_folder(folder, system)
     before = (seed / "predictions.csv").read_bytes()
-    if system == "ssl_finetune":
-        shutil.rmtree(folder / "model")
+    away = system == "ssl_finetune"
+    if away:
+        (folder / "model").rename(folder / "away")
     done = run_system(folder, system, "--stage", "3", "--stop-stage", "3", "--force")
+    if away:
+        (folder / "away").rename(folder / "model")
     assert done.returncode == 0, done.stderr
     assert (seed / "predictions.csv").read_bytes() == before
 
@@ -85,3 +87,13 @@ def test_a_model_out_of_reach_is_one_line(whole):
     text = only_error(done)
     assert done.returncode == 1
     assert "--ssl_model facebook/wav2vec2-base" in text and "HF_HOME" in text and "out of reach" in text
+
+
+def test_other_weights_in_the_same_folder_are_another_model(whole):
+    folder, system, _ = whole
+    config = json.loads((folder / "model/config.json").read_text())
+    before = (folder / "model/config.json").read_text()
+    (folder / "model/config.json").write_text(json.dumps({**config, "other": 1}))
+    text = only_error(run_system(folder, system, "--stage", "2", "--stop-stage", "2"))
+    (folder / "model/config.json").write_text(before)
+    assert "was made from other ssl_model" in text and "--tag" in text
