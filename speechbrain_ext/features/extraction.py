@@ -83,21 +83,21 @@ def extract(cache: FeatureCache, items: Iterable[AudioItem], jobs: int = 1, prog
     """
     wanted = {item.key: item for item in items}
     damaged = set(cache.verify(wanted))
-    todo = [wanted[key] for key in cache.missing(wanted)]
-    counts = {"computed": 0, "reused": len(wanted) - len(todo), "redone": 0}
-    if not todo:
+    lacking = [wanted[key] for key in cache.missing(wanted)]
+    counts = {"computed": 0, "reused": len(wanted) - len(lacking), "redone": 0}
+    if not lacking:
         return counts
-    jobs = max(1, min(jobs, math.ceil(len(todo) / CHUNK_ITEMS)))
+    jobs = max(1, min(jobs, math.ceil(len(lacking) / CHUNK_ITEMS)))
     faults: list[str] = []
     bar = tqdm(
-        total=len(todo),
+        total=len(lacking),
         desc=f"features {cache.extractor.name}",
         unit="utt",
         delay=1.0,
         disable=not progress,
         mininterval=0.2 if sys.stderr.isatty() else 10.0,
     )
-    with cache.writer() as writer, bar, contextlib.closing(_outcomes(cache.extractor, todo, jobs)) as outcomes:
+    with cache.writer() as writer, bar, contextlib.closing(_outcomes(cache.extractor, lacking, jobs)) as outcomes:
         for key, where, frames, fault in outcomes:
             if frames is None:
                 faults.append(f"{where}: {fault}")
