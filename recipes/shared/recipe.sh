@@ -124,7 +124,10 @@ if [ -z "$corpus_root" ]; then
   corpus_root=$data/mini-corpus/$corpus
 fi
 prepared=$data/$corpus-$source
-command_line="recipes/$(basename "$recipe")/run.sh$(printf ' %q' ${original[@]+"${original[@]}"})"
+# A root that the environment names is said, for the command stands beside its results.
+named=
+[ "$source" = mini ] || case " ${original[*]:-}" in *" --corpus-root"*) ;; *) named=" --corpus-root DIR" ;; esac
+command_line="recipes/$(basename "$recipe")/run.sh$named$(printf ' %q' ${original[@]+"${original[@]}"})"
 
 log() { printf '%s %s\n' "$(date '+%H:%M:%S')" "$*"; }
 banner() {
