@@ -127,7 +127,8 @@ prepared=$data/$corpus-$source
 # A root that the environment names is said, for the command stands beside its results.
 named=
 [ "$source" = mini ] || case " ${original[*]:-}" in *" --corpus-root"*) ;; *) named=" --corpus-root DIR" ;; esac
-command_line="recipes/$(basename "$recipe")/run.sh$named$(printf ' %q' ${original[@]+"${original[@]}"})"
+command_line="recipes/$(basename "$recipe")/run.sh$named"
+[ ${#original[@]} -eq 0 ] || command_line+=$(printf ' %q' "${original[@]}")
 
 log() { printf '%s %s\n' "$(date '+%H:%M:%S')" "$*"; }
 banner() {
