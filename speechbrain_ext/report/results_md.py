@@ -223,7 +223,16 @@ def _protocol(kept: list[dict[str, Any]]) -> list[str]:
         for results in kept
         if results.get("command")
     ]
-    return [*lines, "", "Made by:", "", *commands, ""] if commands else [*lines, ""]
+    # The folds' own line is the heading's.
+    notes = dict.fromkeys(
+        f"- {results['system']}, {results['row']}: {warning}"
+        for results in kept
+        for warning in results.get("warnings", [])
+        if not warning.startswith("folds: ")
+    )
+    for title, items in (("Notes:", [*notes]), ("Made by:", commands)):
+        lines += ["", title, "", *items] if items else []
+    return [*lines, ""]
 
 
 def _paper(results: dict[str, Any]) -> str:
