@@ -17,3 +17,5 @@ done
 bash "$emodb/run.sh" --table amsnet/5 "$@"
 # The paper's schedule takes 3 hours of one core for ten folds; this one takes a third of it with more steps.
 bash "$emodb/run.sh" --table amsnet/5 --protocol speaker --tag b64-e60 "$@" -- "${short[@]}"
+bash "$emodb/run.sh" --system svm --protocol speaker-text "$@"
+bash "$emodb/run.sh" --protocol speaker-text --tag b64-e60 "$@" -- "${short[@]}"
