@@ -158,8 +158,7 @@ class EmotionBrain(sb.Brain):
         row = {"epoch": epoch, "step_name": hp.step_name, "lr": rate, "train_loss": self.train_loss, **dev}
         history.rows.append({**row, "seconds": round(time.monotonic() - self.epoch_started, 4)})
         if hp.scheduler is not None:
-            measured = isinstance(hp.scheduler, (NewBobScheduler, ReduceLROnPlateau))
-            _, new_rate = _anneal(hp.scheduler, self.optimizer, epoch, dev.get("dev_loss", self.train_loss), measured)
+            new_rate = _anneal(hp.scheduler, self.optimizer, epoch, dev.get("dev_loss", self.train_loss))
             update_learning_rate(self.optimizer, new_rate)
         if hp.stopper and dev:
             hp.epoch_counter.update_metric(dev["dev_uar"])
@@ -235,9 +234,8 @@ def dev_scores(outputs: Sequence[Output]) -> dict[str, float]:
     }
 
 
-def _anneal(
-    scheduler: Any, optimizer: torch.optim.Optimizer, epoch: int, loss: float, measured: bool
-) -> tuple[float, float]:
+def _anneal(scheduler: Any, optimizer: torch.optim.Optimizer, epoch: int, loss: float) -> float:
+    """The next learning rate: by the loss where the scheduler watches one, else by the epoch."""
     if isinstance(scheduler, ReduceLROnPlateau):
-        return scheduler([optimizer], epoch, loss)
-    return scheduler(loss) if measured else scheduler(epoch)
+        return scheduler([optimizer], epoch, loss)[1]
+    return scheduler(loss if isinstance(scheduler, NewBobScheduler) else epoch)[1]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.nnet import schedulers
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
@@ -153,3 +154,20 @@ def test_class_weights_and_smoothing_change_the_training_loss_only(tmp_path):
 def test_seeds_differ_by_every_part():
     parts = [(s, e, b, r) for s in range(3) for e in range(3) for b in range(3) for r in range(2)]
     assert len({seed_of(*part) for part in parts}) == len(parts)
+
+
+@pytest.mark.parametrize("kind", ["StepScheduler", "NewBobScheduler", "ReduceLROnPlateau"])
+def test_the_scheduler_sets_the_rate_of_the_next_epoch(tmp_path, kind):
+    scheduler = {
+        "StepScheduler": lambda: schedulers.StepScheduler(0.05, decay_factor=0.5, decay_drop=2),
+        "NewBobScheduler": lambda: schedulers.NewBobScheduler(0.05, annealing_factor=0.5, improvement_threshold=0.9),
+        "ReduceLROnPlateau": lambda: schedulers.ReduceLROnPlateau(
+            lr_min=1e-6, factor=0.5, patience=0, dont_halve_until_epoch=0
+        ),
+    }[kind]()
+    one = brain(tmp_path, epochs=6, scheduler=scheduler)
+    fit(one, dataset(30, 0))
+    rates = [row["lr"] for row in one.hparams.history.rows]
+    assert rates[0] == 0.05 and all(after <= before for before, after in zip(rates, rates[1:], strict=False))
+    if kind != "ReduceLROnPlateau":
+        assert rates[-1] < 0.05
