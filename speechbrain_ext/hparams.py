@@ -37,7 +37,7 @@ class Hparams:
     corpus : dict
         The recipe's own keys: facts of the corpus.
     system_name : str
-        The stem of the included file.
+        The stem of the recipe's YAML: what `--system` names.
     tree : dict
         The system's YAML as plain values, references unresolved.
     overrides : dict
@@ -164,7 +164,7 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None, source: s
     merged = merge(tree, children, f"{path}: system", UserError)
     merged = merge(merged, dict(overrides or {}), "option", UsageError)
     _check_references(merged, system_path)
-    loaded = Hparams(path, corpus, system_path.stem, system_path, merged, dict(overrides or {}), children)
+    loaded = Hparams(path, corpus, path.stem, system_path, merged, dict(overrides or {}), children)
     _ = loaded.steps
     return loaded
 

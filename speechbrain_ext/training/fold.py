@@ -79,8 +79,16 @@ def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
         "train_seconds": round(sum(done["train_seconds"] for done in steps.values()), 2),
         "parameters": sum(done["parameters"] for done in steps.values()),
         "peak_memory_mib": max(done["peak_memory_mib"] for done in steps.values()),
+        **_dev_scores(experiment, list(steps.values())[-1]),
         **({"warnings": list(warnings)} if warnings else {}),
     }
+
+
+def _dev_scores(experiment: Experiment, last: dict[str, Any]) -> dict[str, float]:
+    """The chosen epoch's scores of the system on the development part; none where the epoch was chosen elsewhere."""
+    if experiment.selection == "test":
+        return {}
+    return {key: last[key] for key in ("dev_wa", "dev_uar") if key in last}
 
 
 def predict_fold(spec: RunSpec, fold: str) -> list[Output]:

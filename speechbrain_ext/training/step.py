@@ -154,6 +154,8 @@ class Step(BaseStep):
 
     def _finish(self, brain: EmotionBrain, checkpointer: SafeCheckpointer, history: History) -> None:
         chosen = checkpointer.find_checkpoint(max_key="rank")
+        epoch = chosen.meta["epoch"]
+        of_epoch = next((row for row in history.rows if row["epoch"] == epoch), {})
         write_text(
             self.folder / f"train_log-{self.name}.jsonl", "".join(json.dumps(row) + "\n" for row in history.rows)
         )
@@ -163,7 +165,8 @@ class Step(BaseStep):
                 "step": self.name,
                 "checkpoint": Path(chosen.path).name,
                 "epochs": len(history.rows),
-                "selected_epoch": chosen.meta["epoch"],
+                "selected_epoch": epoch,
+                **{key: of_epoch[key] for key in ("dev_wa", "dev_uar") if key in of_epoch},
                 "optimizer_steps": brain.optimizer_step,
                 "parameters": sum(p.numel() for p in brain.modules.parameters() if p.requires_grad),
                 "train_seconds": round(sum(row["seconds"] for row in history.rows), 2),
