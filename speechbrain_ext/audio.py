@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 
 MIN_RATE_HZ = 8000
 MIN_LENGTH_S = 0.025  # 400 samples at 16 kHz, the least that wav2vec 2.0 takes
+RESAMPLER = f"soxr {soxr.__version__}, quality HQ"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,31 @@ def mix_down(samples: np.ndarray) -> np.ndarray:
     if samples.shape[1] == 1:
         return samples[:, 0]  # [samples]
     return samples.mean(axis=1, dtype=np.float64).astype(np.float32)  # [samples]
+
+
+def resample(mono: np.ndarray, rate_hz: int, new_rate_hz: int) -> np.ndarray:
+    """Bring samples to another rate, without the frequencies that it cannot hold.
+
+    Arguments
+    ---------
+    mono : numpy.ndarray
+        float32 [samples].
+    rate_hz : int
+        Their rate.
+    new_rate_hz : int
+        The rate to give.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 [samples at the new rate].
+
+    Example
+    -------
+    >>> resample(np.zeros(441, np.float32), 44100, 16000).shape
+    (160,)
+    """
+    return soxr.resample(mono, rate_hz, new_rate_hz, quality="HQ").astype(np.float32)  # [samples at the new rate]
 
 
 def hash_samples(samples: np.ndarray, sample_rate_hz: int) -> str:

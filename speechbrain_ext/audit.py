@@ -14,6 +14,8 @@ DECLARED: dict[str, frozenset[str]] = {
     "speaker": frozenset({"session", "text"}),
     "session": frozenset({"text"}),
     "speaker-text": frozenset({"session"}),
+    # whatever another tool's folds share is told, not refused
+    "given": frozenset({"speaker", "session", "text"}),
 }
 _FIELDS = {"speaker": "speaker", "session": "session", "text": "text_id"}
 
@@ -81,6 +83,20 @@ def describe(folds: Mapping[str, Any]) -> str:
     if found["duplicate_audio"] is None:
         words.append("duplicates unknown, as the audio was not read")
     return "; ".join(words)
+
+
+def shared_speakers(folds: Mapping[str, Any]) -> list[str]:
+    """Name each fold whose tested speakers are also trained on: what makes its numbers speaker-dependent.
+
+    Example
+    -------
+    >>> shared_speakers({"audit": {"speaker_overlap": {"1": ["03", "08"]}}})
+    ['fold 1: 2 speakers are in training and test: 03, 08']
+    """
+    return [
+        f"fold {name}: {len(speakers)} speakers are in training and test: {', '.join(speakers)}"
+        for name, speakers in folds["audit"]["speaker_overlap"].items()
+    ]
 
 
 def _refuse_shared_ids(fold: Mapping[str, Any], protocol: str) -> None:

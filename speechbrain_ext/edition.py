@@ -6,12 +6,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from speechbrain_ext.corpora import Corpus
+from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.manifest import Utterance
 
 AS_PUBLISHED = "as published"
-_KINDS = {"labels": "label", "speakers": "speaker", "sessions": "session", "scenarios": "scenario"}
+_KINDS = {
+    "labels": "label",
+    "speakers": "speaker",
+    "sessions": "session",
+    "scenarios": "scenario",
+    "parts": "part",
+}
 
 
 def count(utterances: Sequence[Utterance]) -> dict[str, Any]:
@@ -26,7 +32,7 @@ def count(utterances: Sequence[Utterance]) -> dict[str, Any]:
     -------
     dict
         "utterances", "hours" (None when an utterance is not measured), "labels", "speakers", "sessions",
-        "scenarios"; utterances that have none are counted under "none".
+        "scenarios", "parts"; utterances that have none are counted under "none".
     """
     durations_s = [utterance.duration_s for utterance in utterances]
     hours = None if None in durations_s else round(sum(durations_s) / 3600, 6)
@@ -38,34 +44,65 @@ def count(utterances: Sequence[Utterance]) -> dict[str, Any]:
     return counts
 
 
+def count_subset(subset: Subset, utterances: Sequence[Utterance]) -> dict[str, Any]:
+    """Count the utterances of a part that papers use, and those of each label, speaker and session."""
+    used = [(label, item) for item in utterances if (label := subset.task.label_of(item)) is not None]
+    return {
+        "name": subset.name,
+        "utterances": len(used),
+        "labels": dict(sorted(Counter(label for label, _ in used).items())),
+        "speakers": dict(sorted(Counter(item.speaker for _, item in used).items())),
+        "sessions": dict(sorted(Counter(item.session for _, item in used if item.session).items())),
+    }
+
+
 def beside(corpus: Corpus, counts: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what was found beside what is published: utterances, hours, each label, each speaker.
+    """Give what was found beside what is published.
+
+    Arguments
+    ---------
+    corpus : Corpus
+        With its published counts, or None.
+    counts : mapping
+        As `count` gives them, "subsets" as `count_subset` does.
 
     Returns
     -------
     dict
-        Each leaf is {"found": n, "expected": n}; "expected" is None where nothing is published.
+        "utterances", "hours", "labels", "speakers", "parts", and "subsets" (by name). Each leaf is {"found": n,
+        "expected": n}; "expected" is None where nothing is published.
     """
-    expected = corpus.expected
+    expected = corpus.expected or Expected(utterances=None)
     pairs: dict[str, Any] = {
         "utterances": {"found": counts["utterances"], "expected": expected.utterances},
         "hours": {"found": counts["hours"], "expected": expected.hours},
     }
-    for kind, known in (("labels", expected.labels), ("speakers", expected.speakers)):
-        names = sorted(counts[kind].keys() | known.keys())
-        missing = 0 if known else None
-        pairs[kind] = {
-            name: {"found": counts[kind].get(name, 0), "expected": known.get(name, missing)} for name in names
+    for kind in ("labels", "speakers", "parts"):
+        pairs[kind] = _pairs(counts[kind], getattr(expected, kind))
+    pairs["subsets"] = {
+        subset.name: {
+            "utterances": {"found": found["utterances"], "expected": subset.utterances},
+            **{kind: _pairs(found[kind], getattr(subset, kind)) for kind in ("labels", "speakers", "sessions")},
         }
+        for subset, found in zip(expected.subsets, counts.get("subsets", ()), strict=True)
+    }
     return pairs
+
+
+def _pairs(found: Mapping[str, int], known: Mapping[str, int]) -> dict[str, dict[str, int | None]]:
+    missing = 0 if known else None
+    names = sorted(found.keys() | known.keys())
+    return {name: {"found": found.get(name, 0), "expected": known.get(name, missing)} for name in names}
 
 
 def differences(corpus: Corpus, counts: Mapping[str, Any]) -> list[str]:
     """List where the counts found are not the published ones, each as "what found (published n)"."""
+    if corpus.expected is None:
+        return []
     both = beside(corpus, counts)
-    pairs = {"utterances": both["utterances"]}
-    for kind in ("labels", "speakers"):
-        pairs |= {f"{kind[:-1]} {name}": pair for name, pair in both[kind].items()}
+    pairs = {"utterances": both["utterances"], **_named(both, "")}
+    for name, subset in both["subsets"].items():
+        pairs |= {f"{name}": subset["utterances"], **_named(subset, f"{name}: ")}
     found = [
         f"{what} {pair['found']} (published {pair['expected']})"
         for what, pair in pairs.items()
@@ -73,9 +110,14 @@ def differences(corpus: Corpus, counts: Mapping[str, Any]) -> list[str]:
     ]
     hours, published = counts["hours"], corpus.expected.hours
     # the published length is told with two digits
-    if hours is not None and abs(hours - published) > 0.005:
+    if None not in (hours, published) and abs(hours - published) > 0.005:
         found.append(f"hours {hours:.2f} (published {published:.2f})")
     return found
+
+
+def _named(both: Mapping[str, Any], before: str) -> dict[str, dict[str, int | None]]:
+    kinds = [kind for kind in ("labels", "speakers", "parts", "sessions") if kind in both]
+    return {f"{before}{kind[:-1]} {name}": pair for kind in kinds for name, pair in both[kind].items()}
 
 
 def name_edition(corpus: Corpus, source: str, counts: Mapping[str, Any], asked: str | None) -> str:
@@ -104,13 +146,17 @@ def name_edition(corpus: Corpus, source: str, counts: Mapping[str, Any], asked: 
     if source == "mini":
         return "mini"
     hours = counts["hours"]
-    published = hours is not None and not differences(corpus, counts)
+    published = corpus.expected is not None and hours is not None and not differences(corpus, counts)
     found = f"{counts['utterances']} utterances, " + ("audio not read" if hours is None else f"{hours:.2f} h")
+    if asked is None and corpus.expected is None:
+        return found
     if asked is None:
         return AS_PUBLISHED if published else f"not {AS_PUBLISHED}: {found}"
     if asked.lower() == AS_PUBLISHED:
         if not published:
-            known = f"{corpus.expected.utterances} utterances, {corpus.expected.hours:.2f} h"
+            known = "no counts" if corpus.expected is None else f"{corpus.expected.utterances} utterances"
+            if corpus.expected is not None and corpus.expected.hours is not None:
+                known += f", {corpus.expected.hours:.2f} h"
             raise UserError(f"--edition {asked}: found {found}, published are {known}: leave it out or name the copy")
         return AS_PUBLISHED
     return asked

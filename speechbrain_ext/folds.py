@@ -9,6 +9,7 @@ import difflib
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.files import read_json
 from speechbrain_ext.labels import in_order
 from speechbrain_ext.manifest import Utterance
+from speechbrain_ext.task import Task
 
 __all__ = ["DECLARED", "DEV_RULES", "PROTOCOLS", "audit", "check_rules", "folds_path", "make_folds", "read_folds"]
 
-PROTOCOLS = ("random5", "speaker", "session", "speaker-text")
+PROTOCOLS = ("random5", "speaker", "session", "speaker-text", "given")
 DEV_RULES = ("none", "speaker", "session", "fraction")
 DEV_FRACTION = 0.1
 
@@ -32,24 +34,26 @@ def make_folds(
     protocol: str,
     dev: str = "none",
     fold_seed: int = 0,
-    classes: Sequence[str] | None = None,
+    task: Task | None = None,
 ) -> dict[str, Any]:
     """Split the utterances, and audit the splits.
 
     Arguments
     ---------
     utterances : sequence of Utterance
-        In any order; those without a label among `classes` are left out.
+        In any order; those that the task does not use are left out.
     protocol : str
         "random5" (5 parts, stratified by label), "speaker" (leave one speaker out), "session" (leave one session
-        out), "speaker-text" (one speaker and one half of the sentences, trained on the others and the other half).
+        out), "speaker-text" (one speaker and one half of the sentences, trained on the others and the other half),
+        "given" (the folds that a table names for its utterances).
     dev : str
         "none"; "speaker" or "session" (the next one after the tested one, taken out of training); "fraction"
         (a tenth of the training part, stratified by label).
     fold_seed : int
         Another split of the same kind.
-    classes : sequence of str or None
-        Labels to use; None takes all there are, in the order of the vocabulary.
+    task : Task or None
+        Which utterances and labels; None takes all labels there are. Ambiguous utterances, where the task trains
+        on them, are in training parts alone, and never with a unit that is tested or developed on.
 
     Returns
     -------
@@ -62,14 +66,12 @@ def make_folds(
         The protocol or rule is unknown or does not fit these utterances, or a split leaks.
     """
     check_rules(protocol, dev)
-    classes = (
-        in_order(item.label for item in utterances if item.label is not None) if classes is None else list(classes)
-    )
-    used = sorted((item for item in utterances if item.label in classes), key=lambda item: _key(item, fold_seed))
+    task = (task or Task()).with_classes(item.label for item in utterances if item.label is not None)
+    ordered = sorted(utterances, key=lambda item: _key(item, fold_seed))
+    used = [replace(item, label=label) for item in ordered if (label := task.label_of(item)) is not None]
     if not used:
-        raise UserError(
-            f"--protocol {protocol}: no utterance is labelled as one of {', '.join(classes) or 'the classes'}"
-        )
+        raise UserError(f"--protocol {protocol}: {_nothing_used(task)}")
+    more = [item for item in ordered if task.is_ambiguous(item)] if task.train_utterances != "clear" else []
     folds = []
     for index, (name, train, test) in enumerate(_SPLITS[protocol](used)):
         _refuse_empty(protocol, dev, name, {"train": train, "test": test})
@@ -77,10 +79,12 @@ def make_folds(
         parts = {"train": [item for item in train if item.id not in chosen]}
         parts |= {"dev": [item for item in train if item.id in chosen], "test": test}
         _refuse_empty(protocol, dev, name, parts if dev != "none" else {})
+        free = _apart(_apart(more, test, _KEPT_APART[protocol]), parts["dev"], {dev} & _FIELD_OF.keys())
+        parts["train"] += free
         folds.append({"name": name, **{part: [item.id for item in items] for part, items in parts.items()}})
-    record = {"protocol": protocol, "corpus": used[0].corpus, "fold_seed": fold_seed, "dev": dev, "classes": classes}
-    record["folds"] = folds
-    return {**record, "audit": audit(record, used)}
+    record = {"protocol": protocol, "corpus": used[0].corpus, "fold_seed": fold_seed, "dev": dev}
+    record |= {"classes": list(task.classes), "folds": folds}
+    return {**record, "audit": audit(record, [*used, *more])}
 
 
 def check_rules(protocol: str, dev: str) -> None:
@@ -92,7 +96,7 @@ def check_rules(protocol: str, dev: str) -> None:
             raise UsageError(f"{option} {value}: expected one of {', '.join(known)}: {hint}")
 
 
-def folds_path(data_dir: str | Path, protocol: str, dev: str = "none", fold_seed: int = 0) -> Path:
+def folds_path(data_dir: str | Path, protocol: str, dev: str = "none", fold_seed: int = 0, task_name: str = "") -> Path:
     """Name the file of a split.
 
     Arguments
@@ -101,6 +105,8 @@ def folds_path(data_dir: str | Path, protocol: str, dev: str = "none", fold_seed
         The folder of one corpus, `data/<CORPUS>-<source>`.
     protocol, dev, fold_seed
         As for `make_folds`.
+    task_name : str
+        What `Task.name` gives; "" is the corpus's usual task.
 
     Example
     -------
@@ -108,6 +114,7 @@ def folds_path(data_dir: str | Path, protocol: str, dev: str = "none", fold_seed
     'data/EmoDB-mini/folds/speaker.dev-fraction.fold-seed-2.json'
     """
     name = protocol + (f".dev-{dev}" if dev != "none" else "") + (f".fold-seed-{fold_seed}" if fold_seed else "")
+    name += f".{task_name}" if task_name else ""
     return Path(data_dir) / "folds" / f"{name}.json"
 
 
@@ -150,13 +157,40 @@ def _refuse_empty(protocol: str, dev: str, name: str, parts: Mapping[str, Sequen
             _refuse(protocol, f"fold {name} has no {part} utterance (--dev {dev})", "another protocol or --dev rule")
 
 
+def _nothing_used(task: Task) -> str:
+    if task.dimensions:
+        return f"no utterance has {' and '.join(task.dimensions)}: choose classes in place of dimensions"
+    limits = "".join(
+        f" in {name} {', '.join(values)}"
+        for name, values in (("scenarios", task.scenarios), ("parts", task.parts))
+        if values
+    )
+    return f"no utterance is labelled as one of {', '.join(task.classes) or 'the classes'}{limits}"
+
+
+# what a protocol or a rule of development keeps apart, by the words of DECLARED
+_FIELD_OF = {"speaker": "speaker", "session": "session", "text": "text_id"}
+
+
+_KEPT_APART = {protocol: _FIELD_OF.keys() - declared for protocol, declared in DECLARED.items()}
+
+
+def _apart(more: Sequence[Utterance], from_: Sequence[Utterance], kinds: Collection[str]) -> list[Utterance]:
+    """Those that share no speaker, session or text with a part, by the kinds asked for."""
+    for kind in kinds:
+        taken = {getattr(item, _FIELD_OF[kind]) for item in from_} - {None}
+        more = [item for item in more if getattr(item, _FIELD_OF[kind]) not in taken]
+    return list(more)
+
+
 def _random5(used: Sequence[Utterance]) -> list[Split]:
     """Deal each label's utterances to 5 folds; the next label goes on where the last ended, so that sizes are even."""
     fold_of, dealt = {}, 0
-    for label in in_order(item.label for item in used):
+    for label in in_order(labels) if all(labels := {item.label for item in used}) else [""]:
         of_label = [item for item in used if item.label == label]
         if len(of_label) < 5:
-            _refuse("random5", f"{len(of_label)} utterances of {label}, expected at least 5", "--protocol speaker")
+            found = f"{len(of_label)} utterances{f' of {label}' if label else ''}"
+            _refuse("random5", f"{found}, expected at least 5", "--protocol speaker")
         for item in of_label:
             fold_of[item.id] = dealt % 5
             dealt += 1
@@ -183,6 +217,17 @@ def _speaker_text(used: Sequence[Utterance]) -> list[Split]:
             train = [item for item in used if item.speaker != speaker and item.text_id not in codes]
             splits.append((f"{speaker}-{half}", train, test))
     return splits
+
+
+def _given(used: Sequence[Utterance]) -> list[Split]:
+    """The folds that a table names: each is tested once, trained on all others."""
+    fold_of = {item.id: item.extra.get("fold") for item in used}
+    names = sorted({str(name) for name in fold_of.values() if name is not None}, key=lambda name: (len(name), name))
+    missing = list(fold_of.values()).count(None)
+    if missing or len(names) < 2:
+        found = f"{missing} utterances name no fold" if missing else "only one fold is named"
+        _refuse("given", found, "another protocol, or fill the column fold")
+    return [_cut(name, used, lambda item, name=name: str(fold_of[item.id]) == name) for name in names]
 
 
 def _cut(name: str, used: Sequence[Utterance], tested: Callable[[Utterance], bool]) -> Split:
@@ -241,6 +286,7 @@ _SPLITS: dict[str, Callable[[Sequence[Utterance]], list[Split]]] = {
     "speaker": _speaker,
     "session": _session,
     "speaker-text": _speaker_text,
+    "given": _given,
 }
 _DEV: dict[str, Callable[..., Collection[Utterance]]] = {
     "none": _no_dev,

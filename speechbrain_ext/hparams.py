@@ -8,7 +8,8 @@ and what a training step depends on is read off the YAML's own references.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from ruamel.yaml.error import YAMLError
 
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.files import sha256_json
+from speechbrain_ext.task import TASK_KEYS, Task
 from speechbrain_ext.yaml_tree import is_number, merge, plain, reached, read, tag
 
 INCLUDE = "!include:"
 STRUCTURE = ("variant", "variants", "steps", "features")
 NEUTRAL = ("checkpoint_epochs",)  # decide no result
+RECIPE_KEYS = frozenset({"corpus", "protocol", "paper", "mini", "system"}) | TASK_KEYS
 
 
 @dataclass
@@ -36,6 +39,8 @@ class Hparams:
         The recipe's YAML.
     corpus : dict
         The recipe's own keys: facts of the corpus.
+    task : Task
+        Which utterances are used and what they are trained towards, the user's overrides applied.
     system_name : str
         The stem of the recipe's YAML: what `--system` names.
     tree : dict
@@ -50,6 +55,7 @@ class Hparams:
     system_path: Path
     tree: dict[str, Any]
     overrides: dict[str, Any]
+    task: Task
     _children: dict[str, Any] = field(repr=False, default_factory=dict)
 
     @property
@@ -103,27 +109,39 @@ class Hparams:
 
     def sha256(self) -> str:
         """Hash of everything that decides a result of the chosen variant."""
-        facts = {key: value for key, value in self.corpus.items() if key != "paper"}
+        facts = {key: self.corpus.get(key) for key in ("corpus", "protocol")} | {"task": self.task.to_dict()}
         return sha256_json({"steps": {step: self.step_tree(step) for step in self.steps}, "corpus": facts})
 
     def build(self) -> dict[str, Any]:
         """The system's YAML with its objects built by HyperPyYAML."""
         from hyperpyyaml import load_hyperpyyaml
 
-        overrides = {**self._children, **self.overrides}
-        with open(self.system_path, encoding="utf-8") as stream:
-            return load_hyperpyyaml(stream, overrides)
+        return load_hyperpyyaml(*self._document())
 
     def record(self) -> str:
         """The effective YAML, overrides applied, as text for `hyperparams.yaml`."""
         from hyperpyyaml import resolve_references
 
-        with open(self.system_path, encoding="utf-8") as stream:
-            resolved = resolve_references(stream, {**self._children, **self.overrides})
+        resolved = resolve_references(*self._document())
         return f"# {self.system_name} for {self.corpus.get('corpus')}, overrides applied\n{resolved.read()}"
 
+    def _document(self) -> tuple[str, dict[str, Any]]:
+        """The system's YAML as text, and the overrides; HyperPyYAML refuses a mapping where there was null."""
+        document = read(self.system_path)
+        overrides = {**self._children, **self.overrides}
+        for key in [key for key, value in overrides.items() if isinstance(value, Mapping) and document[key] is None]:
+            document[key] = overrides.pop(key)
+        text = io.StringIO()
+        YAML().dump(document, text)
+        return text.getvalue(), overrides
 
-def load(path: str | Path, overrides: Mapping[str, Any] | None = None, source: str = "real") -> Hparams:
+
+def load(
+    path: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    source: str = "real",
+    labels: Iterable[str] = (),
+) -> Hparams:
     """Read a recipe's YAML and the system that it includes, and check every key.
 
     Arguments
@@ -131,9 +149,11 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None, source: s
     path : str or Path
         `recipes/<CORPUS>/hparams/<system>.yaml`.
     overrides : mapping
-        The user's values for keys of the system.
+        The user's values for keys of the system and of the task.
     source : str
         "mini": the recipe's key `mini` holds values for the mini corpus, below the user's.
+    labels : iterable of str
+        The corpus's labels, which are the classes where recipe and user name none.
 
     Returns
     -------
@@ -159,14 +179,29 @@ def load(path: str | Path, overrides: Mapping[str, Any] | None = None, source: s
         if key not in tree:
             raise UserError(f"{system_path}: expected the key `{key}`, found {', '.join(tree)}")
     corpus = {key: plain(value) for key, value in recipe.items() if key not in ("system", "mini")}
+    _ = merge(dict.fromkeys(RECIPE_KEYS), dict.fromkeys(recipe), str(path), UserError)
     if source == "mini":
         children |= recipe.get("mini") or {}
+    mine = {key: plain(value) for key, value in (overrides or {}).items() if key in TASK_KEYS}
+    theirs = {key: value for key, value in (overrides or {}).items() if key not in TASK_KEYS}
+    task = _task(path, corpus, mine, labels)
+    if task.outputs and "n_classes" in tree:
+        if theirs.get("n_classes", task.outputs) != task.outputs:
+            raise UsageError("--n_classes follows from the classes: give --classes [a, b, ...] in its place")
+        children["n_classes"] = task.outputs
     merged = merge(tree, children, f"{path}: system", UserError)
-    merged = merge(merged, dict(overrides or {}), "option", UsageError)
+    merged = merge(merged, theirs, "option", UsageError)
     _check_references(merged, system_path)
-    loaded = Hparams(path, corpus, path.stem, system_path, merged, dict(overrides or {}), children)
+    loaded = Hparams(path, corpus, path.stem, system_path, merged, theirs, task, children)
     _ = loaded.steps
     return loaded
+
+
+def _task(path: Path, corpus: dict[str, Any], overrides: dict[str, Any], labels: Iterable[str]) -> Task:
+    """The recipe's task with the user's values; a wrong one is told of the option or of the file."""
+    asked = Task.from_keys(overrides, "option") if overrides else None
+    task = Task.from_keys({**corpus, **overrides}, "option" if asked else str(path))
+    return task.with_classes(labels)
 
 
 def parse_overrides(words: list[str]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import soundfile
-import soxr
 from tqdm import tqdm
 
 from speechbrain_ext import audio
@@ -242,7 +241,7 @@ def _notes(measured: Sequence[Utterance]) -> list[str]:
         notes.append(f"{len(mixed)} files have several channels and are mixed down to mono: first {mixed[0].wav}")
     rates_hz = [item.sample_rate_hz for item in measured if item.sample_rate_hz is not None]
     for rate_hz in sorted(set(rates_hz) - {16000}):
-        notes.append(f"{rates_hz.count(rate_hz)} files have {rate_hz} Hz and are resampled when they are read")
+        notes.append(f"{rates_hz.count(rate_hz)} files have {rate_hz} Hz and are resampled once, in stage 1")
     return notes
 
 
@@ -276,4 +275,4 @@ def read_audio(root: str | Path, utterance: Utterance, sample_rate_hz: int = 160
     mono = audio.mix_down(samples)  # [samples]
     if rate_hz == sample_rate_hz:
         return np.ascontiguousarray(mono)
-    return soxr.resample(mono, rate_hz, sample_rate_hz, quality="HQ").astype(np.float32)  # [samples at the new rate]
+    return audio.resample(mono, rate_hz, sample_rate_hz)  # [samples at the new rate]

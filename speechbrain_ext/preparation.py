@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora import Corpus
-from speechbrain_ext.edition import beside, count, name_edition
+from speechbrain_ext.edition import beside, count, count_subset, name_edition
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import folder_lock, read_json, sha256_bytes, sha256_file, sha256_json, write_json, write_text
 from speechbrain_ext.folds import check_rules, folds_path, make_folds, read_folds
 from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance, manifest_text, measure, read_manifest
+from speechbrain_ext.task import Task
 
 # the file that speechbrain_ext.bin.mini leaves in what it writes
 MINI_MARKER = "mini.json"
@@ -36,7 +37,9 @@ class Request:
         "real" or "mini".
     edition : str or None
         The user's words for a copy that is not as published.
-    protocol, dev, fold_seed
+    splits : tuple of (str, Task)
+        A protocol and what is recognised, for each file of folds.
+    dev, fold_seed
         As for `speechbrain_ext.folds.make_folds`.
     jobs : int
         Threads that read audio.
@@ -51,7 +54,7 @@ class Request:
     data: Path
     source: str = "real"
     edition: str | None = None
-    protocol: str = "random5"
+    splits: tuple[tuple[str, Task], ...] = ()
     dev: str = "none"
     fold_seed: int = 0
     jobs: int = 1
@@ -65,14 +68,23 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Split:
+    """A file of folds, and whether it was written now."""
+
+    file: Path
+    folds: dict[str, Any]
+    written: bool
+
+
+@dataclass(frozen=True)
 class Prepared:
     """What stage 0 made or found whole: the facts of manifest.json, the folds, and what was done."""
 
     facts: dict[str, Any]
-    folds: dict[str, Any]
-    folds_file: Path
+    utterances: list[Utterance]
+    splits: tuple[Split, ...]
     wrote_manifest: bool
-    wrote_folds: bool
+    folder: Path
 
 
 def prepare(request: Request) -> Prepared:
@@ -94,8 +106,10 @@ def prepare(request: Request) -> Prepared:
     UserError
         The folder was made from other inputs, or cannot be written.
     """
-    check_rules(request.protocol, request.dev)
-    utterances, faults = _scan(request)
+    for protocol, _ in request.splits:
+        check_rules(protocol, request.dev)
+    odd: list[str] = []
+    utterances, faults = _scan(request, odd)
     old = None if request.force else _existing(request)
     fingerprint = _fingerprint(utterances, request.root)
     if old is not None and not faults and old["root_fingerprint"] == fingerprint:
@@ -104,32 +118,75 @@ def prepare(request: Request) -> Prepared:
         measured, more, notes = measure(utterances, request.root, request.jobs, request.check_audio)
         if faults or more:
             raise CorpusFaults(sorted([*faults, *more], key=lambda fault: fault.file), measured)
+        notes = odd + notes
     text = manifest_text(measured)
     if old is not None and sha256_bytes(text.encode()) != old["manifest_sha256"]:
         _refuse(request, f"the files in {request.root} have changed since it was made")
     facts = _facts(request, measured, text, fingerprint, notes, old)
-    folds = make_folds(measured, request.protocol, request.dev, request.fold_seed, request.corpus.classes)
-    path = folds_path(request.folder, request.protocol, request.dev, request.fold_seed)
-    same_folds = old is not None and path.exists() and read_folds(path, f"{MADE_BY} --force") == folds
-    if old is not None and path.exists() and not same_folds:
+    splits = tuple(_split(request, measured, protocol, task, old is not None) for protocol, task in request.splits)
+    _write(request, facts, old, text, splits)
+    return Prepared(facts, measured, splits, facts != old, request.folder)
+
+
+def _split(request: Request, measured: Sequence[Utterance], protocol: str, task: Task, is_old: bool) -> Split:
+    """Make the folds of a protocol; those of an earlier run must be the same."""
+    task = task.with_classes(_labels(measured))
+    used = _with_repeated_texts(request.corpus, protocol, measured)
+    folds = make_folds(used, protocol, request.dev, request.fold_seed, task)
+    name = task.name(_usual(request.corpus, measured))
+    path = folds_path(request.folder, protocol, request.dev, request.fold_seed, name)
+    same = is_old and path.exists() and read_folds(path, f"{MADE_BY} --force") == folds
+    if is_old and path.exists() and not same:
         raise UserError(f"{path} was made from other inputs: redo it with --force, or choose another --data")
-    _write(request, facts, old, text, None if same_folds else (path, folds))
-    return Prepared(facts, folds, path, facts != old, not same_folds)
+    return Split(path, folds, not same)
 
 
-def _scan(request: Request) -> tuple[list[Utterance], list[Fault]]:
+def _labels(utterances: Sequence[Utterance]) -> list[str]:
+    return [item.label for item in utterances if item.label is not None]
+
+
+def _usual(corpus: Corpus, measured: Sequence[Utterance]) -> Task:
+    return corpus.task.with_classes(_labels(measured))
+
+
+def _with_repeated_texts(corpus: Corpus, protocol: str, utterances: Sequence[Utterance]) -> list[Utterance]:
+    """For `speaker-text` the utterances whose texts several speakers say; else all."""
+    limits = corpus.texts_repeat.items() if protocol == "speaker-text" else ()
+    return [item for item in utterances if all(getattr(item, field) in values for field, values in limits)]
+
+
+def _scan(request: Request, notes: list[str]) -> tuple[list[Utterance], list[Fault]]:
     if request.source == "real" and (request.root / MINI_MARKER).exists():
         raise UserError(
             f"--source real: {request.root} is a mini corpus, synthetic: say --source mini, or name the real one"
         )
     try:
-        return request.corpus.scan(request.root), []
+        utterances, faults = request.corpus.scan(request.root, notes), []
     except CorpusFaults as found:
-        return found.utterances, found.faults
+        utterances, faults = found.utterances, found.faults
     except OSError as fault:
         raise UserError(
             f"--corpus-root {fault.filename}: cannot be read ({fault.strerror}): check its rights"
         ) from None
+    if request.corpus.labels_apart and request.check_audio:
+        utterances = _with_wav(request, utterances, notes)
+    return utterances, faults
+
+
+def _with_wav(request: Request, utterances: list[Utterance], notes: list[str]) -> list[Utterance]:
+    """Leave out labels without a wav, which releases have, and say so."""
+    there = [item for item in utterances if (request.root / item.wav).is_file()]
+    missing = len(utterances) - len(there)
+    if missing and not there:
+        raise UserError(
+            f"--corpus-root {request.root}: {len(utterances)} labels and no wav file, first {utterances[0].wav}: "
+            "name the folder that holds the audio too, or leave the audio unread with --no-audio-check"
+        )
+    if missing:
+        kept = {item.id for item in there}
+        first = next(item.wav for item in utterances if item.id not in kept)
+        notes.append(f"{missing} labels have no wav file and are left out, first {first}")
+    return there
 
 
 def _fingerprint(utterances: Sequence[Utterance], root: Path) -> str:
@@ -175,6 +232,8 @@ def _facts(
     old: dict[str, Any] | None,
 ) -> dict[str, Any]:
     counts = count(measured)
+    subsets = request.corpus.expected.subsets if request.corpus.expected else ()
+    counts["subsets"] = [count_subset(subset, measured) for subset in subsets]
     if old is not None and request.edition is None:
         edition = old["edition"]
     else:
@@ -187,6 +246,7 @@ def _facts(
         "root_fingerprint": fingerprint,
         "manifest_sha256": sha256_bytes(text.encode()),
         "audio_checked": request.check_audio,
+        "task": _usual(request.corpus, measured).to_dict(),
         **counts,
         "found_beside_expected": beside(request.corpus, counts),
         "notes": notes,
@@ -194,13 +254,10 @@ def _facts(
 
 
 def _write(
-    request: Request,
-    facts: dict[str, Any],
-    old: dict[str, Any] | None,
-    text: str,
-    folds: tuple[Path, dict[str, Any]] | None,
+    request: Request, facts: dict[str, Any], old: dict[str, Any] | None, text: str, splits: Sequence[Split]
 ) -> None:
-    if facts == old and folds is None:
+    new = [split for split in splits if split.written]
+    if facts == old and not new:
         return
     folder, facts_file = request.folder, request.folder / "manifest.json"
     try:
@@ -209,8 +266,8 @@ def _write(
                 _replace_manifest(folder, text)
             if facts != old:
                 write_json(facts_file, facts)
-            if folds is not None:
-                write_json(*folds)
+            for split in new:
+                write_json(split.file, split.folds)
     except OSError as fault:
         reason = os.strerror(fault.errno) if fault.errno else str(fault)
         raise UserError(f"cannot write {folder} ({reason}): make room or rights, or choose another --data") from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechbrain_ext.bin.run_options import experiments, run_parser
+from speechbrain_ext.errors import UserError
 
 if TYPE_CHECKING:
     from speechbrain_ext.features.extraction import AudioItem
@@ -47,9 +48,15 @@ def _items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[str])
     items = []
     for identity in used:
         utterance = experiment.utterances[identity]
+        if utterance.sha256 is None:
+            raise UserError(
+                f"{experiment.spec.data} was prepared without reading the audio, so features would have no names: "
+                "run stage 0 again with --force and without --no-audio-check"
+            )
         read = partial(read_audio, root, utterance, sample_rate_hz)
+        resampled = utterance.sample_rate_hz != sample_rate_hz
         for variant in (None, *variants):
-            items.append(AudioItem(utterance.sha256, str(root / utterance.wav), read, variant))
+            items.append(AudioItem(utterance.sha256, str(root / utterance.wav), read, variant, resampled))
     return items
 
 

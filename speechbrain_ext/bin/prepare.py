@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from speechbrain_ext.bin.options import OptionParser, whole_number
 from speechbrain_ext.errors import UsageError, UserError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from speechbrain_ext.corpora import Corpus
     from speechbrain_ext.manifest import Fault
     from speechbrain_ext.preparation import Prepared
+    from speechbrain_ext.task import Task
 
 
 def parser() -> OptionParser:
@@ -29,12 +30,21 @@ def parser() -> OptionParser:
     add("--source", choices=("real", "mini"), default="real", help="what the folder holds (default: real)")
     add("--edition", metavar="TEXT", help="what this copy is, when it is not as published (default: recognised)")
     add("--data", default="data", metavar="DIR", help="where to write; makes <CORPUS>-<source> in it (default: data)")
-    add("--protocol", default="random5", metavar="NAME", help="random5, speaker, session, speaker-text")
+    add(
+        "--protocol",
+        default="paper",
+        metavar="NAME",
+        help="random5, speaker, session, speaker-text, given; paper = usual",
+    )
     add("--dev", default="none", metavar="NAME", help="none, speaker, session, fraction (default: none)")
     add("--fold-seed", type=whole_number(0), default=0, metavar="N", help="the seed of the split itself (default: 0)")
     add("--jobs", type=whole_number(1), metavar="N", help="threads that read audio (default: cores)")
     add("--no-audio-check", action="store_true", help="leave the audio unread: no rate, length or hash is known")
     add("--force", action="store_true", help="redo what was made from other inputs")
+    add("--recipe", type=Path, metavar="DIR", help="take classes, utterances and protocol from its --system or --table")
+    add("--system", metavar="NAME", help="a YAML of the recipe's hparams folder")
+    add("--table", default="", metavar="ID", help="a paper's table of the recipe: the folds of all its rows")
+    add("overrides", nargs="*", metavar="-- --key value", help="keys of the task and hyper-parameters of the system")
     return options
 
 
@@ -53,13 +63,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     asked = parser().parse_args(argv)
 
-    from speechbrain_ext.corpora import get_corpus
     from speechbrain_ext.folds import check_rules
     from speechbrain_ext.manifest import CorpusFaults
     from speechbrain_ext.preparation import Request, prepare
 
-    corpus = get_corpus(asked.corpus)
-    check_rules(asked.protocol, asked.dev)
+    corpus = _corpus(asked)
+    check_rules(corpus.protocols[0] if asked.protocol == "paper" else asked.protocol, asked.dev)
+    splits = _splits(corpus, asked)
     data = Path(asked.data).resolve()
     request = Request(
         corpus=corpus,
@@ -67,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         data=data,
         source=asked.source,
         edition=" ".join(asked.edition.split()) or None if asked.edition else None,
-        protocol=asked.protocol,
+        splits=splits,
         dev=asked.dev,
         fold_seed=asked.fold_seed,
         jobs=asked.jobs or os.cpu_count() or 1,
@@ -85,44 +95,31 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def summary(corpus: Corpus, prepared: Prepared) -> str:
-    """Tell what was found beside what is published, the folds and the audit, and what was done."""
-    from speechbrain_ext.audit import describe
+    """Tell what was found beside what is published, the annotators, the folds and the audit, and what was done."""
+    from speechbrain_ext.bin.prepare_text import annotators, counts, folds_text
     from speechbrain_ext.edition import differences
 
-    facts, folds = prepared.facts, prepared.folds
+    facts = prepared.facts
     length = "audio not read" if facts["hours"] is None else f"{facts['hours']:.2f} h"
     lines = [
         f"{facts['corpus']} ({facts['source']}): {facts['utterances']} utterances, {length}, from {facts['root']}",
         f"edition: {facts['edition']}",
-        *_counts(facts),
+        *counts(facts),
+        *annotators(corpus, prepared.utterances),
         *(f"note: {note}" for note in facts["notes"]),
     ]
     if facts["source"] == "real" and (other := differences(corpus, facts)):
         lines.append(f"warning: this is not {corpus.name} as published: {', '.join(other)}")
-    lines.append(f"folds of {folds['protocol']} (dev {folds['dev']}, fold seed {folds['fold_seed']}):")
-    lines.append(f"  {'fold':<12}{'train':>7}{'dev':>7}{'test':>7}")
-    for fold in folds["folds"]:
-        sizes = "".join(f"{len(fold[part]):>7}" for part in ("train", "dev", "test"))
-        lines.append(f"  {fold['name']:<12}{sizes}")
-    lines.append(f"audit: {describe(folds)}")
-    folder = prepared.folds_file.parent.parent
-    if not (prepared.wrote_manifest or prepared.wrote_folds):
+    for split in prepared.splits:
+        lines += folds_text(corpus, split.folds)
+    wrote = {"manifest.json": prepared.wrote_manifest}
+    wrote |= {f"folds/{split.file.name}": split.written for split in prepared.splits}
+    folder = prepared.folder
+    if not any(wrote.values()):
         lines.append(f"nothing to do: {folder} is whole and made from the same inputs")
     else:
-        wrote = {"manifest.json": prepared.wrote_manifest, f"folds/{prepared.folds_file.name}": prepared.wrote_folds}
         lines.append(f"wrote {', '.join(name for name, done in wrote.items() if done)} in {folder}")
     return "\n".join(lines)
-
-
-def _counts(facts: Mapping[str, Any]) -> list[str]:
-    real = facts["source"] == "real"
-    lines = []
-    for kind in ("labels", "speakers"):
-        lines.append(f"  {kind[:-1]:<12}{'found':>7}" + (f"{'published':>11}" if real else ""))
-        for name, both in facts["found_beside_expected"][kind].items():
-            published = "" if both["expected"] is None else both["expected"]
-            lines.append(f"  {name:<12}{both['found']:>7}" + (f"{published:>11}" if real else ""))
-    return lines
 
 
 def _fault_table(faults: Sequence[Fault]) -> str:
@@ -133,9 +130,51 @@ def _fault_table(faults: Sequence[Fault]) -> str:
     )
 
 
+def _corpus(asked: argparse.Namespace) -> Corpus:
+    """The corpus of the registry; where the root is a CSV, the corpus that it lists."""
+    from dataclasses import replace
+
+    from speechbrain_ext.corpora import get_corpus
+
+    root = asked.corpus_root or ""
+    if not root.lower().endswith(".csv"):
+        return get_corpus(asked.corpus)
+    from speechbrain_ext.corpora.table import corpus_of
+
+    table = corpus_of(Path(root).expanduser().resolve())
+    if asked.corpus == table.name:
+        return table
+    known = get_corpus(asked.corpus)
+    return replace(table, name=known.name, key=known.key, task=known.task, title=known.title)
+
+
+def _splits(corpus: Corpus, asked: argparse.Namespace) -> tuple[tuple[str, Task], ...]:
+    """Protocol and task of each file of folds: the system's, those of a table's rows, or the corpus's usual ones."""
+    usual = corpus.protocols[0] if asked.protocol == "paper" else asked.protocol
+    if asked.recipe is None:
+        if asked.overrides:
+            raise UsageError(f"expected an option, found {asked.overrides[0]!r}: overrides need --recipe and --system")
+        return ((usual, corpus.task),)
+    from speechbrain_ext.hparams import load, parse_overrides
+    from speechbrain_ext.tables import load_table, words_of
+
+    runs = [(asked.system, "", tuple(asked.overrides))]
+    if asked.table:
+        table = load_table(asked.recipe, asked.table)
+        runs = [(row.system, row.protocol, words_of(table, row, asked.overrides)) for row in table.rows]
+    found = []
+    for system, protocol, words in runs:
+        hp = load(asked.recipe / "hparams" / f"{system}.yaml", parse_overrides(list(words)), asked.source)
+        own = protocol or hp.corpus["protocol"]
+        split = (own if asked.protocol == "paper" else asked.protocol, hp.task)
+        if split not in found:
+            found.append(split)
+    return tuple(found)
+
+
 def _root(corpus: Corpus, asked: argparse.Namespace, data: Path) -> Path:
     root = asked.corpus_root
-    if root is None and asked.source == "real":
+    if root is None and asked.source == "real" and corpus.root_variable:
         root = os.environ.get(corpus.root_variable)
     if not root:
         mini = f"python -m speechbrain_ext.bin.mini --corpus {corpus.key} --out DIR"
@@ -147,7 +186,8 @@ def _root(corpus: Corpus, asked: argparse.Namespace, data: Path) -> Path:
                 f"--corpus-root download: {corpus.name} ({asked.source}) is not for download: name its folder"
             )
         return corpus.download(data).resolve()
-    return Path(root).expanduser().resolve()
+    path = Path(root).expanduser().resolve()
+    return path.parent if path.suffix.lower() == ".csv" else path
 
 
 if __name__ == "__main__":

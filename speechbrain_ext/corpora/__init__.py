@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 
-from speechbrain_ext.corpora import emodb
-from speechbrain_ext.corpora.corpus import Corpus, Expected
+from speechbrain_ext.corpora import emodb, iemocap, msp_improv
+from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
 from speechbrain_ext.errors import UsageError
 
-__all__ = ["CORPORA", "Corpus", "Expected", "get_corpus"]
+__all__ = ["CORPORA", "Corpus", "Expected", "Subset", "get_corpus"]
 
-CORPORA: dict[str, Corpus] = {corpus.key: corpus for corpus in (emodb.CORPUS,)}
+CORPORA: dict[str, Corpus] = {corpus.key: corpus for corpus in (iemocap.CORPUS, emodb.CORPUS, msp_improv.CORPUS)}
 
 
 def get_corpus(name: str) -> Corpus:

@@ -7,16 +7,43 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechbrain_ext.manifest import Utterance
+from speechbrain_ext.task import Task
+
+
+@dataclass(frozen=True)
+class Subset:
+    """A part of a corpus that papers use, with its published counts.
+
+    Arguments
+    ---------
+    name : str
+        In words.
+    task : Task
+        Which utterances, with which labels.
+    utterances : int
+        How many.
+    labels, speakers, sessions : mapping
+        Utterances by label, speaker, session; empty where nothing is published.
+    """
+
+    name: str
+    task: Task
+    utterances: int
+    labels: Mapping[str, int] = field(default_factory=dict)
+    speakers: Mapping[str, int] = field(default_factory=dict)
+    sessions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A corpus's own published counts: utterances, hours, and utterances by label and by speaker."""
+    """A corpus's own published counts, also by label, speaker and part; and the subsets that papers use."""
 
-    utterances: int
-    hours: float
+    utterances: int | None
+    hours: float | None = None
     labels: Mapping[str, int] = field(default_factory=dict)
     speakers: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, int] = field(default_factory=dict)
+    subsets: tuple[Subset, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,13 +57,14 @@ class Corpus:
     key : str
         The name in small letters and digits.
     scan : callable
-        `scan(root) -> list[Utterance]`, from names and label files alone.
-    classes : tuple of str
-        Emotions to classify, in the order of the vocabulary.
+        `scan(root, notes) -> list[Utterance]`, from names and label files alone; `notes`, a list or None, is
+        filled with what is odd and no fault.
+    task : Task
+        What is usually recognised: classes in the order of the vocabulary, and whether excited is happiness.
     protocols : tuple of str
         Protocols of `speechbrain_ext.folds` that the corpus allows, the usual one first.
-    expected : Expected
-        The published counts.
+    expected : Expected or None
+        The published counts; None for a corpus that nobody published.
     root_variable : str
         Environment variable that may name the folder.
     title : str
@@ -49,17 +77,29 @@ class Corpus:
         The folder's layout in one line, for messages.
     download : callable or None
         `download(data) -> root`, where the owners offer the corpus freely.
+    labels_apart : bool
+        Labels stand in files of their own, so that one may be there without its wav.
+    texts_repeat : mapping
+        By field of the manifest ("scenario" or "part") the values for which speakers repeat the same texts; empty:
+        all of them. `speaker-text` uses these utterances alone.
     """
 
     name: str
     key: str
-    scan: Callable[[Path], list[Utterance]]
-    classes: tuple[str, ...]
+    scan: Callable[[Path, list[str] | None], list[Utterance]]
+    task: Task
     protocols: tuple[str, ...]
-    expected: Expected
+    expected: Expected | None
     root_variable: str
     title: str
     licence: str
     citation: str
     layout: str
     download: Callable[[Path], Path] | None = None
+    labels_apart: bool = False
+    texts_repeat: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Emotions that are usually recognised."""
+        return self.task.classes

@@ -13,6 +13,7 @@ from speechbrain_ext.corpora import download
 from speechbrain_ext.corpora.corpus import Corpus, Expected
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.task import Task
 
 NAME = re.compile(r"(?P<speaker>[0-9]{2})(?P<text>[a-z][0-9]{2})(?P<emotion>[A-Z])(?P<version>[a-z])")
 EMOTION_OF = {
@@ -32,13 +33,15 @@ TEXTS = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
 LAYOUT = "wav/SSTTTEv.wav, such as wav/03a01Fa.wav (the wav files may also lie directly in the folder)"
 
 
-def scan(root: str | Path) -> list[Utterance]:
+def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
     """Read the corpus from its files' names, and the perception test where it is there.
 
     Arguments
     ---------
     root : str or Path
         The folder that holds `wav/`, or the wav files themselves.
+    notes : list of str or None
+        For what is odd and no fault; this corpus has nothing of the kind.
 
     Returns
     -------
@@ -140,7 +143,7 @@ CORPUS = Corpus(
     name="EmoDB",
     key="emodb",
     scan=scan,
-    classes=("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"),
+    task=Task(("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")),
     protocols=("random5", "speaker", "speaker-text"),
     expected=Expected(
         utterances=535,

@@ -1,17 +1,23 @@
-"""Fill the feature cache: every utterance once, by several processes, whatever is interrupted."""
+"""Fill the feature cache: every utterance once, by several processes, whatever is interrupted.
+
+Audio that has to be resampled is brought to the extractor's rate first, in a cache of its own; the features are
+computed from there. So each of the two steps has one writer, and workers only read.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import multiprocessing
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from tqdm import tqdm
@@ -19,10 +25,12 @@ from tqdm import tqdm
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import REMAKE, FeatureCache, entry_key
 from speechbrain_ext.features.extractor import Extractor
+from speechbrain_ext.features.resampled import ResampledAudio, read_kept
 from speechbrain_ext.workers import begin_worker, for_workers
 
 CHUNK_ITEMS = 4
 FAULTS_NAMED = 5
+RUNS = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -40,12 +48,15 @@ class AudioItem:
         `functools.partial(read_audio, root, utterance, sample_rate_hz)`.
     variant : str, optional
         Name of a changed copy, see `speechbrain_ext.features.augment`.
+    resampled : bool, optional
+        Whether `read` changes the rate: what it gives is then kept beside the features, and read from there.
     """
 
     sha256: str
     where: str
     read: Callable[[], np.ndarray]
     variant: str | None = None
+    resampled: bool = False
 
     @property
     def key(self) -> str:
@@ -53,7 +64,7 @@ class AudioItem:
         return entry_key(self.sha256, self.variant)
 
 
-Outcome = tuple[str, str, "np.ndarray | None", str]  # key, where, frames, fault
+Outcome = tuple[str, "np.ndarray | None", str]  # key, frames, fault
 
 
 def extract(cache: FeatureCache, items: Iterable[AudioItem], jobs: int = 1, progress: bool = True) -> dict[str, int]:
@@ -82,13 +93,26 @@ def extract(cache: FeatureCache, items: Iterable[AudioItem], jobs: int = 1, prog
         Some utterances cannot be read or extracted, all named in one line; the others are kept.
     """
     wanted = {item.key: item for item in items}
+    counts, faults = _fill(cache, wanted, jobs, progress)
+    if faults:
+        told = [f"{wanted[key].where}: {fault}" for key, fault in faults.items()]
+        raise UserError(_summary(cache.extractor.name, told, len(wanted)))
+    return counts
+
+
+def _fill(
+    cache: FeatureCache, wanted: Mapping[str, AudioItem], jobs: int, progress: bool
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Compute what is lacking; give the counts, and by key what is wrong with the utterances that failed."""
     damaged = set(cache.verify(wanted))
     lacking = [wanted[key] for key in cache.missing(wanted)]
     counts = {"computed": 0, "reused": len(wanted) - len(lacking), "redone": 0}
     if not lacking:
-        return counts
+        return counts, {}
+    lacking, faults = _at_rate(cache, lacking, jobs, progress)
+    if not lacking:
+        return counts, faults
     jobs = max(1, min(jobs, math.ceil(len(lacking) / CHUNK_ITEMS)))
-    faults: list[str] = []
     bar = tqdm(
         total=len(lacking),
         desc=f"features {cache.extractor.name}",
@@ -98,16 +122,31 @@ def extract(cache: FeatureCache, items: Iterable[AudioItem], jobs: int = 1, prog
         mininterval=0.2 if sys.stderr.isatty() else 10.0,
     )
     with cache.writer() as writer, bar, contextlib.closing(_outcomes(cache.extractor, lacking, jobs)) as outcomes:
-        for key, where, frames, fault in outcomes:
+        for key, frames, fault in outcomes:
             if frames is None:
-                faults.append(f"{where}: {fault}")
+                faults[key] = fault
             else:
                 writer.add(key, frames)
                 counts["redone" if key in damaged else "computed"] += 1
             bar.update()
-    if faults:
-        raise UserError(_summary(cache.extractor.name, faults, len(wanted)))
-    return counts
+    return counts, faults
+
+
+def _at_rate(
+    cache: FeatureCache, items: list[AudioItem], jobs: int, progress: bool
+) -> tuple[list[AudioItem], dict[str, str]]:
+    """Resample what is not kept yet; give items that read what is kept, and by key the faults of the others."""
+    foreign = {item.sha256: replace(item, variant=None, resampled=False) for item in items if item.resampled}
+    if not foreign or cache.extractor.sample_rate_hz != ResampledAudio.sample_rate_hz:
+        return items, {}
+    _, faults = _fill(FeatureCache(cache.root, ResampledAudio()), foreign, jobs, progress)
+    run, ready = next(RUNS), []
+    for item in items:
+        if item.resampled and item.sha256 not in faults:
+            item = replace(item, read=partial(read_kept, cache.root, item.sha256, run))
+        if item.sha256 not in faults:
+            ready.append(item)
+    return ready, {item.key: faults[item.sha256] for item in items if item.sha256 in faults}
 
 
 def _summary(name: str, faults: list[str], num_items: int) -> str:
@@ -159,7 +198,7 @@ def _compute(extractor: Extractor, item: AudioItem) -> Outcome:
             from speechbrain_ext.features.augment import apply_variant
 
             samples = apply_variant(samples, item.variant, item.sha256, extractor.sample_rate_hz)  # [samples]
-        return item.key, item.where, extractor(samples), ""
+        return item.key, extractor(samples), ""
     except (UserError, OSError, ValueError, RuntimeError) as fault:
         told = " ".join(str(fault).split())
-        return item.key, item.where, None, told if isinstance(fault, UserError) else f"{type(fault).__name__}: {told}"
+        return item.key, None, told if isinstance(fault, UserError) else f"{type(fault).__name__}: {told}"

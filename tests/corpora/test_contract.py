@@ -18,8 +18,8 @@ def test_facts_are_whole_and_agree(key):
     assert corpus.citation.startswith("@")
     assert set(corpus.classes) <= set(EMOTIONS) and list(corpus.classes) == in_order(corpus.classes)
     assert corpus.protocols and set(corpus.protocols) <= set(PROTOCOLS)
-    assert corpus.expected.hours > 0
-    for counts in (corpus.expected.labels, corpus.expected.speakers):
+    assert corpus.expected.hours is None or corpus.expected.hours > 0
+    for counts in (corpus.expected.labels, corpus.expected.speakers, corpus.expected.parts):
         assert not counts or sum(counts.values()) == corpus.expected.utterances
 
 
@@ -33,10 +33,18 @@ def test_wrong_folders_are_told_in_one_line(key, tmp_path):
         assert str(root) in told and "--corpus-root" in told and CORPORA[key].layout in told and "\n" not in told
 
 
+@pytest.mark.parametrize("key", CORPORA)
+def test_subsets_that_papers_use_agree_with_themselves(key):
+    for subset in CORPORA[key].expected.subsets:
+        assert subset.task.classes == CORPORA[key].classes
+        for counts in (subset.labels, subset.speakers, subset.sessions):
+            assert not counts or sum(counts.values()) == subset.utterances, subset.name
+
+
 def test_unknown_corpus_tells_the_nearest():
     with pytest.raises(UserError, match="did you mean EmoDB"):
         get_corpus("EmoBD")
-    with pytest.raises(UserError, match="expected one of EmoDB"):
+    with pytest.raises(UserError, match="expected one of IEMOCAP, EmoDB, MSP-IMPROV"):
         get_corpus("zzz")
 
 

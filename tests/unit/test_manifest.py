@@ -93,7 +93,7 @@ def test_measure_fills_rate_length_and_a_hash_that_ignores_the_container(tmp_pat
     plain = b"16000 1\n" + b"".join(struct.pack("<f", int(value) / 32768) for value in samples[:, 0])
     assert u.sha256 == v.sha256 == hashlib.sha256(plain).hexdigest()
     assert w.sha256 != u.sha256
-    assert notes == ["1 files have 22050 Hz and are resampled when they are read"]
+    assert notes == ["1 files have 22050 Hz and are resampled once, in stage 1"]
 
 
 def test_unread_audio_stays_unmeasured(tmp_path):

@@ -69,7 +69,7 @@ def test_whole_run(prepare, made, root):
     assert facts["found_beside_expected"]["labels"]["anger"] == {"found": 6, "expected": 127}
     assert facts["found_beside_expected"]["labels"]["fear"] == {"found": 0, "expected": 69}
     folds = json.loads((made / "folds" / "speaker.json").read_text())
-    assert folds == make_folds(items, "speaker", classes=get_corpus("emodb").classes)
+    assert folds == make_folds(items, "speaker", task=get_corpus("emodb").task)
     for told in ("12 utterances", "127", "warning", "03 ", "audit: speaker-independent"):
         assert told in out
 
@@ -222,7 +222,7 @@ def test_editions():
     corpus = get_corpus("emodb")
     expected = Expected(utterances=2, hours=0.41, labels={"anger": 2}, speakers={"03": 1, "08": 1})
     corpus = replace(corpus, expected=expected)
-    counts = {"utterances": 2, "hours": 0.4131, "labels": {"anger": 2}, "speakers": {"03": 1, "08": 1}}
+    counts = {"utterances": 2, "hours": 0.4131, "labels": {"anger": 2}, "speakers": {"03": 1, "08": 1}, "parts": {}}
     assert name_edition(corpus, "real", counts, None) == "as published"
     assert name_edition(corpus, "real", counts, "As published") == "as published"
     assert name_edition(corpus, "real", counts, "denoised") == "denoised"

@@ -1,0 +1,235 @@
+"""IEMOCAP, the Interactive Emotional Dyadic Motion Capture Database: 10039 utterances, 5 sessions, 10 speakers.
+
+A woman and a man act together in each session, improvised scenes and scripted ones; three evaluators or so judge each
+utterance. The `F` of the dialog `Ses01F_impro01` says who wore the markers, not who speaks: both speak in every
+dialog, and the speaker is the letter of the utterance's last field (`Ses01F_impro01_M000` is the man of session 1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
+from speechbrain_ext.corpora.iemocap_labels import EMOTION_OF_CODE, Block, parse_labels
+from speechbrain_ext.corpora.text import decode
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.task import Task
+
+SESSIONS = ("1", "2", "3", "4", "5")
+# the letter behind the number (impro05a, script01_1b) tells recordings of one text apart
+DIALOG = re.compile(r"Ses0(?P<session>[1-5])[FM]_(?P<text>impro[0-9]{2}|script[0-9]{2}_[0-9])[a-z]?")
+LAYOUT = "SessionN/dialog/EmoEvaluation/<dialog>.txt and SessionN/sentences/wav/<dialog>/<utterance>.wav, N = 1 to 5"
+FOUR = Task(("anger", "happiness", "neutral", "sadness"), merge_excited=True)
+
+
+def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
+    """Read the corpus from its label files, and the names of its wav files.
+
+    Arguments
+    ---------
+    root : str or Path
+        The folder that holds `Session1` to `Session5`.
+    notes : list of str, optional
+        Filled with what is odd and no fault, such as wav files without a label.
+
+    Returns
+    -------
+    list of Utterance
+        Sorted by id; not measured. A label whose wav file is missing is among them.
+
+    Raises
+    ------
+    UserError
+        The folder does not hold the corpus.
+    CorpusFaults
+        Some label files are damaged; all of that is told at once, by file and line.
+    """
+    root, notes = Path(root), [] if notes is None else notes
+    files, strange = _label_files(root)
+    faults: list[Fault] = []
+    blocks: dict[str, Block] = {}
+    repeated: list[str] = []
+    for path, session in files:
+        file = path.relative_to(root).as_posix()
+        found = _blocks_of_file(path, session, file, faults)
+        _add(blocks, found, file, faults, repeated)
+    good = [_utterance(block) for _, block in sorted(blocks.items())]
+    if faults:
+        raise CorpusFaults(faults, good)
+    if not good:
+        raise UserError(_wrong_root(root, "no utterance in the label files"))
+    outside = sorted(name for name, block in blocks.items() if any(not 1 <= value <= 5 for value in block.numbers()))
+    kinds = {
+        "wav files have no label and are left out": _without_label(root, good),
+        "text files beside the label files have no dialog's name and are left out": strange,
+        "blocks are in a label file twice, the same, and are read once": repeated,
+        "utterances have no evaluator": [item.id for item in good if not item.votes],
+        "utterances have attributes outside 1 to 5": outside,
+    }
+    notes.extend(_note(what, found) for what, found in kinds.items() if found)
+    return good
+
+
+def _label_files(root: Path) -> tuple[list[tuple[Path, str]], list[str]]:
+    """Give the label files with their sessions, and the names of the other text files beside them."""
+    if not root.is_dir():
+        raise UserError(_wrong_root(root, "a file" if root.exists() else "no such folder"))
+    files, strange = [], []
+    for session in SESSIONS:
+        for path in _entries(root / f"Session{session}" / "dialog" / "EmoEvaluation"):
+            if path.suffix == ".txt":
+                if DIALOG.fullmatch(path.stem):
+                    files.append((path, session))
+                else:
+                    strange.append(path.relative_to(root).as_posix())
+    if not files:
+        raise UserError(_wrong_root(root, "no label files"))
+    return files, strange
+
+
+def _entries(folder: Path) -> list[Path]:
+    """List a folder in the order of names, without hidden files; a missing folder is empty."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as fault:
+        raise UserError(f"{folder}: {fault.strerror}: make the folder readable and run the command again") from None
+
+
+def _wrong_root(root: Path, found: str) -> str:
+    return f"--corpus-root {root}: {found}, expected IEMOCAP as {LAYOUT}: name the folder that holds Session1"
+
+
+def _blocks_of_file(path: Path, session: str, file: str, faults: list[Fault]) -> list[Block]:
+    of_session = DIALOG.fullmatch(path.stem)["session"]
+    if of_session != session:
+        faults.append(Fault(file, f"a dialog of session {of_session}", f"dialogs of session {session} in its folder"))
+        return []
+    try:
+        content = path.read_bytes()
+    except OSError as fault:
+        faults.append(Fault(file, f"unreadable: {fault.strerror}", "a text file"))
+        return []
+    blocks, wrong = parse_labels(decode(content), path.stem, file)
+    faults.extend(wrong)
+    return blocks
+
+
+def _add(blocks: dict[str, Block], found: Iterable[Block], file: str, faults: list[Fault], repeated: list[str]) -> None:
+    """Add a file's blocks by name; of two that differ neither is right."""
+    differing = set()
+    for block in found:
+        first = blocks.setdefault(block.id, block)
+        if first is block:
+            continue
+        if first.facts() == block.facts():
+            repeated.append(block.id)
+            continue
+        where = f"{file} line {block.line}"
+        faults.append(Fault(where, f"{block.id} unlike in line {first.line}", "one block for each utterance"))
+        differing.add(block.id)
+    for name in differing:
+        del blocks[name]
+
+
+def _utterance(block: Block) -> Utterance:
+    dialog = block.id.removesuffix(f"_{block.turn}")
+    session, text = DIALOG.fullmatch(dialog).group("session", "text")
+    gender = block.turn[:1]
+    extra = {
+        "emotion_code": block.code,
+        "dialog": dialog,
+        "dialog_start_s": block.start_s,
+        "dialog_end_s": block.end_s,
+    }
+    return Utterance(
+        id=block.id,
+        corpus="IEMOCAP",
+        wav=f"Session{session}/sentences/wav/{dialog}/{block.id}.wav",
+        speaker=f"Ses0{session}{gender}",
+        gender=gender,
+        session=session,
+        text_id=text,
+        scenario="improvised" if text.startswith("impro") else "scripted",
+        label=EMOTION_OF_CODE[block.code],
+        votes=block.votes,
+        vad=block.vad,
+        extra=extra | ({"self": block.own} if block.own else {}),
+    )
+
+
+def _without_label(root: Path, utterances: Sequence[Utterance]) -> list[str]:
+    known = {item.wav for item in utterances}
+    folders = [entry for n in SESSIONS for entry in _entries(root / f"Session{n}" / "sentences" / "wav")]
+    files = [path for folder in folders for path in _entries(folder) if path.suffix.lower() == ".wav"]
+    names = (path.relative_to(root).as_posix() for path in files)
+    return [name for name in names if name not in known]
+
+
+def _note(what: str, found: Sequence[str]) -> str:
+    first = found[0] if found[0].isprintable() else ascii(found[0])
+    return f"{len(found)} {what}: first {first}"
+
+
+CORPUS = Corpus(
+    name="IEMOCAP",
+    key="iemocap",
+    scan=scan,
+    task=FOUR,
+    protocols=("session", "speaker", "random5", "speaker-text"),
+    expected=Expected(
+        utterances=10039,
+        labels={
+            **dict(anger=1103, disgust=2, excited=1041, fear=40, frustration=1849, happiness=595, neutral=1708),
+            **dict(other=3, sadness=1084, surprise=107, none=2507),
+        },
+        subsets=(
+            Subset(
+                name="four classes, excited in happiness",
+                task=FOUR,
+                utterances=5531,
+                labels=dict(anger=1103, happiness=1636, neutral=1708, sadness=1084),
+                speakers={
+                    **dict(Ses01F=528, Ses01M=557, Ses02F=481, Ses02M=542, Ses03F=522),
+                    **dict(Ses03M=629, Ses04F=528, Ses04M=503, Ses05F=590, Ses05M=651),
+                },
+                sessions={"1": 1085, "2": 1023, "3": 1151, "4": 1031, "5": 1241},
+            ),
+            Subset(
+                name="four classes without excited",
+                task=replace(FOUR, merge_excited=False),
+                utterances=4490,
+                labels=dict(anger=1103, happiness=595, neutral=1708, sadness=1084),
+                sessions={"1": 942, "2": 813, "3": 1000, "4": 793, "5": 942},
+            ),
+            Subset(
+                name="four classes, excited in happiness, improvised",
+                task=replace(FOUR, scenarios=("improvised",)),
+                utterances=2943,
+                labels=dict(anger=289, happiness=947, neutral=1099, sadness=608),
+            ),
+        ),
+    ),
+    root_variable="IEMOCAP_ROOT",
+    title="Interactive Emotional Dyadic Motion Capture Database",
+    licence="a licence from its owners at USC SAIL, https://sail.usc.edu/iemocap",
+    citation="""@article{busso2008iemocap,
+  author = {Busso, Carlos and Bulut, Murtaza and Lee, Chi-Chun and Kazemzadeh, Abe and Mower, Emily and Kim, Samuel
+            and Chang, Jeannette N. and Lee, Sungbok and Narayanan, Shrikanth S.},
+  title = {{IEMOCAP}: Interactive Emotional Dyadic Motion Capture Database},
+  journal = {Language Resources and Evaluation},
+  volume = {42},
+  number = {4},
+  pages = {335--359},
+  year = {2008},
+  doi = {10.1007/s10579-008-9076-6}
+}""",
+    layout=LAYOUT,
+    labels_apart=True,
+    texts_repeat={"scenario": ("scripted",)},
+)

@@ -1,0 +1,229 @@
+"""MSP-IMPROV: 8438 turns of 12 actors in 6 sessions, improvised and read, and how raters perceived each of them.
+
+A woman and a man act together in each session. `F01` and `M01` are the two of session 1: a speaker's number alone
+names two people. The emotion asked for stands in a turn's name and differs from the one perceived in many turns.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
+from speechbrain_ext.corpora.msp_improv_labels import (
+    EMOTION_OF_CODE,
+    INTENDED,
+    SCENARIO_OF_PART,
+    Damage,
+    Turn,
+    parse_labels,
+    parse_name,
+)
+from speechbrain_ext.corpora.text import decode
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.task import Task
+
+LABEL_FILES = ("Evalution.txt", "Evaluation.txt")  # the release's own spelling first
+SESSIONS = tuple(f"session{number}" for number in range(1, 7))
+LAYOUT = (
+    "Evalution.txt (or Evaluation.txt) and [Audio/]sessionN/S01A/<part>/MSP-IMPROV-S01A-F01-<part>-FM01.wav, N = 1 to 6"
+)
+
+
+def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
+    """Read the corpus from its label file, and the names of its wav files.
+
+    Arguments
+    ---------
+    root : str or Path
+        The folder that holds the label file.
+    notes : list of str or None
+        Filled with what is odd and no fault, such as wav files without a label.
+
+    Returns
+    -------
+    list of Utterance
+        Sorted by id; not measured. A label whose wav file is missing is among them.
+
+    Raises
+    ------
+    UserError
+        The folder does not hold the corpus.
+    CorpusFaults
+        The label file is damaged, or wav files lie in a wrong folder; all of that is told at once.
+    """
+    root = Path(root)
+    file, text = _label_text(root)
+    parsed, faults = parse_labels(text, file)
+    turns, copies = _by_id(parsed, file, faults)
+    if not parsed and not faults:
+        faults.append(Fault(f"{file} line 1", "no turn in the file", "a block for each turn"))
+    wavs = _wavs(root, faults)
+    prefix = "Audio/" if (root / "Audio").is_dir() else ""
+    good = [_utterance(turn, wavs.get(name), prefix) for name, turn in sorted(turns.items())]
+    if faults:
+        raise CorpusFaults(faults, good)
+    if notes is not None:
+        _tell(notes, turns, wavs, copies)
+    return good
+
+
+def _label_text(root: Path) -> tuple[str, str]:
+    """Give the label file's name and its text."""
+    if not root.is_dir():
+        raise UserError(_wrong_root(root, "a file" if root.exists() else "no such folder"))
+    contents = {name: _bytes(root / name) for name in LABEL_FILES if (root / name).is_file()}
+    if not contents:
+        raise UserError(_wrong_root(root, "no label file"))
+    if len(set(contents.values())) > 1:
+        both = " and ".join(LABEL_FILES)
+        raise UserError(
+            f"--corpus-root {root}: {both} differ, expected one label file: keep your release's, remove the other"
+        )
+    name, content = next(iter(contents.items()))
+    return name, decode(content)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise UserError(f"{path}: {fault.strerror}: make it readable and run the command again") from None
+
+
+def _wrong_root(root: Path, found: str) -> str:
+    return f"--corpus-root {root}: {found}, expected MSP-IMPROV as {LAYOUT}: name the folder that holds Evalution.txt"
+
+
+def _by_id(parsed: Iterable[Turn], file: str, faults: list[Fault]) -> tuple[dict[str, Turn], list[str]]:
+    """Give the turns by name, and the names of blocks that stand twice; of two that differ neither is right."""
+    turns: dict[str, Turn] = {}
+    copies: list[str] = []
+    differing = set()
+    for turn in parsed:
+        name = turn.name.id
+        first = turns.setdefault(name, turn)
+        if first is turn:
+            continue
+        if first.facts() == turn.facts():
+            copies.append(name)
+        else:
+            found = f"{name} unlike in line {first.line}"
+            faults.append(Fault(f"{file} line {turn.line}", found, "one block for each turn"))
+            differing.add(name)
+    return {name: turn for name, turn in turns.items() if name not in differing}, copies
+
+
+def _wavs(root: Path, faults: list[Fault]) -> dict[str, str]:
+    """Find the wav files: the path of each, relative to the root, by its name without suffix."""
+    base = root / "Audio" if (root / "Audio").is_dir() else root
+    wavs: dict[str, str] = {}
+    for session in SESSIONS:
+        for folder, inner, names in os.walk(base / session):
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            for name in sorted(names):
+                stem, suffix = os.path.splitext(name)
+                if suffix.lower() != ".wav" or name.startswith("."):
+                    continue
+                path = Path(folder, name)
+                wav = path.relative_to(root).as_posix()
+                if stem in wavs:
+                    faults.append(Fault(wav, f"a second file {stem}", "one file for each turn"))
+                elif (fault := _misplaced(path, base, wav)) is not None:
+                    faults.append(fault)
+                else:
+                    wavs[stem] = wav
+    return wavs
+
+
+def _misplaced(path: Path, base: Path, wav: str) -> Fault | None:
+    folder = path.parent.relative_to(base).as_posix()
+    try:
+        expected = parse_name(path.stem).folder
+    except Damage:
+        return None  # not a turn's name: it has no label either, and is told with those
+    return None if folder == expected else Fault(wav, f"the folder {folder}", f"the folder {expected} by its name")
+
+
+def _utterance(turn: Turn, wav: str | None, prefix: str) -> Utterance:
+    name = turn.name
+    return Utterance(
+        id=name.id,
+        corpus="MSP-IMPROV",
+        wav=wav or f"{prefix}{name.folder}/{name.id}.wav",
+        speaker=name.speaker,
+        gender=name.speaker[:1],
+        session=name.session,
+        text_id=name.sentence,
+        scenario=SCENARIO_OF_PART[name.part],
+        part=name.part,
+        label=EMOTION_OF_CODE[turn.code],
+        intended=INTENDED[name.intended],
+        votes=list(turn.votes.values()),
+        vad=turn.vad,
+        extra={"emotion_code": turn.code, "turn": name.turn, "naturalness": turn.values["N"]},
+    )
+
+
+def _tell(notes: list[str], turns: dict[str, Turn], wavs: dict[str, str], copies: Sequence[str]) -> None:
+    """Note what is odd, each kind in one line with its number and its first case."""
+    by_name = sorted(turns.items())
+    for what, found in (
+        ("wav files have no label and are left out", [wav for name, wav in sorted(wavs.items()) if name not in turns]),
+        ("blocks stand twice in the label file, the same, and are read once", sorted(copies)),
+        ("turns have a rater's line twice, the same, read once", [name for name, turn in by_name if turn.repeated]),
+        (
+            "turns have two lines of one rater that differ, the first is read",
+            [name for name, turn in by_name if turn.differing],
+        ),
+        ("turns have no rater", [name for name, turn in by_name if not turn.votes]),
+        ("turns have attributes outside 1 to 5", [name for name, turn in by_name if turn.outside]),
+    ):
+        if found:
+            first = found[0] if found[0].isprintable() else ascii(found[0])
+            notes.append(f"{len(found)} {what}: first {first}")
+
+
+FOUR = Task(("anger", "happiness", "neutral", "sadness"))
+CORPUS = Corpus(
+    name="MSP-IMPROV",
+    key="mspimprov",
+    scan=scan,
+    task=FOUR,
+    protocols=("session", "speaker", "random5", "speaker-text"),
+    expected=Expected(
+        utterances=8438,
+        parts=dict(P=2785, R=620, S=4381, T=652),
+        # how the other 640 turns divide into other and no agreement is not published
+        subsets=(
+            Subset(
+                name="four classes",
+                task=FOUR,
+                utterances=7798,
+                labels=dict(anger=792, happiness=2644, neutral=3477, sadness=885),
+            ),
+        ),
+    ),
+    root_variable="MSP_IMPROV_ROOT",
+    title="MSP-IMPROV, an acted corpus of dyadic interactions to study emotion perception",
+    licence=(
+        "a licence from its owners, the MSP laboratory at UT Dallas, "
+        "https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html"
+    ),
+    citation="""@article{busso2017mspimprov,
+  author = {Busso, Carlos and Parthasarathy, Srinivas and Burmania, Alec and AbdelWahab, Mohammed and Sadoughi, Najmeh
+            and Mower Provost, Emily},
+  title = {{MSP-IMPROV}: An Acted Corpus of Dyadic Interactions to Study Emotion Perception},
+  journal = {IEEE Transactions on Affective Computing},
+  volume = {8},
+  number = {1},
+  pages = {67--80},
+  year = {2017},
+  doi = {10.1109/TAFFC.2016.2515617}
+}""",
+    layout=LAYOUT,
+    labels_apart=True,
+    texts_repeat={"part": ("R", "T")},  # the read and the improvised target sentence
+)
