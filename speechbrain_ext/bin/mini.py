@@ -12,7 +12,7 @@ from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import folder_lock, sha256_bytes, sha256_file, sha256_json, write_json
 
 MARKER = "mini.json"
-CORPORA = ("emodb",)
+CORPORA = ("emodb", "iemocap", "mspimprov")
 WRITERS = Path(__file__).parent.parent / "testing"
 
 
@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> None:
         The command line without the program's name.
     """
     parser = OptionParser(prog="python -m speechbrain_ext.bin.mini", description=__doc__)
-    parser.add_argument("--corpus", type=str.lower, choices=CORPORA, required=True, help="whose layout")
+    parser.add_argument("--corpus", type=_key, choices=CORPORA, required=True, help="whose layout")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write; kept when whole")
     options = parser.parse_args(argv)
     made = write_mini(options.corpus, options.out, progress=True)
@@ -130,12 +130,19 @@ def _is_whole(corpus: str, out: Path, version: str) -> bool:
     return stamp == version and digest == tree_sha256(out)
 
 
+def _key(name: str) -> str:
+    """A corpus's name in small letters and digits, so that MSP-IMPROV and msp_improv are one."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
 def _write(corpus: str, root: Path, progress: bool) -> None:
     """Call the writer of a corpus."""
-    if corpus == "emodb":
-        from speechbrain_ext.testing.emodb import write_emodb
+    from speechbrain_ext.testing.emodb import write_emodb
+    from speechbrain_ext.testing.iemocap import write_iemocap
+    from speechbrain_ext.testing.msp_improv import write_msp_improv
 
-        write_emodb(root, progress=progress)
+    writers = {"emodb": write_emodb, "iemocap": write_iemocap, "mspimprov": write_msp_improv}
+    writers[corpus](root, progress=progress)
 
 
 if __name__ == "__main__":

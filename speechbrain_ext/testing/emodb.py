@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from speechbrain_ext.files import replacing, write_text
+from speechbrain_ext.files import write_text
 from speechbrain_ext.testing.emotions import EMOTIONS, Speaker, cast, deliver
 from speechbrain_ext.testing.phones import segments_of
-from speechbrain_ext.testing.speech import SAMPLE_RATE_HZ, stream, synthesise
+from speechbrain_ext.testing.speech import stream, synthesise
+from speechbrain_ext.testing.wave_file import wav_bytes, write_bytes
 
 GENDERS = {
     "12": "M", "15": "M", "03": "M", "11": "M", "10": "M",
@@ -87,22 +84,10 @@ def write_emodb(root: str | Path, seed: int = 0, progress: bool = False) -> None
     for name, speaker, emotion, text in bar:
         random = stream("EmoDB", seed, name)
         samples = synthesise(segments_of(SENTENCES[text]), deliver(speaker, emotion, random), random)
-        with replacing(root / "wav" / f"{name}.wav", "wb") as file:
-            file.write(_wav(samples))
-    with replacing(root / "erkennung.txt", "wb") as file:
-        file.write(_listening_test([item[0] for item in plan], seed).encode("iso-8859-1"))
+        write_bytes(root / "wav" / f"{name}.wav", wav_bytes(samples))
+    listening_test = _listening_test([item[0] for item in plan], seed)
+    write_bytes(root / "erkennung.txt", listening_test.encode("iso-8859-1"))
     write_text(root / "README.md", README)
-
-
-def _wav(samples: np.ndarray) -> bytes:
-    """Bytes of a WAV file of int16 samples; the standard library's header never changes with a library's version."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE_HZ)
-        file.writeframes(samples.astype("<i2").tobytes())
-    return buffer.getvalue()
 
 
 def _listening_test(names: list[str], seed: int) -> str:

@@ -53,14 +53,18 @@ EMOTIONS: dict[str, Style] = {
     "anger": Style(3.0, 0.50, -3.0, 0.14, 4.0, 0.95, 0.60, -1.0, 0.16),
     "boredom": Style(-2.5, -0.80, 1.0, -0.24, -1.5, -0.35, 0.00, 1.0, -0.20),
     "disgust": Style(-0.5, 0.15, -2.5, -0.22, 0.0, 0.20, 0.90, 3.5, 0.08),
+    "excited": Style(5.0, 0.85, 2.0, 0.16, 3.5, 0.50, 0.00, 0.5, 0.12),
     "fear": Style(5.0, -0.20, 1.5, 0.22, 0.0, -0.10, 0.70, 4.0, -0.05),
+    "frustration": Style(1.0, 0.15, -3.0, -0.08, 1.5, 0.55, 0.50, 0.0, 0.06),
     "happiness": Style(4.5, 0.75, 3.5, -0.02, 2.0, 0.25, -0.10, 0.0, 0.10),
     "neutral": Style(-0.5, -0.30, -0.5, 0.04, -0.5, 0.10, -0.60, -3.0, 0.06),
     "sadness": Style(0.5, -0.60, -2.0, -0.26, -3.0, -0.85, 0.30, 5.5, -0.22),
+    "surprise": Style(5.5, 0.90, 6.0, 0.06, 1.5, 0.15, 0.10, 1.5, 0.06),
 }
 
 # Spread of single utterances around their speaker's and emotion's mean: what makes the classes overlap.
 SPREAD = Style(0.7, 0.18, 0.9, 0.05, 2.0, 0.16, 0.20, 1.0, 0.045)
+INTENSITY = (0.75, 1.20)
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def cast(corpus: str, genders: Mapping[str, str]) -> dict[str, Speaker]:
     return people
 
 
-def deliver(speaker: Speaker, emotion: str, random: Random) -> Delivery:
+def deliver(speaker: Speaker, emotion: str, random: Random, intensity: float | None = None) -> Delivery:
     """Draw how a speaker says one utterance in an emotion.
 
     Arguments
@@ -131,6 +135,8 @@ def deliver(speaker: Speaker, emotion: str, random: Random) -> Delivery:
         A key of EMOTIONS.
     random : numpy.random.RandomState
         The utterance's own stream.
+    intensity : float or None
+        How much of the emotion's style is put on; 1 is all of it. None draws one from INTENSITY.
 
     Returns
     -------
@@ -144,7 +150,8 @@ def deliver(speaker: Speaker, emotion: str, random: Random) -> Delivery:
     >>> quiet.level_db < loud.level_db and quiet.pitch_hz < loud.pitch_hz and quiet.rate < loud.rate
     True
     """
-    intensity = random.uniform(0.75, 1.20)
+    drawn = random.uniform(*INTENSITY)
+    intensity = drawn if intensity is None else intensity
     chance = np.clip(random.standard_normal(9), -2.2, 2.2)
     habit, shift, spread = (np.array(astuple(style)) for style in (speaker.habit, EMOTIONS[emotion], SPREAD))
     style = Style(*(habit + intensity * shift + chance * spread).tolist())
