@@ -28,6 +28,7 @@ setup(
         "ruamel.yaml>=0.17.28",
         "transformers>=5,<6",
         "huggingface_hub>=1",
+        "pyyaml>=6",
         "numpy>=1.26",
         "scipy>=1.11",
         "scikit-learn>=1.4",

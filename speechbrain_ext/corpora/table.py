@@ -1,0 +1,253 @@
+"""A user's own corpus, listed in one CSV: `file,speaker,emotion` and what else is known of each utterance.
+
+Files are named from the CSV's folder on, or absolutely. The corpus has the CSV's name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from speechbrain_ext.corpora.corpus import Corpus
+from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, read_table_file
+from speechbrain_ext.emotion_words import emotion_of, words_expected
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.labels import DIMENSIONS
+from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.task import Task
+
+REQUIRED = ("file", "speaker", "emotion")
+COLUMNS = (*REQUIRED, "gender", "session", "text", "fold", "id", *DIMENSIONS, "start", "end")
+ALIASES = {"arousal": "activation"}
+LONGEST_S = 1e7
+GENDER_OF = {"f": "F", "female": "F", "m": "M", "male": "M"}
+LAYOUT = "a CSV with the columns file,speaker,emotion and if known gender,session,text,fold"
+
+
+def scan_table(csv_path: str | Path, name: str, notes: list[str] | None = None) -> list[Utterance]:
+    """Read a corpus from its CSV; no audio is looked at.
+
+    Arguments
+    ---------
+    csv_path : str or Path
+        With the columns file, speaker, emotion, and any of gender, session, text, fold, id, valence, activation,
+        dominance, start, end (seconds). A wav is relative to the CSV's folder, or absolute. An emotion may be
+        missing where a line has valence, activation and dominance.
+    name : str
+        The corpus's name.
+    notes : list of str or None
+        Filled with columns that mean nothing here.
+
+    Returns
+    -------
+    list of Utterance
+        Sorted by id; not measured. `id` is the column of that name, or the file without its suffix, "/" as "_", and
+        the start in milliseconds where there is one. `fold` is kept in `extra`.
+
+    Raises
+    ------
+    UserError
+        The file is missing, is not a CSV or lacks a column.
+    CorpusFaults
+        Some lines are wrong; all of them are told at once, by line.
+    """
+    path = Path(csv_path)
+    table = read_table_file(path, COLUMNS, REQUIRED, ALIASES)
+    if notes is not None:
+        notes.extend(_unused(path, table.columns))
+    faults = list(table.faults)
+    seen, utterances = _Seen(), []
+    for row in table.rows:
+        wrong: list[Fault] = []
+        found = _utterance(row, name, path.parent, table.decimal_comma, wrong)
+        if found is not None:
+            fault = seen.fault_of(row, found)
+            wrong += [fault] if fault else []
+            utterances += [] if fault else [found]
+        faults += wrong
+    utterances.sort(key=lambda item: item.id)
+    if faults:
+        raise CorpusFaults(faults, utterances)
+    if not utterances:
+        raise UserError(f"{path}: no line under the first, expected one for each utterance: write them")
+    return utterances
+
+
+def corpus_of(csv_path: str | Path) -> Corpus:
+    """Give the corpus that a CSV lists: named as the file, with the labels found as classes.
+
+    Arguments
+    ---------
+    csv_path : str or Path
+        As for `scan_table`.
+
+    Returns
+    -------
+    Corpus
+        Its protocols are those that the columns allow, the folds that the CSV names first. `scan` reads the CSV
+        whatever root it is given; the root is the CSV's folder.
+
+    Raises
+    ------
+    UserError
+        The file is missing, is not a CSV, lacks a column, or has no name. Faults of lines are left for `scan`.
+    """
+    path = Path(csv_path)
+    key = "".join(letter for letter in path.stem.lower() if letter.isascii() and letter.isalnum())
+    if not key:
+        raise UserError(f"{path}: the corpus is named as its file, expected letters or digits: rename the file")
+    try:
+        utterances = scan_table(path, path.stem)
+    except CorpusFaults as found:
+        utterances = found.utterances
+    return Corpus(
+        name=path.stem,
+        key=key,
+        scan=partial(_scan, path),
+        task=Task(),
+        protocols=_protocols(utterances),
+        expected=None,
+        root_variable="",
+        title=f"{path.stem}, a corpus listed in a CSV",
+        licence="as its owners say",
+        citation=f"@misc{{{key},\n  title = {{{path.stem}}}\n}}",
+        layout=LAYOUT,
+    )
+
+
+def _scan(path: Path, root: Path | None = None, notes: list[str] | None = None) -> list[Utterance]:
+    return scan_table(path, path.stem, notes)
+
+
+def _protocols(utterances: Sequence[Utterance]) -> tuple[str, ...]:
+    values = {
+        "given": [item.extra.get("fold") for item in utterances],
+        "speaker": [item.speaker for item in utterances],
+        "session": [item.session for item in utterances],
+        "speaker-text": [item.text_id for item in utterances],
+    }
+    counts = {name: 0 if None in found else len(set(found)) for name, found in values.items()}
+    # folds that somebody gave may test one speaker alone; all others leave a speaker out
+    enough = {name: count > 1 and (name == "given" or counts["speaker"] > 1) for name, count in counts.items()}
+    allowed = [name for name, is_enough in enough.items() if is_enough]
+    return (*allowed, "random5")
+
+
+def _unused(path: Path, columns: Sequence[str]) -> list[str]:
+    notes = []
+    for name in columns:
+        if name not in COLUMNS:
+            near = difflib.get_close_matches(
+                name, [known for known in COLUMNS if known not in columns], n=1, cutoff=0.7
+            )
+            notes.append(f"{path.name}: column {name!r} is not used" + (f" (is it {near[0]}?)" if near else ""))
+    return notes
+
+
+def _utterance(row: Row, name: str, folder: Path, comma: bool, faults: list[Fault]) -> Utterance | None:
+    """Make the record of a line; None, and faults, where a cell is wrong."""
+    cells = row.cells
+    wav = _wav(row, folder, faults)
+    numbers = _numbers(row, comma, faults)
+    start_s, end_s = numbers["start"], numbers["end"]
+    vad = [numbers[dimension] for dimension in DIMENSIONS]
+    word, gender = cells["emotion"], cells.get("gender", "")
+    label = emotion_of(word)
+    if not cells["speaker"]:
+        faults.append(Fault(row.where, "no speaker", "a name, unique in the corpus"))
+    if not word and None in vad:
+        faults.append(Fault(row.where, "no emotion", "a word, or valence, activation and dominance"))
+    elif word and label is None:
+        faults.append(Fault(row.where, f"emotion {word!r}", words_expected(word)))
+    if gender and gender.lower() not in GENDER_OF:
+        faults.append(Fault(row.where, f"gender {gender!r}", "F, M, female, male or nothing"))
+    if end_s is not None and end_s <= (start_s or 0.0):
+        faults.append(Fault(row.where, f"end {end_s:g} s", f"more than the start, {start_s or 0.0:g} s"))
+    if faults:
+        return None
+    if end_s is None and start_s == 0:
+        start_s = None
+    return Utterance(
+        id=cells.get("id") or _id(wav, start_s),
+        corpus=name,
+        wav=wav,
+        start_s=start_s,
+        end_s=end_s,
+        speaker=cells["speaker"],
+        gender=GENDER_OF.get(gender.lower()),
+        session=cells.get("session") or None,
+        text_id=cells.get("text") or None,
+        label=label,
+        vad=None if vad == [None] * len(vad) else vad,
+        extra=({"emotion_code": word} if word else {}) | ({"fold": cells["fold"]} if cells.get("fold") else {}),
+    )
+
+
+def _wav(row: Row, folder: Path, faults: list[Fault]) -> str:
+    """Give the file's path with "/", relative to the CSV's folder where it lies in it."""
+    file = row.cells["file"].replace("\\", "/")
+    wav = posixpath.normpath(file) if file else ""
+    home = os.path.abspath(folder)
+    if wav.startswith(f"{home}/"):
+        wav = wav[len(home) + 1 :]
+    if not file:
+        faults.append(Fault(row.where, "no file", "a path from the CSV's folder on, or an absolute one"))
+    elif wav == ".." or wav.startswith("../"):
+        faults.append(
+            Fault(row.where, f"{file}, outside the CSV's folder", "a path in this folder, or an absolute one")
+        )
+    elif not PurePosixPath(wav).name or file.endswith("/"):
+        faults.append(Fault(row.where, f"the folder {file}", "a file"))
+    return wav
+
+
+def _numbers(row: Row, comma: bool, faults: list[Fault]) -> dict[str, float | None]:
+    numbers: dict[str, float | None] = {}
+    for column in (*DIMENSIONS, "start", "end"):
+        text, numbers[column] = row.cells.get(column, ""), None
+        is_time = column in ("start", "end")
+        if not text or text in ("NaN", "nan", "NaT"):
+            continue
+        try:
+            numbers[column] = (read_seconds if is_time else read_number)(text, comma)
+            if is_time and not 0 <= numbers[column] < LONGEST_S:
+                raise ValueError("no place in a file")
+        except ValueError:
+            faults.append(Fault(row.where, f"{column} {text!r}", "a time in seconds" if is_time else "a number"))
+    return numbers
+
+
+def _id(wav: str, start_s: float | None) -> str:
+    name = PurePosixPath(wav).with_suffix("").as_posix().strip("/").replace("/", "_")
+    return name if start_s is None else f"{name}_{round(1000 * start_s):08d}"
+
+
+@dataclass
+class _Seen:
+    """What the lines above say: where each stretch of audio and each id stands, and each speaker's gender."""
+
+    audio: dict[tuple[str, float | None, float | None], str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+    genders: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def fault_of(self, row: Row, found: Utterance) -> Fault | None:
+        """Hold a line against those above it, and remember it."""
+        audio = (found.wav, found.start_s, found.end_s)
+        name = found.wav if found.start_s is None else f"{found.wav} from {found.start_s:g} s"
+        if (above := self.audio.setdefault(audio, row.where)) != row.where:
+            return Fault(row.where, f"{name} again", f"each once (as in {above})")
+        if (above := self.ids.setdefault(found.id, row.where)) != row.where:
+            return Fault(
+                row.where, f"the id {found.id} of {name} again", f"another name than in {above}, or a column id"
+            )
+        if found.gender is None:
+            return None
+        above, gender = self.genders.setdefault(found.speaker, (row.where, found.gender))
+        if gender != found.gender:
+            return Fault(row.where, f"speaker {found.speaker} as {found.gender}", f"{gender} as in {above}")
+        return None

@@ -1,0 +1,1 @@
+"""Corpora and folds in the files of other tools: EmoBox, audformat, nkululeko."""

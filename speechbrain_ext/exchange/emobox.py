@@ -1,0 +1,243 @@
+"""EmoBox's JSON lines: one file for the corpus, one for each part of each fold; no field says who speaks.
+
+Source: EmoBox (Ma et al., Interspeech 2024), the folder `data/<corpus>/` of its repository.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from speechbrain_ext.corpora import CORPORA
+from speechbrain_ext.emotion_words import emotion_of
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.exchange.emobox_files import FOLD_FILE, NAMES_FILE, PART_WORDS, find_files, read_records, text_of
+from speechbrain_ext.exchange.given import PARTS, Given, csv_text, used_utterances
+from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, Facts, facts_by_name, read_speakers, tell_missing
+from speechbrain_ext.files import write_json, write_text
+from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
+
+# the words of EmoBox's own files, its spelling of boredom among them
+WORDS = {
+    "iemocap": dict(
+        anger="ang",
+        disgust="dis",
+        excited="exc",
+        fear="fea",
+        frustration="fru",
+        happiness="hap",
+        neutral="neu",
+        sadness="sad",
+        surprise="sur",
+        other="oth",
+    ),
+    "emodb": dict(anger="anger", boredom="boredem", happiness="happy", sadness="sad"),
+}
+NAMES = dict(anger="Angry", excited="Happy", happiness="Happy", sadness="Sad")
+SPEAKERS_FILE = "speakers.csv"
+
+
+def key_of(corpus: str) -> str:
+    """A corpus's name in small letters and digits, as EmoBox names its folders.
+
+    Example
+    -------
+    >>> key_of("MSP-IMPROV")
+    'mspimprov'
+    """
+    return "".join(letter for letter in corpus.lower() if letter.isalnum())
+
+
+def export_emobox(
+    folder: str | Path, utterances: Sequence[Utterance], folds: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Write a corpus as EmoBox's `data/<corpus>/`.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The folder to write.
+    utterances : sequence of Utterance
+        Of the manifest.
+    folds : mapping or None
+        As `make_folds` gives them; None writes the corpus alone.
+
+    Returns
+    -------
+    list of str
+        What the user should know. Audio is named `downloads/<corpus>/<wav>`, as EmoBox does; `speakers.csv` says who
+        speaks where names do not; `fold_names.json` keeps names of folds that are not 1, 2, ...
+
+    Raises
+    ------
+    UserError
+        There is nothing to write, or an utterance of the folds has no label.
+    """
+    folder, used = Path(folder), used_utterances(utterances, folds)
+    dataset = key_of(used[0].corpus)
+    records = {item.id: _record(item, dataset) for item in used}
+    write_text(folder / f"{dataset}.jsonl", _lines(records.values()))
+    words = {record["emo"]: item.label for item, record in zip(used, records.values(), strict=True)}
+    write_json(
+        folder / "label_map.json", {word: NAMES.get(label, label.title()) for word, label in sorted(words.items())}
+    )
+    if any(_facts_by_name(dataset, item) != _facts(item) for item in used):
+        rows = ({"key": records[item.id]["key"], **_cells(item)} for item in used)
+        write_text(folder / SPEAKERS_FILE, csv_text(SPEAKER_COLUMNS, rows))
+    names = [str(fold["name"]) for fold in (folds or {"folds": []})["folds"]]
+    numbers = [str(number + 1) for number in range(len(names))]
+    if names != numbers:
+        write_json(folder / NAMES_FILE, dict(zip(numbers, names, strict=True)))
+    for number, fold in zip(numbers, folds["folds"] if folds else (), strict=True):
+        for part, word in PART_WORDS.items():
+            if fold[part]:
+                file = folder / f"fold_{number}" / f"{dataset}_{word}_fold_{number}.jsonl"
+                write_text(file, _lines(records[id_] for id_ in fold[part]))
+    notes = [f"EmoBox looks for the audio in downloads/{dataset}: link or copy the corpus there"]
+    if any(item.num_samples is None for item in used):
+        notes.append("the audio was not measured: num_frame, length and sample_rate are left out")
+    return notes
+
+
+def import_emobox(folder: str | Path, speakers: str | Path | None = None) -> Given:
+    """Read a corpus, and its folds as they are, from EmoBox's `data/<corpus>/`.
+
+    Arguments
+    ---------
+    folder : str or Path
+        With `<corpus>.jsonl` or folders `fold_N`.
+    speakers : str or Path or None
+        A CSV `key,speaker[,gender,session,text]`; None takes the folder's own, or what the corpus's names say.
+
+    Returns
+    -------
+    Given
+        Old files `*_fold1.jsonl`, which have other fields, are read only where there is no `*_fold_1.jsonl`.
+
+    Raises
+    ------
+    UserError
+        The folder is not EmoBox's, or nobody knows who speaks.
+    CorpusFaults
+        Some lines are wrong; all are told at once.
+    """
+    folder = Path(folder)
+    main, fold_files = find_files(folder)
+    faults: list[Fault] = []
+    everything = {file: read_records(file, folder, faults) for file in [*main, *fold_files]}
+    records: dict[str, dict[str, Any]] = {}
+    for file in main or fold_files:
+        for where, record in everything[file]:
+            old = records.setdefault(record["key"], record)
+            if _told(old) != _told(record):
+                faults.append(Fault(where, f"{record['key']}: {_told(record)}", f"{_told(old)}, as it is told before"))
+    folds = _folds(folder, {file: everything[file] for file in fold_files}, records, faults)
+    if faults:
+        raise CorpusFaults(faults, [])
+    if not records:
+        raise UserError(f"{folder}: no utterance in its files, expected EmoBox's lines: name data/<corpus> of EmoBox")
+    beside = folder / SPEAKERS_FILE
+    known = read_speakers(speakers or beside) if speakers or beside.exists() else None
+    return _given(folder, records, folds, known)
+
+
+def _told(record: Mapping[str, Any]) -> tuple:
+    return (
+        text_of(record, "wav", "audio"),
+        text_of(record, "emo", "label"),
+        record.get("start_time"),
+        record.get("end_time"),
+    )
+
+
+def _facts(item: Utterance) -> Facts:
+    return {name: getattr(item, name) for name in ("speaker", "gender", "session", "text_id")}
+
+
+def _facts_by_name(dataset: str, item: Utterance) -> Facts | None:
+    return facts_by_name(dataset, item.id)
+
+
+def _cells(item: Utterance) -> dict[str, str | None]:
+    return {"speaker": item.speaker, "gender": item.gender, "session": item.session, "text": item.text_id}
+
+
+def _record(item: Utterance, dataset: str) -> dict[str, Any]:
+    record: dict[str, Any] = {"key": f"{dataset}-{item.id}", "dataset": dataset}
+    record["wav"] = item.wav if item.wav.startswith("/") else f"downloads/{dataset}/{item.wav}"
+    record["type"] = "raw"
+    if item.num_samples is not None:
+        record |= {"sample_rate": item.sample_rate_hz, "num_frame": float(item.num_samples)}
+    record["task"] = "category"
+    if item.num_samples is not None:
+        record["length"] = item.duration_s
+    record |= {"emo": WORDS.get(dataset, {}).get(item.label, item.label), "channel": item.extra.get("channels", 1)}
+    times = {"start_time": item.start_s, "end_time": item.end_s}
+    return record | {name: value for name, value in times.items() if value is not None}
+
+
+def _lines(records: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def _folds(
+    folder: Path, files: Mapping[Path, list], records: Mapping[str, Any], faults: list[Fault]
+) -> list[dict[str, Any]]:
+    names: Any = {}
+    if (folder / NAMES_FILE).exists():
+        try:
+            names = json.loads((folder / NAMES_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            names = None
+        if not isinstance(names, dict):
+            faults.append(Fault(NAMES_FILE, "no JSON object", "names of folds by number"))
+            names = {}
+    folds: dict[str, dict[str, Any]] = {}
+    for path, pairs in files.items():
+        match = FOLD_FILE.fullmatch(path.name)
+        number, part = match["number"], next(part for part, word in PART_WORDS.items() if word == match["part"])
+        fold = folds.setdefault(number, {"name": str(names.get(number, number)), **{name: [] for name in PARTS}})
+        for where, record in pairs:
+            if record["key"] not in records:
+                faults.append(Fault(where, record["key"], "a key of the corpus's own file"))
+            fold[part].append(record["key"])
+    return list(folds.values())
+
+
+def _given(
+    folder: Path,
+    records: Mapping[str, Mapping[str, Any]],
+    folds: list[dict[str, Any]],
+    known: Mapping[str, Facts] | None,
+) -> Given:
+    """Make utterances; those whose emotion has no name here are left out, and told."""
+    dataset = key_of(str(next(iter(records.values())).get("dataset") or folder.name))
+    corpus = CORPORA[dataset].name if dataset in CORPORA else dataset
+    ids = {key: key[len(dataset) + 1 :] if key.startswith(f"{dataset}-") else key for key in records}
+    if len(set(ids.values())) < len(ids):
+        twice = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
+        raise UserError(f"{folder}: two keys mean {twice}, with and without {dataset}-: leave one of them out")
+    utterances, strange, unknown = {}, {}, {}
+    for key, record in records.items():
+        word = str(text_of(record, "emo", "label"))
+        facts = facts_by_name(dataset, ids[key]) if known is None else known.get(key, known.get(ids[key]))
+        if (label := emotion_of(word)) is None:
+            strange.setdefault(word, []).append(key)
+        elif facts is None:
+            unknown[ids[key]] = key
+        else:
+            wav = str(text_of(record, "wav", "audio")).replace("\\", "/").removeprefix(f"downloads/{dataset}/")
+            times = {"start_s": record.get("start_time"), "end_s": record.get("end_time")}
+            extra = {"emotion_code": word}
+            utterances[key] = Utterance(id=ids[key], corpus=corpus, wav=wav, label=label, extra=extra, **times, **facts)
+    if unknown:
+        raise tell_missing(unknown, str(folder))
+    notes = [
+        f"{len(keys)} utterances are left out: their emotion, {word!r}, is none of the vocabulary"
+        for word, keys in sorted(strange.items())
+    ]
+    for fold in folds:
+        fold |= {part: [ids[key] for key in fold[part] if key in utterances] for part in PARTS}
+    return Given(corpus, sorted(utterances.values(), key=lambda item: item.id), folds, notes)
