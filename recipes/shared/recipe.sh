@@ -39,9 +39,17 @@ table=
 tables=$(cd "$recipe/tables" 2>/dev/null && ls -- *.yaml |
   sed 's/\.yaml$//; s/_table\([0-9]\)/\/\1/; s/_figure\([0-9]\)/\/figure\1/' | tr '\n' ' ') || tables=
 
+root_help() {
+  if [ -z "$corpus" ]; then
+    echo "  --corpus-root CSV          file,speaker,emotion[,gender,session,text,fold], one utterance a line (needed)"
+  else
+    echo "  --corpus-root DIR          the corpus as its owners ship it, or a CSV$(
+      [ "$corpus" != EmoDB ] || printf ', or `download`'); also $root_variable (the mini corpus: synthetic)"
+  fi
+}
 show_help() {
   cat <<HELP
-$corpus: from the corpus on disk to a table of results. Usage: ./run.sh [options] [-- --key value ...]
+${corpus:-A corpus that one CSV lists}: from the corpus on disk to a table of results. Usage: ./run.sh [options] [-- --key value ...]
 
   stages  0 prepare: read and check the corpus, make the folds     1 features: compute and cache
           2 train every fold                                       3 evaluate: predictions, scores, figures
@@ -50,9 +58,10 @@ $corpus: from the corpus on disk to a table of results. Usage: ./run.sh [options
   --system NAME              a system of this recipe: $(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')($default_system)
   --preset NAME              paper (paper)
   --tag NAME                 a name for a run with overrides (needed when there are any)
-  --corpus-root DIR          the corpus as its owners ship it, or \`download\`; also $root_variable (the mini corpus: synthetic)
+$(root_help)
   --corpus-edition TEXT      what this copy is, when it is not as published (recognised by counts and hours)
-  --protocol NAME            random5, speaker, speaker-text, session; paper = the system's own (paper)
+  --protocol NAME            random5, speaker, speaker-text, session; given = the folds of a CSV's column fold;
+                             paper = the system's own (paper)
   --dev NAME                 development part: none, speaker, session, fraction (none)
   --selection NAME           which epoch is scored: last, dev, test (optimistic) (dev where there is one, else last)
   --folds LIST               names of folds, with commas (all)
@@ -84,7 +93,7 @@ one_of() { # option, value, names
   near=$(nearest "$2" "$3")
   die "--$1 $2: expected one of $3${near:+: did you mean $near?}"
 }
-one_of protocol "$protocol" "paper random5 speaker session speaker-text"
+one_of protocol "$protocol" "paper random5 speaker session speaker-text given"
 one_of dev "$dev" "none speaker session fraction"
 [ -z "$selection" ] || one_of selection "$selection" "last dev test"
 one_of precision "$precision" "fp32 bf16 fp16"
@@ -107,19 +116,20 @@ if [ -n "$table" ]; then
     die "--system $system: --table $table is of ${table%/*}: leave it out"
   [ -z "$folds" ] || die "--folds does not go with --table: its rows are scored on all folds"
   system=${table%/*}
-  table_file=$recipe/tables/$(printf '%s' "$table" | sed 's/\/\([0-9]\)/_table\1/; s/\//_/').yaml
-  protocols=$(sed -n 's/.*protocol: *\([a-z0-9-]*\).*/\1/p' "$table_file" | sort -u)
-  [ "$protocol" = paper ] || protocols=$protocol
 else
   case "$tag" in table[0-9]* | figure[0-9]*) die "--tag $tag: such names are for the rows of --table: choose another" ;; esac
-  [ "$protocol" != paper ] || protocol=$(sed -n 's/^protocol: *\([a-z0-9-]*\).*/\1/p' "$hparams")
-  protocols=$protocol
 fi
 [ ${#overrides[@]} -eq 0 ] || [ -n "$tag" ] || die "overrides need a name for their row: add --tag NAME before --"
 
 source=real
-corpus_root=${corpus_root:-${!root_variable:-}}
-if [ -z "$corpus_root" ]; then
+[ -z "$root_variable" ] || corpus_root=${corpus_root:-${!root_variable:-}}
+if [ -z "$corpus" ]; then
+  case "$corpus_root" in
+    *.csv) corpus=$(basename "$corpus_root" .csv) ;;
+    '') die "--corpus-root is missing: name a CSV with the columns file,speaker,emotion (recipes/README.md)" ;;
+    *) die "--corpus-root $corpus_root: expected a CSV with the columns file,speaker,emotion; known corpora have recipes of their own" ;;
+  esac
+elif [ -z "$corpus_root" ]; then
   source=mini
   corpus_root=$data/mini-corpus/$corpus
 fi
@@ -145,6 +155,7 @@ call() { # module, arguments
     SER_PARENT=$$ OMP_NUM_THREADS=$threads "$python" -m speechbrain_ext.bin."$@"
   fi
 }
+named_protocol() { [ "$protocol" = paper ] && sed -n 's/^protocol: *\([a-z0-9-]*\).*/\1/p' "$hparams" || echo "$protocol"; }
 flag() { if "$1"; then printf '%s' "$2"; fi; }
 
 banner
@@ -165,14 +176,10 @@ for ((now = stage; now <= stop_stage; now++)); do
     0)
       log "stage 0: prepare $corpus ($source)"
       [ "$source" = real ] || call mini --corpus "$corpus" --out "$corpus_root"
-      again=$(flag "$force" --force)
-      for one in $protocols; do
-        call prepare --corpus "$corpus" --corpus-root "$corpus_root" --source "$source" --edition "$corpus_edition" \
-          --data "$data" --protocol "$one" --dev "$dev" --fold-seed "$fold_seed" --jobs "$jobs" \
-          $(flag "$no_audio_check" --no-audio-check) $again
-        # A second --force would take away the folds that the first has made.
-        again=
-      done
+      call prepare --corpus "$corpus" --corpus-root "$corpus_root" --source "$source" --edition "$corpus_edition" \
+        --data "$data" --recipe "$recipe" --system "$system" --table "$table" --protocol "$protocol" --dev "$dev" \
+        --fold-seed "$fold_seed" --jobs "$jobs" $(flag "$no_audio_check" --no-audio-check) $(flag "$force" --force) \
+        -- ${overrides[@]+"${overrides[@]}"}
       ;;
     [123])
       if [ -n "$table" ]; then
@@ -183,8 +190,8 @@ for ((now = stage; now <= stop_stage; now++)); do
       else
         case $now in
           1) log "stage 1: features of $system"; call extract "${run_options[@]}" ;;
-          2) log "stage 2: train $system, $protocol"; call train "${run_options[@]}" ;;
-          3) log "stage 3: evaluate $system, $protocol"; call evaluate "${run_options[@]}" ;;
+          2) log "stage 2: train $system, $(named_protocol)"; call train "${run_options[@]}" ;;
+          3) log "stage 3: evaluate $system, $(named_protocol)"; call evaluate "${run_options[@]}" ;;
         esac
       fi
       ;;

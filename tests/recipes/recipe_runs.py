@@ -14,7 +14,7 @@ SMALL = f"{SIZES} --epochs 6 --fusion_epochs 12 --checkpoint_epochs 2 --batch_si
 
 def environment(cache: Path, **more: str) -> dict[str, str]:
     """The user's environment with this interpreter's own, a cache of the tests, and no real corpus."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("EMODB_ROOT", "SER_CACHE")}
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_ROOT") and name != "SER_CACHE"}
     prefix = str(Path(sys.executable).parent.parent)
     return {**kept, "VIRTUAL_ENV": prefix, "SER_CACHE": str(cache), **more}
 
