@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import speechbrain as sb
@@ -18,7 +17,7 @@ from torch.utils.data import Dataset
 
 from speechbrain_ext.dataio.collate import Batch, collate
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
-from speechbrain_ext.metrics import unweighted_average_recall, weighted_accuracy
+from speechbrain_ext.objectives import Frames, Output, ValueOutput, merge_pieces
 
 
 class StepModel(nn.Module):
@@ -27,15 +26,21 @@ class StepModel(nn.Module):
     Arguments
     ---------
     network : nn.Module
-        Called with features and lengths by name; returns `logits` [batch, class] and `embedding` [batch, feature].
+        Called with features and lengths by name; returns `logits` [batch, class or dimension] and `embedding`
+        [batch, feature].
     normalizers : mapping
         By feature name, the module that normalises [batch, time, feature].
+    scale : nn.Module or None
+        Where values are predicted, the module that knows their units: kept here so that a checkpoint carries it.
     """
 
-    def __init__(self, network: nn.Module, normalizers: Mapping[str, nn.Module]) -> None:
+    def __init__(
+        self, network: nn.Module, normalizers: Mapping[str, nn.Module], scale: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.network = network
         self.normalizers = nn.ModuleDict(normalizers)
+        self.scale = scale
 
     def forward(
         self,
@@ -56,26 +61,15 @@ class StepModel(nn.Module):
         return self.network(normalised, lengths)
 
 
-@dataclass(frozen=True)
-class Output:
-    """What the model says of one utterance: log-posteriors [class], embedding [feature], loss in nats."""
-
-    id: str
-    target: int
-    log_posteriors: tuple[float, ...]
-    embedding: tuple[float, ...]
-    loss: float
-
-
 class EmotionBrain(sb.Brain):
     """Trains and runs one step of a system.
 
     Arguments are those of `speechbrain.Brain`. `modules` holds one `model`, a
     `StepModel`; `hparams` holds `seed` (int), `step_name`, `history` (History),
-    `epoch_counter`, `scheduler` or None, `class_weights` (tensor [class]) or
-    None, `label_smoothing`, `balanced_sampling`, `augment` or None,
-    `checkpoint_epochs`, `select` (keep the epoch with the best UAR on the
-    development part), `batch_size` over all ranks.
+    `epoch_counter`, `objective` (Objective), `scheduler` or None,
+    `balanced_sampling`, `augment` or None, `checkpoint_epochs`, `select` (keep
+    the epoch with the best score on the development part), `batch_size` over
+    all ranks, `pieces` (items are pieces of utterances).
     """
 
     def compute_forward(self, batch: Batch, stage: sb.Stage) -> dict[str, torch.Tensor]:
@@ -86,27 +80,13 @@ class EmotionBrain(sb.Brain):
         return model(batch.features, batch.lengths, self.hparams.augment if training else None)
 
     def compute_objectives(self, predictions: dict[str, torch.Tensor], batch: Batch, stage: sb.Stage) -> torch.Tensor:
-        """Cross-entropy (eq. 13 of AMSNet and its kin); plain and unweighted where it is only measured."""
-        logits = predictions["logits"].float()  # [batch, class]
+        """The objective's loss; what is only measured is kept as outputs."""
+        objective = self.hparams.objective
         if stage == sb.Stage.TRAIN:
-            return nn.functional.cross_entropy(
-                logits,
-                batch.targets,
-                weight=self.hparams.class_weights,
-                label_smoothing=self.hparams.label_smoothing,
-            )
-        log_posteriors = logits.double().log_softmax(-1)  # [batch, class]
-        losses = nn.functional.nll_loss(log_posteriors, batch.targets, reduction="none")  # [batch]
-        rows = zip(
-            batch.ids,
-            batch.targets.tolist(),
-            log_posteriors.tolist(),
-            predictions["embedding"].float().tolist(),
-            losses.tolist(),
-            strict=True,
-        )
-        self.outputs += [Output(i, t, tuple(p), tuple(e), x) for i, t, p, e, x in rows]
-        return losses.mean()
+            return objective.loss(predictions, batch)
+        outputs, loss = objective.measure(predictions, batch)
+        self.outputs += outputs
+        return loss
 
     @property
     def plain_model(self) -> nn.Module:
@@ -114,18 +94,36 @@ class EmotionBrain(sb.Brain):
         model = self.modules.model
         return model.module if isinstance(model, DistributedDataParallel) else model
 
-    def run(self, dataset: Dataset) -> list[Output]:
+    def run(self, dataset: Dataset) -> list[Output] | list[ValueOutput]:
         """Outputs for every utterance of a dataset, sorted by id, the same on all ranks."""
         loader = self.make_dataloader(dataset, sb.Stage.TEST, ckpt_prefix=None, batch_size=self.hparams.batch_size)
         self.on_stage_start(sb.Stage.TEST)
         self.modules.eval()
         for batch in loader:
             self.evaluate_batch(batch, sb.Stage.TEST)
-        return gather(self.outputs)
+        return self._gathered()
+
+    @torch.no_grad()
+    def frames(self, dataset: Dataset) -> dict[str, torch.Tensor]:
+        """Real frames [time, feature] of every item of a dataset, by its id, on the CPU, the same on all ranks."""
+        loader = self.make_dataloader(dataset, sb.Stage.TEST, ckpt_prefix=None, batch_size=self.hparams.batch_size)
+        self.modules.eval()
+        found: list[Frames] = []
+        for batch in loader:
+            output = self.compute_forward(batch, sb.Stage.TEST)
+            rows = zip(batch.ids, output["frames"].float().cpu(), output["frame_lengths"].tolist(), strict=True)
+            # A copy: a view would keep the whole batch.
+            found += [Frames(name, frames[:count].clone()) for name, frames, count in rows]
+        return {each.id: each.frames for each in gather(found)}
+
+    def _gathered(self) -> list[Any]:
+        """Outputs of all ranks, one an utterance."""
+        outputs = gather(self.outputs)
+        return merge_pieces(outputs) if getattr(self.hparams, "pieces", False) else outputs
 
     def on_stage_start(self, stage: sb.Stage, epoch: int | None = None) -> None:
         """Forget the outputs of the last stage; give all ranks the same buffers to evaluate with."""
-        self.outputs: list[Output] = []
+        self.outputs: list[Any] = []
         if stage == sb.Stage.TRAIN:
             self.epoch_started = time.monotonic()
             if self.hparams.chooser is not None:
@@ -148,25 +146,25 @@ class EmotionBrain(sb.Brain):
                 self.step, self.avg_train_loss = 0, 0.0
                 self.end_epoch(epoch, {})
         elif stage == sb.Stage.VALID:
-            self.end_epoch(epoch, dev_scores(gather(self.outputs)))
+            self.end_epoch(epoch, self.hparams.objective.dev_scores(self._gathered()))
 
     def end_epoch(self, epoch: int, dev: dict[str, float]) -> None:
         """Write the epoch into the history and keep the checkpoints that matter."""
-        hp, history = self.hparams, self.hparams.history
+        hp, history, score = self.hparams, self.hparams.history, self.hparams.objective.score
         rate = self.optimizer.param_groups[0]["lr"]
-        best = history.best("dev_uar")
+        best = history.best(score)
         row = {"epoch": epoch, "step_name": hp.step_name, "lr": rate, "train_loss": self.train_loss, **dev}
         history.rows.append({**row, "seconds": round(time.monotonic() - self.epoch_started, 4)})
         if hp.scheduler is not None:
             new_rate = _anneal(hp.scheduler, self.optimizer, epoch, dev.get("dev_loss", self.train_loss))
             update_learning_rate(self.optimizer, new_rate)
         if hp.stopper and dev:
-            hp.epoch_counter.update_metric(dev["dev_uar"])
+            hp.epoch_counter.update_metric(dev[score])
         last = epoch >= hp.epoch_counter.limit or getattr(hp.epoch_counter, "should_stop", False)
-        better = hp.select and (best is None or dev["dev_uar"] > best)
+        better = hp.select and (best is None or dev[score] > best)
         if last or better or epoch % hp.checkpoint_epochs == 0:
             # Among equals the earliest epoch wins, whatever was saved when.
-            meta = {"epoch": epoch, "rank": dev["dev_uar"] - 1e-9 * epoch if hp.select else float(epoch)}
+            meta = {"epoch": epoch, "rank": dev[score] - 1e-9 * epoch if hp.select else float(epoch)}
             self.checkpointer.save_and_keep_only(meta=meta, max_keys=["rank"], importance_keys=[])
         if hp.on_epoch is not None:
             hp.on_epoch(epoch)
@@ -213,7 +211,7 @@ def seed_of(*parts: Any) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def gather(outputs: Sequence[Output]) -> list[Output]:
+def gather(outputs: Sequence[Any]) -> list[Any]:
     """Outputs of all ranks, each utterance once, sorted by id."""
     if is_distributed_initialized():
         parts: list[Any] = [None] * torch.distributed.get_world_size()
@@ -221,17 +219,6 @@ def gather(outputs: Sequence[Output]) -> list[Output]:
         outputs = [output for part in parts for output in part]
     unique = {output.id: output for output in outputs}
     return [unique[identity] for identity in sorted(unique)]
-
-
-def dev_scores(outputs: Sequence[Output]) -> dict[str, float]:
-    """Loss, WA and UAR over gathered utterances, never a mean of batches."""
-    truth = [output.target for output in outputs]
-    prediction = [max(range(len(o.log_posteriors)), key=o.log_posteriors.__getitem__) for o in outputs]
-    return {
-        "dev_loss": sum(output.loss for output in outputs) / len(outputs),
-        "dev_wa": weighted_accuracy(truth, prediction),
-        "dev_uar": unweighted_average_recall(truth, prediction),
-    }
 
 
 def _anneal(scheduler: Any, optimizer: torch.optim.Optimizer, epoch: int, loss: float) -> float:

@@ -71,7 +71,7 @@ class LinearSVM:
         class_weight: str | None = "balanced",
     ) -> None:
         self.n_classes, self.inner_folds, self.clip_deviations = n_classes, inner_folds, float(clip_deviations)
-        self.c_grid, self.class_weight = _c_grid(c_grid), class_weight
+        self.c_grid, self.class_weight = checked_c_grid(c_grid), class_weight
         if inner_folds < 2:
             raise UserError(f"inner_folds: expected 2 or more, found {inner_folds}: try 4")
         if not self.clip_deviations > 0:
@@ -162,7 +162,7 @@ class LinearSVM:
         return log_softmax(self.scores(features), axis=1)
 
     def _standardise(self, features: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-        return np.clip((features - mean) / deviation, -self.clip_deviations, self.clip_deviations)
+        return clipped(features, mean, deviation, self.clip_deviations)
 
     def _svc(self, kernel: str, c: float, targets: np.ndarray) -> SVC:
         from sklearn.svm import SVC
@@ -230,7 +230,30 @@ def speaker_folds(speakers: Sequence[str], folds: int) -> list[np.ndarray]:
     return [np.flatnonzero(places == number) for number in range(len(sizes))]
 
 
-def _c_grid(values: Sequence[float]) -> list[float]:
+def clipped(features: np.ndarray, mean: np.ndarray, deviation: np.ndarray, deviations: float) -> np.ndarray:
+    """Standardise features [utterance, feature], cut to so many deviations on either side.
+
+    Example
+    -------
+    >>> clipped(np.array([[1.0, 9.0]]), np.array([0.0, 1.0]), np.array([2.0, 1.0]), 3.0).tolist()
+    [[0.5, 3.0]]
+    """
+    return np.clip((features - mean) / deviation, -deviations, deviations)
+
+
+def checked_c_grid(values: Sequence[float]) -> list[float]:
+    """Give the values of C in order, each once.
+
+    Raises
+    ------
+    UserError
+        There is none, or one is no number above 0.
+
+    Example
+    -------
+    >>> checked_c_grid([1, 0.1, 1])
+    [0.1, 1.0]
+    """
     try:
         grid = sorted({float(value) for value in values})
     except (TypeError, ValueError):

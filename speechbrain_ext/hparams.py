@@ -68,8 +68,9 @@ class Hparams:
         return list(variants[variant])
 
     def shared(self, step: str) -> bool:
-        """Whether several variants train this step, so that rows share it."""
-        return sum(step in steps for steps in self.tree["variants"].values()) > 1
+        """Whether several variants or systems train this step, so that rows share it."""
+        variants = sum(step in steps for steps in self.tree["variants"].values())
+        return variants > 1 or bool(self.tree["steps"][step].get("shared"))
 
     def plain(self) -> dict[str, Any]:
         """The keys that are plain values: what a table of hyper-parameters shows."""

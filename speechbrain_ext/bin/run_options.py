@@ -65,6 +65,8 @@ def specifications(args: argparse.Namespace) -> list[RunSpec]:
     system, name, protocol, overrides = _row(args)
     path = args.recipe / "hparams" / f"{system}.yaml"
     hp = load(path, parse_overrides(list(overrides)))
+    if args.table and hp.task.dimensions:
+        raise UsageError(f"--table {args.table}: tables are of classes, found dimensions: leave one of the two out")
     presets = ["paper", *hp.tree.get("presets", {})]
     if args.preset not in presets:
         raise UsageError(f"--preset {args.preset}: {system} has {', '.join(presets)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
 from speechbrain_ext.errors import UsageError
+from speechbrain_ext.training.schedule import scaled_epochs
 
 if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment, RunSpec
@@ -61,7 +62,9 @@ def _train(runs: list[Experiment], tasks: list[tuple[RunSpec, str]], jobs: int, 
 def _epochs_left(run: Experiment, fold: str, built: dict[str, Any]) -> int:
     """Epochs of the steps that are not whole; what a checkpoint saves of them shows when they go on."""
     missing = [s for s in run.hp.steps if not (run.step_folder(s, fold) / f"done-{s}.json").exists()]
-    return sum((built["steps"][s].get("training") or {}).get("epochs", built.get("epochs", 1)) for s in missing)
+    scale = built.get("schedule_scale", 1.0)
+    epochs = [(built["steps"][s].get("training") or {}).get("epochs", built.get("epochs", 1)) for s in missing]
+    return sum(scaled_epochs(each, scale) for each in epochs)
 
 
 def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:

@@ -18,7 +18,9 @@ class Batch:
     ----------
     ids : list of str
     targets : tensor [batch]
-        Class indices.
+        Class indices; 0 with dimensions.
+    shares : tensor [batch, class or dimension]
+        What the utterances are trained towards: shares of the classes, or values of the dimensions.
     features : dict of tensors
         [batch, time, feature] for frames, [batch, feature] for embeddings.
     lengths : dict of tensors [batch]
@@ -27,12 +29,13 @@ class Batch:
 
     ids: list[str]
     targets: torch.Tensor
+    shares: torch.Tensor
     features: dict[str, torch.Tensor]
     lengths: dict[str, torch.Tensor]
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on a device."""
-        self.targets = self.targets.to(device)
+        self.targets, self.shares = self.targets.to(device), self.shares.to(device)
         self.features = {name: tensor.to(device) for name, tensor in self.features.items()}
         self.lengths = {name: tensor.to(device) for name, tensor in self.lengths.items()}
         return self
@@ -48,7 +51,8 @@ def collate(items: Sequence[dict[str, Any]]) -> Batch:
 
     Example
     -------
-    >>> items = [{"id": c, "target": 0, "features": {"lld": torch.ones(n, 3)}} for c, n in (("a", 2), ("b", 4))]
+    >>> lld = {name: {"lld": torch.ones(frames, 3)} for name, frames in (("a", 2), ("b", 4))}
+    >>> items = [{"id": name, "target": 0, "shares": torch.ones(1), "features": lld[name]} for name in lld]
     >>> batch = collate(items)
     >>> batch.features["lld"].shape, batch.lengths["lld"].tolist()
     (torch.Size([2, 4, 3]), [2, 4])
@@ -62,4 +66,5 @@ def collate(items: Sequence[dict[str, Any]]) -> Batch:
             features[name] = pad_sequence(tensors, batch_first=True)  # [batch, time, feature]
             lengths[name] = torch.tensor([len(tensor) for tensor in tensors])
     targets = torch.tensor([int(item["target"]) for item in items])
-    return Batch([item["id"] for item in items], targets, features, lengths)
+    shares = torch.stack([item["shares"] for item in items])  # [batch, class or dimension]
+    return Batch([item["id"] for item in items], targets, shares, features, lengths)

@@ -13,7 +13,9 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
 
 from speechbrain_ext.features.cache import FeatureCache
+from speechbrain_ext.features.segments import count_segments, group, segment_name
 from speechbrain_ext.manifest import Utterance
+from speechbrain_ext.task import Task
 
 
 @dataclass
@@ -32,6 +34,8 @@ class FeatureSource:
         The frame [feature] that fills a shorter utterance; None: it stays short and is padded with its length kept.
     speaker_statistics : mapping
         Mean and deviation [feature] by speaker, when features are normalised per speaker.
+    segment_rows : int
+        Rows of a piece, where utterances are cut into pieces; 0: they are whole.
     """
 
     name: str
@@ -39,6 +43,7 @@ class FeatureSource:
     max_frames: int
     silence: np.ndarray | None = None
     speaker_statistics: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    segment_rows: int = 0
 
     def frames(self, utterance: Utterance, variant: str = "") -> np.ndarray:
         """Real frames of an utterance, cut, as float32 [time, feature]."""
@@ -54,6 +59,18 @@ class FeatureSource:
             silence = self._by_speaker(self.silence[None].astype(np.float32), utterance.speaker)
             frames = np.concatenate([frames, np.repeat(silence, missing, axis=0)])  # [max_frames, feature]
         return torch.from_numpy(frames)
+
+    def pieces(self, utterance: Utterance) -> list[str]:
+        """Names of the utterance's pieces."""
+        count = count_segments(len(self.cache.get(utterance.sha256)), self.segment_rows)
+        return [segment_name(utterance.id, place) for place in range(count)]
+
+    def piece(self, utterance: Utterance, place: int, rows: int | None = None) -> torch.Tensor:
+        """Rows of a piece as float32 [time, feature]: all that it has, or so many."""
+        start = place * self.segment_rows
+        stop = start + (self.segment_rows if rows is None else rows)
+        frames = np.array(self.cache.get(utterance.sha256)[start:stop], dtype=np.float32)  # [time, feature]
+        return torch.from_numpy(self._by_speaker(frames, utterance.speaker))
 
     def _by_speaker(self, frames: np.ndarray, speaker: str) -> np.ndarray:
         if not self.speaker_statistics:
@@ -118,19 +135,20 @@ class VariantChooser:
 
 def make_dataset(
     utterances: Sequence[Utterance],
-    classes: Sequence[str],
+    task: Task,
     sources: Sequence[FeatureSource],
     embeddings: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
     chooser: Callable[[str], str] | None = None,
 ) -> DynamicItemDataset:
-    """Make a dataset whose items are an id, a class index and the features by name.
+    """Make a dataset whose items are an id, a class index, the shares of the classes and the features by name.
 
     Arguments
     ---------
     utterances : sequence of Utterance
         In the order of the dataset.
-    classes : sequence of str
-        The label's place here is its class index.
+    task : Task
+        The label's place among its classes is the class index; an utterance without a label has that of its largest
+        share. With dimensions the shares are their values, and the class index is 0.
     sources : sequence of FeatureSource
         Cached features.
     embeddings : mapping
@@ -141,10 +159,9 @@ def make_dataset(
     Returns
     -------
     DynamicItemDataset
-        Items with `id`, `target` and `features` (a mapping from name to a tensor).
+        Items with `id`, `target`, `shares` (tensor [class or dimension]) and `features` (from name to tensor).
     """
     by_id = {utterance.id: utterance for utterance in utterances}
-    places = {label: index for index, label in enumerate(classes)}
     extra = embeddings or {}
 
     @takes("id")
@@ -154,5 +171,60 @@ def make_dataset(
         found: dict[str, torch.Tensor] = {s.name: s.item(by_id[identity], variant) for s in sources}
         return found | {name: vectors[identity] for name, vectors in extra.items()}
 
-    data: dict[str, dict[str, Any]] = {u.id: {"target": places[u.label]} for u in utterances}
-    return DynamicItemDataset(data, dynamic_items=[features], output_keys=["id", "target", "features"])
+    data = {utterance.id: _goal(utterance, task) for utterance in utterances}
+    return DynamicItemDataset(data, dynamic_items=[features], output_keys=["id", "target", "shares", "features"])
+
+
+def make_piece_dataset(
+    utterances: Sequence[Utterance],
+    task: Task,
+    sources: Sequence[FeatureSource],
+    frames: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
+) -> DynamicItemDataset:
+    """Make a dataset whose items are pieces of utterances, each with its utterance's label.
+
+    Arguments
+    ---------
+    utterances : sequence of Utterance
+        In the order of the dataset; the pieces of one follow each other.
+    task : Task
+        As for `make_dataset`.
+    sources : sequence of FeatureSource
+        Cached features that have `segment_rows`.
+    frames : mapping
+        By step name, then by piece: frames [time, feature] of an earlier, frozen step. Where there are any, each
+        source gives as many rows.
+
+    Returns
+    -------
+    DynamicItemDataset
+        Items as `make_dataset` gives them; the id is the piece's name.
+    """
+    extra = frames or {}
+    known = next(iter(extra.values()), None)
+    by_name: dict[str, tuple[Utterance, int]] = {}
+    pieces = group(known) if known is not None else {}
+    for utterance in utterances:
+        names = pieces[utterance.id] if known is not None else sources[0].pieces(utterance)
+        by_name |= {name: (utterance, place) for place, name in enumerate(names)}
+
+    @takes("id")
+    @provides("features")
+    def features(name: str) -> dict[str, torch.Tensor]:
+        utterance, place = by_name[name]
+        rows = None if known is None else len(known[name])
+        found = {source.name: source.piece(utterance, place, rows) for source in sources}
+        return found | {step: each[name] for step, each in extra.items()}
+
+    data = {name: _goal(utterance, task) for name, (utterance, _) in by_name.items()}
+    return DynamicItemDataset(data, dynamic_items=[features], output_keys=["id", "target", "shares", "features"])
+
+
+def _goal(utterance: Utterance, task: Task) -> dict[str, Any]:
+    """What an utterance is trained towards, and the class that sampling and scores take it for."""
+    shares, label = task.target_of(utterance), task.label_of(utterance)
+    if task.dimensions:
+        target = 0
+    else:
+        target = shares.index(max(shares)) if label is None else task.classes.index(label)
+    return {"target": target, "shares": torch.tensor(shares)}

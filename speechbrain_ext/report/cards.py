@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from speechbrain_ext.report.results import targets_of
+
 PUBLISHED = "as published"
 # How the score beside a paper's is taken over folds, where a result does not say otherwise.
 AVERAGING = "mean over folds"
@@ -148,7 +150,8 @@ def comparison_card(results: dict[str, Any], with_hash: bool = True) -> dict[str
         folds += f", only {', '.join(fold['name'] for fold in results['folds'])}"
     merge = results.get("merge")
     return {
-        "classes": ", ".join(results["classes"]),
+        "target": results.get("target", "classes"),
+        "classes": ", ".join(targets_of(results)),
         "merge": None if merge is None else json.dumps(merge, sort_keys=True, ensure_ascii=False).strip('"'),
         "folds": folds,
         "selection": selection_name(results),
@@ -159,15 +162,15 @@ def comparison_card(results: dict[str, Any], with_hash: bool = True) -> dict[str
 
 
 def paper_card(protocol: str) -> dict[str, str | None]:
-    """Lay out what is known of a paper's number: its protocol, on the corpus as published.
+    """Lay out what is known of a paper's number, which is of classes: its protocol, on the corpus as published.
 
     Example
     -------
     >>> paper_card("random5")["folds"], paper_card("random5")["edition"]
     ('random5', 'as published')
     """
-    card = {"classes": None, "merge": None, "folds": protocol, "selection": None, "averaging": AVERAGING}
-    return {**card, "source": "real", "edition": PUBLISHED}
+    card = {"target": "classes", "classes": None, "merge": None, "folds": protocol, "selection": None}
+    return {**card, "averaging": AVERAGING, "source": "real", "edition": PUBLISHED}
 
 
 def differences(card_a: dict[str, str | None], card_b: dict[str, str | None]) -> list[str]:
@@ -257,7 +260,7 @@ def card(results: dict[str, Any]) -> list[tuple[str, str]]:
         ("Corpus", results["corpus"]),
         ("Edition", results["edition"]),
         ("Source", "mini corpus: synthetic" if results["source"] == "mini" else results["source"]),
-        ("Classes", ", ".join(results["classes"])),
+        ("Dimensions" if "dimensions" in results else "Classes", ", ".join(targets_of(results))),
         ("Protocol", protocol_name(results)),
         ("Folds", f"{len(results['folds'])}, split with fold seed {results['fold_seed']}"),
         ("Development part", results["dev"]),

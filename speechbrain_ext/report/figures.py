@@ -95,14 +95,17 @@ def build_curves(history: dict[str, Sequence[dict[str, Any]]], title: str, sourc
     keys = [key for key in keys if any(isinstance(record.get(key), int | float) for record in records)]
     losses = [key for key in keys if "loss" in key]
     scores = [key for key in keys if key.endswith(("_uar", "_wa"))]
-    panels = [("loss", losses)] + ([("per cent", scores)] if scores else [])
+    concordances = [key for key in keys if key.endswith("_ccc")]
+    panels = [("loss", losses), ("per cent", scores), ("CCC", concordances)]
+    # The losses' panel stands also where there are none.
+    panels = panels[:1] + [panel for panel in panels[1:] if panel[1]]
     figure = Figure(figsize=(max(6.4, 2.7 * len(steps)), 2.9 * len(panels) + 0.5), layout="constrained")
     grid = figure.subplots(len(panels), len(steps), squeeze=False, sharey="row", sharex="col")
     for row, (label, drawn) in enumerate(panels):
         for column, step in enumerate(steps):
             axes = grid[row][column]
             for key in drawn:
-                scale = 1 if label == "loss" else 100
+                scale = 100 if label == "per cent" else 1
                 _lines(axes, history, step, key, scale)
             axes.grid(alpha=0.25)
             axes.margins(x=0.02)

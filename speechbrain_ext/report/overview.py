@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from speechbrain_ext.report.cards import corpus_name, is_partial, protocol_name
 from speechbrain_ext.report.drawing import INK, LINE, SOFT, WIDTH_IN, draw_file, draw_watermark, run_name
+from speechbrain_ext.report.results import targets_of
 from speechbrain_ext.report.text import with_interval
 
 ROW_IN = 0.42
@@ -128,7 +129,7 @@ def _draw_run(axes: Any, results: dict[str, Any], place: float) -> None:
 def _tested_on(results: dict[str, Any]) -> tuple[Any, ...]:
     folds = tuple(fold["name"] for fold in results["folds"])
     keys = ("corpus", "source", "edition", "protocol", "dev", "fold_seed", "manifest_sha256", "folds_sha256")
-    return (*(results[key] for key in keys), tuple(results["classes"]), folds, is_partial(results))
+    return (*(results[key] for key in keys), tuple(targets_of(results)), folds, is_partial(results))
 
 
 def _title(results: dict[str, Any]) -> str:
@@ -137,7 +138,11 @@ def _title(results: dict[str, Any]) -> str:
     parts = [protocol_name(results), "1 fold" if folds == "1 folds" else folds]
     parts += [f"fold seed {results['fold_seed']}"] if results["fold_seed"] else []
     parts += [f"development part: {results['dev']}"] if results["dev"] != "none" else []
-    return ", ".join([*parts, f"{results['pooled']['n']} utterances", f"{len(results['classes'])} classes"])
+    return ", ".join([*parts, f"{results['pooled']['n']} utterances", _counted(results)])
+
+
+def _counted(results: dict[str, Any]) -> str:
+    return ", ".join(results["dimensions"]) if "dimensions" in results else f"{len(results['classes'])} classes"
 
 
 def _shortened(name: str, most: int = 78) -> str:

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_text
+from speechbrain_ext.labels import DIMENSIONS
 from speechbrain_ext.report import text
 from speechbrain_ext.report.breakdown import by_class, by_speaker, worst_speaker
 from speechbrain_ext.report.cards import (
@@ -25,10 +26,13 @@ from speechbrain_ext.report.cards import (
     why_not_comparable,
 )
 from speechbrain_ext.report.drawing import png_bytes, run_name
-from speechbrain_ext.report.overview import build_forest, fold_groups, forest_figure, groups_warning
+from speechbrain_ext.report.overview import FoldGroup, build_forest, fold_groups, forest_figure, groups_warning
+from speechbrain_ext.report.predicted_values import read_predicted_values
 from speechbrain_ext.report.predictions import read_predictions
 from speechbrain_ext.report.results import MAKE_RESULTS, read_results
 from speechbrain_ext.report.run_figures import run_pngs
+from speechbrain_ext.report.value_figures import value_pngs
+from speechbrain_ext.report.value_results import is_dimensional
 
 
 def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
@@ -52,7 +56,10 @@ def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
     sources = sorted({one["source"] for one in results})
     if len(sources) > 1:
         raise UserError(f"{folder}: expected results of one source, found {', '.join(sources)}: move one of them away")
-    groups = fold_groups(results)
+    of_classes = [run for run in runs if not run["is_of_values"]]
+    of_values = [run for run in runs if run["is_of_values"]]
+    class_results = [run["results"] for run in of_classes]
+    groups, value_groups = (fold_groups([run["results"] for run in some]) for some in (of_classes, of_values))
     environment = Environment(
         loader=PackageLoader("speechbrain_ext.report"),
         autoescape=True,
@@ -63,15 +70,23 @@ def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
     page = environment.get_template("report.html.j2").render(
         runs=runs,
         systems=_systems(runs, folder),
-        groups=[{"title": group.title, "runs": [runs[number] for number in group.numbers]} for group in groups],
+        groups=_grouped(of_classes, groups),
         groups_warning=groups_warning(groups),
-        forest_png=_base64(png_bytes(build_forest, results)),
+        forest_png=_base64(png_bytes(build_forest, class_results)) if class_results else "",
+        value_groups=_grouped(of_values, value_groups),
+        value_groups_warning=groups_warning(value_groups),
+        value_names=[name for name in DIMENSIONS if any(name in run["results"]["dimensions"] for run in of_values)],
         corpora=sorted({run["corpus"] for run in runs}),
         is_mini=sources == ["mini"],
         text=text,
     )
     write_text(out_path, page)
-    forest_figure(results, Path(out_path).with_suffix(".overview.pdf"))
+    if class_results:
+        forest_figure(class_results, Path(out_path).with_suffix(".overview.pdf"))
+
+
+def _grouped(runs: Sequence[dict[str, Any]], groups: Sequence[FoldGroup]) -> list[dict[str, Any]]:
+    return [{"title": group.title, "runs": [runs[number] for number in group.numbers]} for group in groups]
 
 
 def _found(folder: Path) -> list[tuple[Path, str]]:
@@ -93,14 +108,15 @@ def _run(path: Path, place: str) -> dict[str, Any]:
     """Lay out what the template shows of one run."""
     results = read_results(path)
     reasons = why_not_comparable(results)
-    predictions = path.parent / "predictions.csv"
-    speakers = by_speaker(read_predictions(predictions)[0]) if predictions.exists() else []
-    pngs = run_pngs(results, speakers, path.parent)
+    is_of_values = is_dimensional(results)
+    shown = (_of_values if is_of_values else _of_classes)(results, path.parent)
+    pngs = shown.pop("pngs")
     return {
         "id": "run-" + _plain(place),
         "title": f"{run_name(results)}: {protocol_name(results)}, seed {results['seed']}",
         "name": run_name(results),
         "results": results,
+        "is_of_values": is_of_values,
         "corpus": corpus_name(results),
         "protocol": protocol_name(results),
         "selection": selection_name(results),
@@ -111,13 +127,26 @@ def _run(path: Path, place: str) -> dict[str, Any]:
         "warnings": warnings_of(results),
         "card": card(results),
         "hparams": hyperparameters(results),
-        "classes": by_class(results),
-        "speakers": speakers,
-        "worst_speaker": worst_speaker(speakers),
+        **shown,
         "pngs": {name: _base64(data) for name, data in pngs.items()},
         "train_time": text.duration(sum(fold["train_seconds"] for fold in results["folds"])),
         "epochs": text.in_range([fold["epochs"] for fold in results["folds"]]),
     }
+
+
+def _of_classes(results: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What is shown of a run on classes alone."""
+    predictions = folder / "predictions.csv"
+    speakers = by_speaker(read_predictions(predictions)[0]) if predictions.exists() else []
+    shown = {"classes": by_class(results), "speakers": speakers, "worst_speaker": worst_speaker(speakers)}
+    return {**shown, "pngs": run_pngs(results, speakers, folder)}
+
+
+def _of_values(results: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What is shown of a run on dimensions alone."""
+    predictions = folder / "predictions.csv"
+    rows = read_predicted_values(predictions)[0] if predictions.exists() else []
+    return {"pngs": value_pngs(results, rows, folder)}
 
 
 def _systems(runs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
@@ -125,10 +154,14 @@ def _systems(runs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any
     systems: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
         systems.setdefault(run["results"]["system"], []).append(run)
-    return [
-        {"id": "system-" + _plain(name), "name": name, "runs": own, "seeds": _seeds(folder / name)}
-        for name, own in systems.items()
-    ]
+    laid_out = []
+    for name, own in systems.items():
+        seeds = _seeds(folder / name)
+        of_classes = [summary for summary in seeds if not is_dimensional(summary)]
+        of_values = [summary for summary in seeds if is_dimensional(summary)]
+        known = {"id": "system-" + _plain(name), "name": name, "runs": own}
+        laid_out.append({**known, "seeds": of_classes, "value_seeds": of_values})
+    return laid_out
 
 
 def _seeds(folder: Path) -> list[dict[str, Any]]:

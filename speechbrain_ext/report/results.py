@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ MAKE_RESULTS = "./run.sh --stage 2 --stop-stage 3"
 # What a run is, and what it was made with; both are facts that the caller knows.
 IDENTITY = "corpus source edition system row preset protocol dev selection seed fold_seed".split()
 MADE_WITH = "paper parameters commit versions device precision hparams_sha256 manifest_sha256 folds_sha256".split()
-SAME_OVER_SEEDS = [key for key in IDENTITY if key != "seed"] + ["classes", "manifest_sha256", "folds_sha256"]
+SAME_OVER_SEEDS = [key for key in IDENTITY if key != "seed"]
 
 
 def make_results(
@@ -49,17 +49,33 @@ def make_results(
     ValueError
         A fact is missing, or the predictions do not cover the folds.
     """
+    rows = sorted(rows)
+    check_predictions(rows, classes)
+    checked_facts(facts, fold_facts, {row.fold for row in rows})
+    folds = [_fold([row for row in rows if row.fold == fact["name"]], classes, fact) for fact in fold_facts]
+    scores = {"pooled": _pooled(rows, classes), "folds": folds, "mean": _mean(folds)}
+    return envelope(facts, {"classes": list(classes)}, scores)
+
+
+def checked_facts(facts: dict[str, Any], fold_facts: Sequence[dict[str, Any]], folds: Collection[str]) -> None:
+    """Refuse facts that lack a key, or that are of other folds than those with predictions.
+
+    Raises
+    ------
+    ValueError
+        What is missing.
+    """
     missing = [key for key in (*IDENTITY, *MADE_WITH) if key not in facts]
     if missing:
         raise ValueError(f"facts: missing {', '.join(missing)}")
-    rows = sorted(rows)
-    check_predictions(rows, classes)
     names = [fact["name"] for fact in fold_facts]
-    if sorted(names) != sorted({row.fold for row in rows}):
-        raise ValueError(f"folds: expected predictions of {names}, found {sorted({row.fold for row in rows})}")
-    folds = [_fold([row for row in rows if row.fold == fact["name"]], classes, fact) for fact in fold_facts]
-    results = {"schema": SCHEMA, **{key: facts[key] for key in IDENTITY}, "classes": list(classes)}
-    results |= {"pooled": _pooled(rows, classes), "folds": folds, "mean": _mean(folds)}
+    if sorted(names) != sorted(folds):
+        raise ValueError(f"folds: expected predictions of {names}, found {sorted(folds)}")
+
+
+def envelope(facts: dict[str, Any], target: dict[str, Any], scores: dict[str, Any]) -> dict[str, Any]:
+    """Put the keys of results.json into their order: what the run is, its target, its scores, what it was made with."""
+    results = {"schema": SCHEMA, **{key: facts[key] for key in IDENTITY}, **target, **scores}
     results |= {key: facts[key] for key in MADE_WITH}
     return results | {key: value for key, value in facts.items() if key not in results}
 
@@ -89,6 +105,17 @@ def read_results(path: str | Path) -> dict[str, Any]:
     return results
 
 
+def targets_of(results: dict[str, Any]) -> list[str]:
+    """List what a result or a summary is of: classes, or dimensions where it has them.
+
+    Example
+    -------
+    >>> targets_of({"classes": ["anger", "fear"]}), targets_of({"dimensions": ["valence"]})
+    (['anger', 'fear'], ['valence'])
+    """
+    return results["dimensions"] if "dimensions" in results else results["classes"]
+
+
 def make_summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Put the results of several seeds together: the content of summary.json.
 
@@ -107,20 +134,39 @@ def make_summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     UserError
         The results are not of one experiment, or a seed stands twice.
     """
+    summary, ordered = seeds_of(results, ("classes",))
+    for part, scores in (("pooled", ("wa", "uar", "macro_f1", "ece")), ("mean", ("wa", "uar"))):
+        summary[part] = {score: spread([one[part][score] for one in ordered]) for score in scores}
+    return summary
+
+
+def seeds_of(results: Sequence[dict[str, Any]], target: Sequence[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What a summary over seeds begins with, and the results by seed.
+
+    Arguments
+    ---------
+    results : sequence of dict
+        results.json of each seed.
+    target : sequence of str
+        Keys of the target, which must agree as all others do.
+
+    Raises
+    ------
+    UserError
+        The results are not of one experiment, or a seed stands twice.
+    """
     if not results:
         raise ValueError("results: expected at least one seed, found none")
     ordered = sorted(results, key=lambda one: one["seed"])
-    for key in SAME_OVER_SEEDS:
-        found = [one[key] for one in ordered]
+    same = [*SAME_OVER_SEEDS, *target, "manifest_sha256", "folds_sha256"]
+    for key in same:
+        found = [one.get(key) for one in ordered]
         if any(value != found[0] for value in found):
             raise UserError(f"seeds differ in {key}: expected one value, found {found}: run them again with --force")
     seeds = [one["seed"] for one in ordered]
     if len(set(seeds)) != len(seeds):
         raise UserError(f"seeds: expected each once, found {seeds}: give each result once")
-    summary = {"schema": SCHEMA, **{key: ordered[0][key] for key in SAME_OVER_SEEDS}, "seeds": seeds}
-    for part, scores in (("pooled", ("wa", "uar", "macro_f1", "ece")), ("mean", ("wa", "uar"))):
-        summary[part] = {score: _spread([one[part][score] for one in ordered]) for score in scores}
-    return summary
+    return {"schema": SCHEMA, **{key: ordered[0][key] for key in same}, "seeds": seeds}, ordered
 
 
 def _indices(rows: Sequence[Prediction], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -164,10 +210,17 @@ def _fold(rows: Sequence[Prediction], classes: Sequence[str], fact: dict[str, An
 def _mean(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
     mean = {}
     for score in ("wa", "uar"):
-        spread = _spread([fold[score] for fold in folds])
-        mean |= {score: spread["mean"], f"{score}_std": spread["std"]}
+        one = spread([fold[score] for fold in folds])
+        mean |= {score: one["mean"], f"{score}_std": one["std"]}
     return mean
 
 
-def _spread(values: Sequence[float]) -> dict[str, Any]:
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, standard deviation (ddof 0) and the values themselves.
+
+    Example
+    -------
+    >>> spread([1.0, 3.0])
+    {'mean': 2.0, 'std': 1.0, 'values': [1.0, 3.0]}
+    """
     return {"mean": float(np.mean(values)), "std": float(np.std(values)), "values": list(values)}

@@ -9,34 +9,14 @@ from typing import Any
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_json, write_text
-from speechbrain_ext.report.cards import (
-    PUBLISHED,
-    corpus_name,
-    is_partial,
-    paper_name,
-    protocol_name,
-    selection_name,
-    why_not_comparable,
-)
-from speechbrain_ext.report.results import make_summary, read_results
-from speechbrain_ext.report.text import DASH, in_range, percent, with_interval, with_std
+from speechbrain_ext.report import class_md, value_md
+from speechbrain_ext.report.cards import PUBLISHED, corpus_name, is_partial, protocol_name
+from speechbrain_ext.report.results import read_results
+from speechbrain_ext.report.value_results import is_dimensional
 
 RESULTS_FOLDER = "results"
 RESULTS_PAGE = "RESULTS.md"
 KEEP = "python -m speechbrain_ext.bin.report keep EXP"
-HEAD = [
-    "",
-    "System",
-    "Row",
-    "WA [95 %]",
-    "UAR [95 %]",
-    "WA, mean of folds",
-    "UAR, mean of folds",
-    "Seeds",
-    "Selection",
-    "Epochs",
-    "Commit",
-]
 EXPLANATION = (
     "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
     "recall. Square brackets: 95 % interval, bootstrap over speakers. ±: standard deviation over folds; in a row of "
@@ -210,14 +190,11 @@ def _edition(kept: list[dict[str, Any]]) -> list[str]:
 
 
 def _protocol(kept: list[dict[str, Any]]) -> list[str]:
-    lines = [f"### {protocol_name(kept[0])}", "", _row(HEAD), "|" + " --- |" * 3 + " ---: |" * 4 + " --- |" * 4]
-    for _, group in groupby(kept, key=lambda results: (results["system"], results["row"])):
-        seeds = list(group)
-        if not why_not_comparable(seeds[0]):
-            lines.append(_paper(seeds[0]))
-        lines += [_here(results) for results in seeds]
-        if len(seeds) > 1:
-            lines.append(_all_seeds(seeds))
+    lines = [f"### {protocol_name(kept[0])}", ""]
+    if of_classes := [results for results in kept if not is_dimensional(results)]:
+        lines += _table(class_md.class_table(of_classes), class_md.RULE)
+    if of_dimensions := [results for results in kept if is_dimensional(results)]:
+        lines += [value_md.EXPLANATION, "", *_table(value_md.value_table(of_dimensions), value_md.RULE)]
     commands = [
         f"- {results['system']}, {results['row']}, seed {results['seed']}: `{results['command']}`"
         for results in kept
@@ -231,54 +208,13 @@ def _protocol(kept: list[dict[str, Any]]) -> list[str]:
         if not warning.startswith("folds: ")
     )
     for title, items in (("Notes:", [*notes]), ("Made by:", commands)):
-        lines += ["", title, "", *items] if items else []
-    return [*lines, ""]
+        lines += [title, "", *items, ""] if items else []
+    return lines
 
 
-def _paper(results: dict[str, Any]) -> str:
-    paper = results["paper"]
-    scores = [DASH, DASH, percent(paper["wa"]), percent(paper["uar"])]
-    return _row(["Paper", results["system"], paper_name(paper), *scores, DASH, DASH, DASH, DASH])
-
-
-def _here(results: dict[str, Any]) -> str:
-    pooled, mean = results["pooled"], results["mean"]
-    return _row(
-        [
-            "Here",
-            results["system"],
-            results["row"],
-            with_interval(pooled["wa"], pooled["wa_ci95"]),
-            with_interval(pooled["uar"], pooled["uar_ci95"]),
-            with_std(mean["wa"], mean["wa_std"]),
-            with_std(mean["uar"], mean["uar_std"]),
-            str(results["seed"]),
-            selection_name(results),
-            in_range([fold["epochs"] for fold in results["folds"]]),
-            results["commit"][:12],
-        ]
-    )
-
-
-def _all_seeds(kept: list[dict[str, Any]]) -> str:
-    summary = make_summary(kept)
-    spread = [summary[part][score] for part in ("pooled", "mean") for score in ("wa", "uar")]
-    scores = [with_std(one["mean"], one["std"]) for one in spread]
-    epochs = in_range([fold["epochs"] for results in kept for fold in results["folds"]])
-    seeds = "mean of " + ", ".join(str(seed) for seed in summary["seeds"])
-    commits = sorted({results["commit"][:12] for results in kept})
-    return _row(
-        [
-            "Here",
-            kept[0]["system"],
-            kept[0]["row"],
-            *scores,
-            seeds,
-            selection_name(kept[0]),
-            epochs,
-            ", ".join(commits),
-        ]
-    )
+def _table(rows: list[list[str]], rule: str) -> list[str]:
+    head, *lines = (_row(cells) for cells in rows)
+    return [head, rule, *lines, ""]
 
 
 def _row(cells: list[str]) -> str:

@@ -66,3 +66,37 @@ def duration(seconds: float) -> str:
         return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
     minutes = int(seconds // 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def decimal(value: float | None) -> str:
+    """Write a coefficient such as the CCC with three decimals.
+
+    Example
+    -------
+    >>> decimal(0.61249), decimal(-0.00001), decimal(None)
+    ('0.612', '0.000', '–')
+    """
+    # Rounded first and 0 added: there is no minus zero.
+    return DASH if value is None else f"{round(value, 3) + 0:.3f}"
+
+
+def decimal_with_interval(value: float, interval: Sequence[float]) -> str:
+    """Write a coefficient with its 95 % interval.
+
+    Example
+    -------
+    >>> decimal_with_interval(0.612, [0.5, 0.7])
+    '0.612 [0.500, 0.700]'
+    """
+    return f"{decimal(value)} [{decimal(interval[0])}, {decimal(interval[1])}]"
+
+
+def decimal_with_std(value: float, std: float) -> str:
+    """Write a coefficient with its standard deviation.
+
+    Example
+    -------
+    >>> decimal_with_std(0.612, 0.03)
+    '0.612 ± 0.030'
+    """
+    return f"{decimal(value)} ± {decimal(std)}"

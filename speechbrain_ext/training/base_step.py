@@ -11,12 +11,12 @@ from typing import Any
 
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 
-from speechbrain_ext.brain import Output
 from speechbrain_ext.dataio.dataset import FeatureSource, speaker_statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.files import folder_lock, read_json, write_json
+from speechbrain_ext.objectives import Output, ValueOutput
 from speechbrain_ext.training.experiment import Experiment
 
 
@@ -65,7 +65,7 @@ class BaseStep(ABC):
                 self._fit(on_epoch)
         ddp_barrier()
 
-    def outputs(self, ids: Sequence[str]) -> list[Output]:
+    def outputs(self, ids: Sequence[str]) -> list[Output] | list[ValueOutput]:
         """Run the trained step on utterances, in the order of their ids.
 
         Raises
@@ -73,18 +73,28 @@ class BaseStep(ABC):
         UserError
             The step is not trained yet.
         """
+        return self._run(self.trained, sorted(ids))
+
+    @property
+    def trained(self) -> dict[str, Any]:
+        """What the finished step says of itself; an error where it is not finished."""
         done = self.done
         if not done:
             raise UserError(f"missing {self.done_file}: train it with: ./run.sh --stage 2 --stop-stage 2")
-        return self._run(done, sorted(ids))
+        return done
 
     @abstractmethod
     def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
         """Train on the fold's training part and write the done file last."""
 
     @abstractmethod
-    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
+    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
         """Outputs of the step that the done file describes."""
+
+    @property
+    def pieces(self) -> bool:
+        """Whether utterances are cut into pieces of a fixed length."""
+        return bool(self.built.get("segment_s"))
 
     def _sources(self) -> list[FeatureSource]:
         spec, hp = self.experiment.spec, self.experiment.hp
@@ -93,6 +103,10 @@ class BaseStep(ABC):
             extractor = self.built["features"][name]()
             self._check_normalised(name, extractor)
             cache = FeatureCache(spec.cache, extractor)
+            if self.pieces:
+                rows = self._segment_rows(name, extractor)
+                sources.append(FeatureSource(name, cache, sys.maxsize, segment_rows=rows))
+                continue
             frames = self._max_frames(extractor)
             silence = cache.silence() if extractor.hop_s and self.built["pad"] == "silence" else None
             source = FeatureSource(name, cache, frames, silence)
@@ -101,6 +115,14 @@ class BaseStep(ABC):
                 source.speaker_statistics = speaker_statistics(source, everyone)
             sources.append(source)
         return sources
+
+    def _segment_rows(self, name: str, extractor: Extractor) -> int:
+        rows = getattr(extractor, "segment_rows", 0) or round(self.built["segment_s"] / (extractor.hop_s or 1e9))
+        if extractor.normalised or not rows:
+            raise UserError(
+                f"step {self.name}: segment_s: the feature {name} is not cut into pieces: leave segment_s out"
+            )
+        return rows
 
     def _check_normalised(self, name: str, extractor: Extractor) -> None:
         """Refuse what would mix the rows of a feature that is not to be normalised."""

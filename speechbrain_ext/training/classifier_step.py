@@ -12,12 +12,17 @@ from typing import Any
 import numpy as np
 from speechbrain.utils.distributed import if_main_process
 
-from speechbrain_ext.brain import Output
+from speechbrain_ext.classifiers import LinearSVM
 from speechbrain_ext.dataio.dataset import FeatureSource
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import replacing, write_json, write_text
 from speechbrain_ext.metrics import unweighted_average_recall, weighted_accuracy
+from speechbrain_ext.objectives import Output, ValueOutput, mean_concordance
+from speechbrain_ext.regressors import LinearSVR
 from speechbrain_ext.training.base_step import BaseStep
+
+# Keys of a classifier that its regression has too.
+REGRESSION_KEYS = {"c_grid", "inner_folds", "clip_deviations"}
 
 
 class ClassifierStep(BaseStep):
@@ -26,7 +31,8 @@ class ClassifierStep(BaseStep):
     The classifier offers `fit(features, targets, speakers)`, `log_posteriors`,
     `scores`, `load` and `model` (arrays by name), as `LinearSVM` does. It sees
     the training part of the fold only, also when there is a development part.
-    Its embedding of an utterance is its scores. Arguments are those of `BaseStep`.
+    Its embedding of an utterance is its scores. With dimensions the classifier's
+    regression takes its place, with the same keys. Arguments are those of `BaseStep`.
     """
 
     def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
@@ -34,18 +40,19 @@ class ClassifierStep(BaseStep):
             return
         if self.experiment.selection == "test":
             raise UserError(f"--selection test: step {self.name} has no epochs to choose from: leave the option out")
+        self._check_task()
         started = time.monotonic()
         utterances = self.experiment.utterances
         ids = sorted(self.experiment.fold(self.fold)["train"])
         rows, targets = self._rows(ids), np.array(self._targets(ids))
-        classifier = self.node["classifier"]()
+        classifier = self._classifier()
         classifier.fit(rows, targets, [utterances[identity].speaker for identity in ids])
         seconds = round(time.monotonic() - started, 4)
-        found = classifier.log_posteriors(rows).argmax(axis=1)
-        row = {"epoch": 1, "step_name": self.name, "c": classifier.c, "inner_uar": classifier.inner_uar}
-        row |= {"train_wa": weighted_accuracy(targets, found), "train_uar": unweighted_average_recall(targets, found)}
+        row = {"epoch": 1, "step_name": self.name, "c": classifier.c, **_scores(classifier, rows, targets)}
+        task = self.experiment.task
+        names = {"dimension_names": task.dimensions} if task.dimensions else {"class_names": self.experiment.classes}
         with replacing(self.folder / self._model_name, "wb") as stream:
-            np.savez(stream, class_names=np.array(self.experiment.classes), **classifier.model)
+            np.savez(stream, **{key: np.array(value) for key, value in names.items()}, **classifier.model)
         write_text(self.folder / f"train_log-{self.name}.jsonl", json.dumps({**row, "seconds": seconds}) + "\n")
         write_json(
             self.done_file,
@@ -64,14 +71,42 @@ class ClassifierStep(BaseStep):
         if on_epoch is not None:
             on_epoch(1)
 
-    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
-        classifier = self.node["classifier"]().load(self._load(done["checkpoint"]))
+    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
+        classifier = self._classifier().load(self._load(done["checkpoint"]))
         rows, targets = self._rows(ids), self._targets(ids)
-        log_posteriors, scores = classifier.log_posteriors(rows), classifier.scores(rows)  # [utterance, class] each
+        scores = classifier.scores(rows).tolist()  # [utterance, class or dimension]
+        if self.experiment.task.dimensions:
+            found = zip(ids, targets, classifier.predict(rows).tolist(), scores, strict=True)
+            return [ValueOutput(identity, *map(tuple, values)) for identity, *values in found]
+        log_posteriors = classifier.log_posteriors(rows).tolist()  # [utterance, class]
         return [
-            Output(identity, target, tuple(posteriors.tolist()), tuple(embedding.tolist()), -float(posteriors[target]))
+            Output(identity, target, tuple(posteriors), tuple(embedding), -posteriors[target])
             for identity, target, posteriors, embedding in zip(ids, targets, log_posteriors, scores, strict=True)
         ]
+
+    def _check_task(self) -> None:
+        task = self.experiment.task
+        if not task.dimensions and (task.soft_target != "majority" or task.train_utterances != "clear"):
+            raise UserError(
+                f"step {self.name} learns one class for each utterance: "
+                "expected soft_target majority and train_utterances clear, "
+                f"found {task.soft_target} and {task.train_utterances}: leave them out"
+            )
+
+    def _classifier(self) -> Any:
+        """The YAML's classifier, or with dimensions its regression."""
+        make = self.node["classifier"]
+        if not self.experiment.task.dimensions:
+            return make()
+        if make.func is not LinearSVM:
+            raise UserError(f"step {self.name}: dimensions: {make.func.__name__} has no regression: leave them out")
+        asked = self.experiment.hp.overrides.get("class_weight")
+        if asked is not None:
+            raise UserError(
+                f"step {self.name}: class_weight: expected none, as dimensions have no classes, found {asked}: "
+                "leave it out"
+            )
+        return LinearSVR(**{key: make.keywords[key] for key in REGRESSION_KEYS & make.keywords.keys()})
 
     @property
     def _model_name(self) -> str:
@@ -88,9 +123,11 @@ class ClassifierStep(BaseStep):
                 "train it again with: ./run.sh --stage 2 --force"
             ) from None
 
-    def _targets(self, ids: Sequence[str]) -> list[int]:
-        places = {label: index for index, label in enumerate(self.experiment.classes)}
-        return [places[self.experiment.utterances[identity].label] for identity in ids]
+    def _targets(self, ids: Sequence[str]) -> list[int] | list[list[float]]:
+        task, utterances = self.experiment.task, self.experiment.utterances
+        if task.dimensions:
+            return [task.values_of(utterances[identity]) for identity in ids]
+        return [task.classes.index(task.label_of(utterances[identity])) for identity in ids]
 
     def _rows(self, ids: Sequence[str]) -> np.ndarray:
         """One row [feature] an utterance: its features and the embeddings of frozen steps side by side."""
@@ -108,3 +145,13 @@ class ClassifierStep(BaseStep):
                 f"{identity}: name a feature of whole utterances, such as speechbrain_ext.features.functionals"
             )
         return frames[0]
+
+
+def _scores(classifier: Any, rows: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    """What the choice of C measured, and scores on the training part."""
+    if targets.ndim == 2:  # [utterance, dimension]
+        ccc = mean_concordance(targets, classifier.predict(rows))
+        return {"inner_ccc": classifier.inner_ccc, "train_ccc": ccc}
+    found = classifier.log_posteriors(rows).argmax(axis=1)  # [utterance]
+    scores = {"train_wa": weighted_accuracy(targets, found), "train_uar": unweighted_average_recall(targets, found)}
+    return {"inner_uar": classifier.inner_uar, **scores}

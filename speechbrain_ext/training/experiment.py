@@ -14,6 +14,7 @@ from speechbrain_ext.features.ssl_models import find
 from speechbrain_ext.files import read_json, sha256_file, sha256_json, write_json, write_text
 from speechbrain_ext.folds import folds_path, read_folds
 from speechbrain_ext.manifest import Utterance, read_manifest
+from speechbrain_ext.task import Task
 
 SELECTIONS = ("last", "dev", "test")
 PREPARE = "./run.sh --stage 0 --stop-stage 0"
@@ -78,10 +79,9 @@ class Experiment:
     def __post_init__(self) -> None:
         spec = self.spec
         self.manifest = read_json(Path(spec.data) / "manifest.json", PREPARE)
-        overrides = hparams.parse_overrides(list(spec.overrides))
-        self.hp = hparams.load(spec.recipe_yaml, overrides, self.manifest["source"])
-        self.protocol = self.hp.corpus["protocol"] if spec.protocol == "paper" else spec.protocol
-        self.folds_file = folds_path(spec.data, self.protocol, spec.dev, spec.fold_seed)
+        self.hp = load_hparams(spec, self.manifest)
+        self.protocol = protocol_of(spec, self.hp)
+        self.folds_file = folds_file(spec, self.hp, self.manifest)
         self.folds = read_folds(self.folds_file, f"{PREPARE} --protocol {self.protocol} --dev {spec.dev}")
         self.selection = spec.selection or ("last" if spec.dev == "none" else "dev")
         if self.selection not in SELECTIONS:
@@ -94,12 +94,17 @@ class Experiment:
             raise UsageError(
                 "max_grad_norm: expected a positive value (1e9 switches clipping off), as others reverse gradients"
             )
-        classes = list(self.hp.corpus["classes"])
+        classes = list(self.task.classes)
         if classes != self.folds["classes"]:
             raise UserError(
                 f"{self.folds_file}: expected classes {', '.join(classes)} of {spec.recipe_yaml}, "
                 f"found {', '.join(self.folds['classes'])}: make it again with: {PREPARE} --force"
             )
+
+    @property
+    def task(self) -> Task:
+        """What is recognised."""
+        return self.hp.task
 
     @property
     def classes(self) -> list[str]:
@@ -145,7 +150,7 @@ class Experiment:
     @property
     def seed_folder(self) -> Path:
         """`exp/<CORPUS>-<source>/<system>/<row>/<protocol>/seed-<n>`."""
-        protocol = folds_path("", self.protocol, self.spec.dev, self.spec.fold_seed).stem
+        protocol = self.folds_file.name.removesuffix(".json")
         return self.corpus_folder / self.hp.system_name / self.spec.row / protocol / f"seed-{self.spec.seed}"
 
     def fold(self, name: str) -> dict[str, Any]:
@@ -176,14 +181,15 @@ class Experiment:
         """All that decides the weights of a step: keys, data, part of the corpus, seed."""
         parts = self.fold(fold)
         used = ("train", "dev", "test") if self.selection == "test" else ("train", "dev")
-        return self.models | {
+        tree = self.hp.step_tree(step)
+        return (self.models if "ssl_model" in tree["keys"] else {}) | {
             "step": step,
             "corpus": Path(self.spec.data).name,
             "fold": fold,
-            "hparams": self.hp.step_tree(step),
+            "hparams": tree,
             "manifest_sha256": self.manifest_sha256,
             "fold_sha256": sha256_json({part: parts[part] for part in used}),
-            "classes": self.classes,
+            "task": self.task.to_dict(),
             "selection": self.selection,
             "seed": self.spec.seed,
             "precision": self.spec.precision,
@@ -228,6 +234,23 @@ class Experiment:
                 f"{self.seed_folder} was made from other {', '.join(differing)}: "
                 "give this run a name of its own (--tag NAME), or redo it (--force)"
             )
+
+
+def load_hparams(spec: RunSpec, manifest: dict[str, Any]) -> hparams.Hparams:
+    """The hyper-parameters of a run, with the corpus's labels as classes where nobody names any."""
+    labels = [label for label in manifest["labels"] if label != "none"]
+    return hparams.load(spec.recipe_yaml, hparams.parse_overrides(list(spec.overrides)), manifest["source"], labels)
+
+
+def protocol_of(spec: RunSpec, hp: hparams.Hparams) -> str:
+    """The protocol asked for, or the recipe's own."""
+    return hp.corpus["protocol"] if spec.protocol == "paper" else spec.protocol
+
+
+def folds_file(spec: RunSpec, hp: hparams.Hparams, manifest: dict[str, Any]) -> Path:
+    """The file of the run's folds."""
+    usual = Task.from_keys(manifest.get("task", {}), f"{spec.data}/manifest.json")
+    return folds_path(spec.data, protocol_of(spec, hp), spec.dev, spec.fold_seed, hp.task.name(usual))
 
 
 def default_cache() -> str:

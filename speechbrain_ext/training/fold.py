@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from speechbrain.utils.distributed import if_main_process
 
-from speechbrain_ext.brain import Output
 from speechbrain_ext.files import write_json, write_text
+from speechbrain_ext.objectives import DEV_SCORES, Output, ValueOutput
 from speechbrain_ext.training.base_step import BaseStep
 from speechbrain_ext.training.classifier_step import ClassifierStep
 from speechbrain_ext.training.experiment import Experiment, RunSpec
@@ -88,10 +88,10 @@ def _dev_scores(experiment: Experiment, last: dict[str, Any]) -> dict[str, float
     """The chosen epoch's scores of the system on the development part; none where the epoch was chosen elsewhere."""
     if experiment.selection == "test":
         return {}
-    return {key: last[key] for key in ("dev_wa", "dev_uar") if key in last}
+    return {key: last[key] for key in DEV_SCORES if key in last}
 
 
-def predict_fold(spec: RunSpec, fold: str) -> list[Output]:
+def predict_fold(spec: RunSpec, fold: str) -> list[Output] | list[ValueOutput]:
     """Run the last step of a fold on its test utterances, sorted by id."""
     prepare_torch(spec.threads)
     experiment = Experiment(spec)

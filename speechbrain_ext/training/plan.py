@@ -11,8 +11,8 @@ from typing import Any
 
 from speechbrain_ext import hparams
 from speechbrain_ext.files import read_json, sha256_json
-from speechbrain_ext.folds import folds_path
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import PREPARE, Experiment, RunSpec, folds_file, load_hparams, protocol_of
+from speechbrain_ext.training.schedule import scaled_epochs
 from speechbrain_ext.yaml_tree import REFERENCE
 
 # Folds of protocols whose number no corpus decides.
@@ -78,7 +78,7 @@ def make_plan(specs: Sequence[RunSpec], force: bool = False) -> Plan:
     planned, known = [], True
     for spec in specs:
         hp, experiment = _loaded(spec)
-        protocol = hp.corpus["protocol"] if spec.protocol == "paper" else spec.protocol
+        protocol = protocol_of(spec, hp)
         number = len(experiment.folds["folds"]) if experiment else FOLDS.get(protocol)
         known &= number is not None
         names = [fold["name"] for fold in experiment.folds["folds"]] if experiment else range(1, (number or 1) + 1)
@@ -125,11 +125,13 @@ def plan_text(plan: Plan, jobs: int) -> str:
 
 def _loaded(spec: RunSpec) -> tuple[hparams.Hparams, Experiment | None]:
     """Hyper-parameters, and the experiment where stage 0 has made what it reads."""
-    source = Path(spec.data).name.rpartition("-")[2]
-    hp = hparams.load(spec.recipe_yaml, hparams.parse_overrides(list(spec.overrides)), source)
-    protocol = hp.corpus["protocol"] if spec.protocol == "paper" else spec.protocol
-    made = (Path(spec.data) / "manifest.json", folds_path(spec.data, protocol, spec.dev, spec.fold_seed))
-    if not all(path.exists() for path in made):
+    facts = Path(spec.data) / "manifest.json"
+    if not facts.exists():
+        source = Path(spec.data).name.rpartition("-")[2]
+        return hparams.load(spec.recipe_yaml, hparams.parse_overrides(list(spec.overrides)), source), None
+    manifest = read_json(facts, PREPARE)
+    hp = load_hparams(spec, manifest)
+    if not folds_file(spec, hp, manifest).exists():
         return hp, None
     experiment = Experiment(spec)
     return experiment.hp, experiment
@@ -150,7 +152,7 @@ def _epochs(tree: dict[str, Any], step: str) -> int:
     value = (tree["steps"][step].get("training") or {}).get("epochs", tree.get("epochs", 1))
     while isinstance(value, str) and (found := REFERENCE.search(value)):
         value = tree[found[1]]
-    return int(value)
+    return scaled_epochs(int(value), float(tree.get("schedule_scale", 1.0)))
 
 
 def _rates(corpus_folder: Path, hp: hparams.Hparams) -> Callable[[str], float | None]:

@@ -9,21 +9,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.distributed import if_main_process
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
-from speechbrain_ext.brain import EmotionBrain, Output, StepModel, seed_of
-from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, statistics
+from speechbrain_ext.brain import EmotionBrain, StepModel, seed_of
+from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_piece_dataset, statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.files import write_json, write_text
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
+from speechbrain_ext.lobes.value_scale import ValueScale
+from speechbrain_ext.objectives import DEV_SCORES, ClassObjective, DimensionObjective, Objective, Output, ValueOutput
 from speechbrain_ext.training.base_step import BaseStep
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.schedule import PiecewiseRate, scaled_epochs
 
 Embeddings = dict[str, dict[str, torch.Tensor]]
+# Keys of a training that classes alone have.
+OF_CLASSES = ("class_weights", "label_smoothing", "balanced_sampling")
 
 
 class Step(BaseStep):
@@ -33,20 +39,34 @@ class Step(BaseStep):
         """A training key: the step's own value where it has one."""
         return (self.node.get("training") or {}).get(key, self.built[key])
 
-    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
-        dataset = self._dataset(ids)
+    @property
+    def epochs(self) -> int:
+        """How many epochs the step is trained: the paper's number, scaled where the system has a scale."""
+        return scaled_epochs(self.setting("epochs"), self.built.get("schedule_scale", 1.0))
+
+    def frames(self, ids: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Frames [time, feature] of the trained step by piece, for a later step."""
+        return self._trained(self.trained).frames(self._dataset(sorted(ids)))
+
+    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
+        return self._trained(done).run(self._dataset(ids))
+
+    def _trained(self, done: dict[str, Any]) -> EmotionBrain:
         checkpoint = self.folder / "save" / done["checkpoint"] / "model.ckpt"
         model = self._model(trained=True)
         model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
-        return self._brain(model, None, History(), EpochCounter(0), None).run(dataset)
+        return self._brain(model, None, History(), EpochCounter(0), None)
 
     def _dataset(self, ids: Sequence[str], chooser: VariantChooser | None = None) -> DynamicItemDataset:
         chosen = [self.experiment.utterances[identity] for identity in ids]
+        if self.pieces:
+            frames = {name: step.frames(ids) for name, step in self.frozen.items()}
+            return make_piece_dataset(chosen, self.experiment.task, self.sources, frames)
         embeddings: Embeddings = {
             name: {output.id: torch.tensor(output.embedding) for output in step.outputs(ids)}
             for name, step in self.frozen.items()
         }
-        return make_dataset(chosen, self.experiment.classes, self.sources, embeddings, chooser)
+        return make_dataset(chosen, self.experiment.task, self.sources, embeddings, chooser)
 
     def _model(self, trained: bool = False) -> StepModel:
         # Drawn before anything else, so that weights depend on the seed and on nothing that ran before.
@@ -60,11 +80,17 @@ class Step(BaseStep):
             raise UserError(f"step {self.name}: {' '.join(str(fault).split())}: change this hyper-parameter") from None
         extractors = {source.name: source.cache.extractor for source in self.sources}
         normalizers = {name: FeatureNormalizer(each.dim) for name, each in extractors.items() if each.normalised}
-        return StepModel(network, normalizers)
+        task = self.experiment.task
+        return StepModel(network, normalizers, ValueScale(task.outputs) if task.dimensions else None)
 
     def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
         experiment, parts = self.experiment, self.experiment.fold(self.fold)
         variants = self.setting("augment_waveform")
+        if variants and self.pieces:
+            raise UserError(
+                f"step {self.name}: augment_waveform: expected none, as utterances are cut into pieces of "
+                f"{self.built['segment_s']} s, found {variants}: leave it out"
+            )
         chooser = (
             VariantChooser(variants, self.setting("augment_clean_share"), experiment.spec.seed) if variants else None
         )
@@ -77,6 +103,9 @@ class Step(BaseStep):
                 continue
             mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts["train"]))
             model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
+        if model.scale is not None:
+            values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts["train"])]
+            model.scale.set(*map(torch.from_numpy, statistics([np.array(values)])))
         history, counter = History(), self._counter()
         checkpointer = SafeCheckpointer(self.folder / "save")
         checkpointer.sweep()
@@ -88,7 +117,7 @@ class Step(BaseStep):
             self._finish(brain, checkpointer, history)
 
     def _counter(self) -> EpochCounter:
-        epochs, patience = self.setting("epochs"), self.setting("early_stopping_epochs")
+        epochs, patience = self.epochs, self.setting("early_stopping_epochs")
         return EpochCounterWithStopper(epochs, patience, 0, "max") if patience else EpochCounter(epochs)
 
     def _local_batch(self) -> int:
@@ -110,15 +139,16 @@ class Step(BaseStep):
         optimizer = getattr(torch.optim, setting("optimizer"), None)
         if optimizer is None:
             raise UserError(f"optimizer: {setting('optimizer')} is no class of torch.optim: try Adam, RMSprop or SGD")
-        mask = setting("spec_augment")
+        mask, scheduler = setting("spec_augment"), setting("scheduler")
+        if isinstance(scheduler, PiecewiseRate):
+            scheduler.epochs = self.epochs
         keys = {
             "seed": seed_of(spec.seed, self.name) % 2**31,
             "step_name": self.name,
             "history": history,
             "epoch_counter": counter,
-            "scheduler": setting("scheduler"),
-            "class_weights": self._class_weights(train) if train and setting("class_weights") else None,
-            "label_smoothing": setting("label_smoothing"),
+            "scheduler": scheduler,
+            "objective": self._objective(model, train),
             "balanced_sampling": setting("balanced_sampling"),
             "augment": SpectrogramMask(**mask) if mask else None,
             "chooser": chooser,
@@ -128,6 +158,7 @@ class Step(BaseStep):
             "has_dev": has_dev,
             "batch_size": setting("batch_size"),
             "on_epoch": on_epoch,
+            "pieces": self.pieces,
         }
         options = {
             "device": spec.device,
@@ -136,16 +167,33 @@ class Step(BaseStep):
             "noprogressbar": True,
             "compile": spec.compile,
         }
-        if setting("scheduler") is not None and checkpointer is not None:
-            checkpointer.add_recoverable("scheduler", setting("scheduler"))
-        weight_decay = setting("weight_decay")
+        if scheduler is not None and checkpointer is not None and not isinstance(scheduler, PiecewiseRate):
+            checkpointer.add_recoverable("scheduler", scheduler)
+        more = {"weight_decay": setting("weight_decay"), **self._optimizer_options()}
         return EmotionBrain(
             {"model": model},
-            lambda parameters: optimizer(parameters, lr=setting("lr"), weight_decay=weight_decay),
+            lambda parameters: optimizer(parameters, lr=setting("lr"), **more),
             keys,
             options,
             checkpointer,
         )
+
+    def _optimizer_options(self) -> dict[str, Any]:
+        known = (self.node.get("training") or {}).get("optimizer_options", self.built.get("optimizer_options"))
+        return dict(known or {})
+
+    def _objective(self, model: StepModel, train: DynamicItemDataset | None) -> Objective:
+        setting = self.setting
+        if model.scale is None:
+            weights = self._class_weights(train) if train and setting("class_weights") else None
+            return ClassObjective(weights, setting("label_smoothing"))
+        for key in OF_CLASSES:
+            if setting(key):
+                raise UserError(
+                    f"step {self.name}: {key}: expected it off, as dimensions have no classes, found {setting(key)}: "
+                    f"switch it off with: -- --{key} {type(setting(key))()}"
+                )
+        return DimensionObjective(model.scale)
 
     def _class_weights(self, train: DynamicItemDataset) -> torch.Tensor:
         targets = torch.tensor([entry["target"] for entry in train.data.values()])
@@ -166,7 +214,7 @@ class Step(BaseStep):
                 "checkpoint": Path(chosen.path).name,
                 "epochs": len(history.rows),
                 "selected_epoch": epoch,
-                **{key: of_epoch[key] for key in ("dev_wa", "dev_uar") if key in of_epoch},
+                **{key: of_epoch[key] for key in DEV_SCORES if key in of_epoch},
                 "optimizer_steps": brain.optimizer_step,
                 "parameters": sum(p.numel() for p in brain.modules.parameters() if p.requires_grad),
                 "train_seconds": round(sum(row["seconds"] for row in history.rows), 2),

@@ -8,16 +8,39 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[2] / "speechbrain_ext"
 RANKS = [
     ["errors", "files", "workers", "yaml_tree"],
-    ["audio", "manifest", "labels", "hparams", "metrics", "testing"],
+    [
+        "audio",
+        "manifest",
+        "labels",
+        "emotion_words",
+        "task",
+        "agreement",
+        "hparams",
+        "metrics",
+        "metrics_regression",
+        "testing",
+    ],
     ["corpora"],
-    ["folds", "audit", "edition", "preparation", "features"],
-    ["dataio", "lobes", "losses", "classifiers"],
-    ["brain", "training", "tables"],
+    ["folds", "audit", "edition", "preparation", "exchange", "features"],
+    ["dataio", "lobes", "losses", "classifiers", "regressors"],
+    ["objectives", "brain", "training", "tables"],
     ["report"],
     ["bin"],
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
-NO_TORCH = ("corpora", "folds", "audit", "edition", "preparation", "manifest", "labels", "metrics", "testing", "report")
+NO_TORCH = (
+    "corpora",
+    "folds",
+    "audit",
+    "edition",
+    "preparation",
+    "manifest",
+    "labels",
+    "metrics",
+    "metrics_regression",
+    "testing",
+    "report",
+)
 
 
 def module_name(path: Path) -> str:

@@ -13,8 +13,9 @@ from speechbrain.nnet import schedulers
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
-from speechbrain_ext.brain import EmotionBrain, Output, StepModel, dev_scores, gather, seed_of
+from speechbrain_ext.brain import EmotionBrain, StepModel, gather, seed_of
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
+from speechbrain_ext.objectives import ClassObjective, Output
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
 
 
@@ -41,8 +42,8 @@ def dataset(size: int, seed: int) -> DynamicItemDataset:
     def features(identity):
         return {"lld": frames[identity]}
 
-    data = {name: {"target": i % 3} for i, name in enumerate(frames)}
-    return DynamicItemDataset(data, dynamic_items=[features], output_keys=["id", "target", "features"])
+    data = {name: {"target": i % 3, "shares": torch.eye(3)[i % 3]} for i, name in enumerate(frames)}
+    return DynamicItemDataset(data, dynamic_items=[features], output_keys=["id", "target", "shares", "features"])
 
 
 def brain(folder, epochs=4, select=False, patience=0, **more):
@@ -52,7 +53,7 @@ def brain(folder, epochs=4, select=False, patience=0, **more):
     history = History()
     keys = {
         "seed": 1, "step_name": "net", "history": history, "epoch_counter": counter, "scheduler": None,
-        "class_weights": None, "label_smoothing": 0.0, "balanced_sampling": False, "augment": None, "chooser": None,
+        "objective": ClassObjective(), "balanced_sampling": False, "augment": None, "chooser": None,
         "checkpoint_epochs": 1, "select": select, "stopper": bool(patience), "has_dev": select, "batch_size": 8,
         "on_epoch": None, **more,
     }  # fmt: skip
@@ -83,7 +84,7 @@ def test_scores_are_those_of_scikit_learn_over_utterances():
         outputs.append(Output(f"u{i}", target, posteriors, (), -posteriors[target]))
     truth = [o.target for o in outputs]
     prediction = [max(range(3), key=o.log_posteriors.__getitem__) for o in outputs]
-    found = dev_scores(gather([*outputs, outputs[0]]))
+    found = ClassObjective().dev_scores(gather([*outputs, outputs[0]]))
     assert found["dev_wa"] == pytest.approx(accuracy_score(truth, prediction))
     assert found["dev_uar"] == pytest.approx(balanced_accuracy_score(truth, prediction))
     shares = [[math.exp(x) for x in o.log_posteriors] for o in outputs]
@@ -144,9 +145,10 @@ def test_early_stopping_ends_after_patience(tmp_path):
 
 def test_class_weights_and_smoothing_change_the_training_loss_only(tmp_path):
     plain = fit(brain(tmp_path / "a"), dataset(30, 0))
-    weighted = fit(brain(tmp_path / "b", class_weights=torch.tensor([1.0, 5.0, 1.0])), dataset(30, 0))
+    weights = torch.tensor([1.0, 5.0, 1.0])
+    weighted = fit(brain(tmp_path / "b", objective=ClassObjective(weights)), dataset(30, 0))
     assert any(not torch.equal(plain[name], weighted[name]) for name in plain)
-    one = brain(tmp_path / "c", class_weights=torch.tensor([1.0, 5.0, 1.0]), label_smoothing=0.5)
+    one = brain(tmp_path / "c", objective=ClassObjective(weights, 0.5))
     for output in one.run(dataset(9, 0)):
         assert output.loss == pytest.approx(-output.log_posteriors[output.target])
 

@@ -14,12 +14,14 @@ from speechbrain_ext.features.functionals import Functionals
 from speechbrain_ext.files import write_json
 from speechbrain_ext.folds import folds_path, make_folds
 from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.task import Task
 from speechbrain_ext.training import classifier_step
 from speechbrain_ext.training.classifier_step import ClassifierStep
 from speechbrain_ext.training.experiment import Experiment, RunSpec
 from speechbrain_ext.training.fold import fold_facts, is_trained, predict_fold, steps_of, train_fold
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
+TASK = Task(tuple(CLASSES))
 SPEAKERS = ["03", "08", "09", "10", "11"]
 FOLD = "08"
 
@@ -51,8 +53,9 @@ def make_corpus(folder, change=None):
     ]  # fmt: skip
     data = folder / "data/EmoDB-mini"
     write_manifest(data / "manifest.jsonl", utterances)
-    write_json(data / "manifest.json", {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x"})
-    write_json(folds_path(data, "speaker"), make_folds(utterances, "speaker", classes=CLASSES))
+    known = {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x", "labels": {}, "task": TASK.to_dict()}
+    write_json(data / "manifest.json", known)
+    write_json(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK))
     rows = rows_of(utterances)
     if change:
         change(rows)

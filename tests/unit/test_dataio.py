@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from speechbrain_ext.dataio.collate import collate
 from speechbrain_ext.dataio.dataset import FeatureSource, VariantChooser, make_dataset, speaker_statistics, statistics
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
 from speechbrain_ext.manifest import Utterance
+from speechbrain_ext.task import Task
 
 
 class Frames(dict):
@@ -66,12 +68,19 @@ def test_dataset_gives_targets_variants_and_embeddings():
     lengths = {"a": 3, "b": 9}
     people = [utterance("b", label="neutral"), utterance("a")]
     vectors = {"frlm": {"a": torch.ones(2), "b": torch.zeros(2)}}
-    dataset = make_dataset(people, ["anger", "neutral"], [source(lengths)], vectors, lambda name: "speed0.9")
+    dataset = make_dataset(people, Task(("anger", "neutral")), [source(lengths)], vectors, lambda name: "speed0.9")
     batch = collate([dataset[0], dataset[1]])
-    assert batch.ids == ["b", "a"] and batch.targets.tolist() == [1, 0]
+    assert batch.ids == ["b", "a"] and batch.targets.tolist() == [1, 0] and batch.shares.tolist() == [[0, 1], [1, 0]]
     assert batch.features["lld"].shape == (2, 5, 4) and batch.lengths["lld"].tolist() == [5, 3]
     assert torch.all(batch.features["lld"][1, 3:] == 0) and batch.features["lld"][0].min() > 50
     assert batch.features["frlm"].tolist() == [[0, 0], [1, 1]] and "frlm" not in batch.lengths
+
+
+def test_with_dimensions_shares_are_values_and_there_is_no_class():
+    people = [replace(utterance(name), vad=vad) for name, vad in (("a", [1.5, 4.0, 2.0]), ("b", [2.5, 3.0, 5.0]))]
+    dataset = make_dataset(people, Task(dimensions=("dominance", "valence")), [source({"a": 3, "b": 9})])
+    batch = collate([dataset[0], dataset[1]])
+    assert batch.shares.tolist() == [[2.0, 1.5], [5.0, 2.5]] and batch.targets.tolist() == [0, 0]
 
 
 def test_variants_follow_their_share_and_change_with_the_epoch_only():

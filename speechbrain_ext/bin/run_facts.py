@@ -1,0 +1,134 @@
+"""What stage 3 knows of a run beside its scores: identity, versions, device, warnings, the paper's numbers."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from speechbrain_ext.training.experiment import Experiment
+
+VERSIONED = (
+    "speechbrain_ext",
+    "torch",
+    "torchaudio",
+    "speechbrain",
+    "transformers",
+    "numpy",
+    "scikit-learn",
+    "opensmile",
+)
+
+
+def run_facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give the keys of results.json that say what a run is and what it was made with.
+
+    Arguments
+    ---------
+    run : Experiment
+    facts : list of dict
+        What training left in writing of each fold.
+    """
+    spec, manifest = run.spec, run.manifest
+    plain = run.hp.plain()
+    return {
+        **{key: manifest[key] for key in ("corpus", "source", "edition")},
+        "system": run.hp.system_name,
+        "row": spec.row,
+        "preset": spec.preset,
+        "protocol": run.protocol,
+        "dev": spec.dev,
+        "selection": run.selection,
+        "seed": spec.seed,
+        "fold_seed": spec.fold_seed,
+        "paper": paper_of(run),
+        "parameters": facts[0]["parameters"],
+        "commit": _commit(),
+        "versions": _versions(),
+        "device": _device_name(spec.device),
+        "precision": spec.precision,
+        "hparams_sha256": run.hp.sha256(),
+        "manifest_sha256": run.manifest_sha256,
+        "folds_sha256": run.folds_sha256,
+        "folds_of_protocol": len(run.folds["folds"]),
+        "variant": run.hp.tree["variant"],
+        "hparams": plain,
+        "task": run.task.to_dict(),
+        "overrides": list(spec.overrides),
+        "command": spec.command,
+        "warnings": _warnings(run, facts),
+    }
+
+
+def paper_of(run: Experiment) -> dict[str, Any] | None:
+    """The paper's numbers for this row: its table's, or the recipe's for the system as it stands."""
+    from speechbrain_ext.tables import load_table
+
+    spec = run.spec
+    if run.task.dimensions:
+        return None
+    if spec.table:
+        table = load_table(Path(spec.recipe_yaml).parent.parent, spec.table)
+        return table.paper_of(table.row(spec.table_row))
+    as_it_stands = not spec.overrides and run.protocol == run.hp.corpus["protocol"]
+    return run.hp.corpus.get("paper") if as_it_stands else None
+
+
+def _warnings(run: Experiment, facts: list[dict[str, Any]]) -> list[str]:
+    from speechbrain_ext.audit import describe
+
+    told = [f"folds: {describe(run.folds)}"]
+    if run.selection == "test":
+        told.append("optimistic: the epoch was chosen on the test part")
+    if len(facts) < len(run.folds["folds"]):
+        told.append(f"partial: {len(facts)} of {len(run.folds['folds'])} folds")
+    if run.hp.tree["speaker_normalisation"]:
+        told.append("transductive: features are normalised per speaker over all utterances, of test speakers too")
+    told += dict.fromkeys(warning for fact in facts for warning in fact.get("warnings", []))
+    if run.manifest["source"] == "mini":
+        told.append("mini corpus: synthetic speech, no result about emotion recognition")
+    return told
+
+
+def _commit() -> str:
+    """The repository's commit, with `+` when files differ from it; "unknown" outside a repository."""
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True).stdout
+
+    try:
+        changed = git(
+            "status",
+            "--porcelain",
+            "--untracked-files=no",
+            "--",
+            "speechbrain_ext",
+            "recipes/*/hparams",
+            "recipes/shared",
+        )
+        return git("rev-parse", "--short=12", "HEAD").strip() + ("+" if changed.strip() else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _device_name(device: str) -> str:
+    if device == "cpu":
+        return f"cpu ({platform.machine()})"
+    import torch
+
+    return torch.cuda.get_device_name(torch.device(device))

@@ -1,0 +1,58 @@
+"""The waveform with its silent parts set to zero, for networks that carry the mask along."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from speechbrain_ext.features.extractor import Extractor
+from speechbrain_ext.features.madd import madd
+
+
+class MaddWaveform(Extractor):
+    """Samples after maximum amplitude difference detection; the mask is where they are not zero.
+
+    Arguments
+    ---------
+    window_samples : int
+        Length of the sliding window.
+    factor : float
+        Threshold in least differences; 0 leaves the signal as it is.
+    floor : str
+        "nonzero" or "all", as in `speechbrain_ext.features.madd.madd`.
+
+    Source
+    ------
+    Li and Zhang 2024, section 2.1.
+
+    Example
+    -------
+    >>> MaddWaveform(window_samples=400)(np.zeros(1600, dtype=np.float32)).shape
+    (1600, 1)
+    """
+
+    name = "madd_waveform"
+    version = 1
+    dim = 1
+    hop_s = 1 / 16000
+    normalised = False
+
+    def __init__(self, window_samples: int = 400, factor: float = 5.0, floor: str = "nonzero") -> None:
+        super().__init__(window_samples=window_samples, factor=factor, floor=floor)
+
+    @property
+    def library(self) -> str:
+        """No library: what is done stands in this repository."""
+        return "none"
+
+    @property
+    def columns(self) -> list[str]:
+        """Name of the one dimension."""
+        return ["sample"]
+
+    def compute(self, signal: np.ndarray) -> np.ndarray:
+        """Give the processed samples as [samples, 1]."""
+        return madd(signal, **self.params)[0][:, None]  # [samples, 1]
+
+    def silence(self) -> np.ndarray:
+        """Give the sample of digital silence, float32 [1]."""
+        return np.zeros(1, dtype=np.float32)

@@ -1,0 +1,91 @@
+"""Utterances in pieces of a fixed length: consecutive, the last one as long as what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+SEPARATOR = "#"
+
+
+def count_segments(length: int, segment: int) -> int:
+    """How many pieces an utterance has: at least one.
+
+    Arguments
+    ---------
+    length, segment : int
+        Of the utterance and of a piece, in the same unit.
+
+    Example
+    -------
+    >>> count_segments(64000, 64000), count_segments(64001, 64000), count_segments(0, 64000)
+    (1, 2, 1)
+    """
+    return max(1, -(-length // segment))
+
+
+def segment_name(identity: str, place: int) -> str:
+    """Name a piece of an utterance.
+
+    Example
+    -------
+    >>> segment_name("03a01Fa", 1), utterance_of("03a01Fa#1")
+    ('03a01Fa#1', '03a01Fa')
+    """
+    return f"{identity}{SEPARATOR}{place}"
+
+
+def utterance_of(name: str) -> str:
+    """The utterance that a piece is of."""
+    return name.rpartition(SEPARATOR)[0]
+
+
+def group(names: Iterable[str]) -> dict[str, list[str]]:
+    """Pieces by utterance, in the order of their places."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(utterance_of(name), []).append(name)
+    return {identity: sorted(pieces, key=_place) for identity, pieces in found.items()}
+
+
+def mean_posteriors(log_posteriors: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """The utterance's log-posteriors: of the mean of its pieces' posteriors.
+
+    Arguments
+    ---------
+    log_posteriors : sequence of sequences of float [piece, class]
+
+    Example
+    -------
+    >>> [round(float(np.exp(value)), 3) for value in mean_posteriors(np.log([[0.9, 0.1], [0.5, 0.5]]))]
+    [0.7, 0.3]
+    """
+    rows = np.asarray(log_posteriors, dtype=np.float64)  # [piece, class]
+    if len(rows) == 1:
+        return tuple(rows[0].tolist())
+    return tuple((np.logaddexp.reduce(rows, axis=0) - np.log(len(rows))).tolist())
+
+
+def mean_vectors(vectors: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """The mean of the pieces' vectors [piece, feature]."""
+    return tuple(np.asarray(vectors, dtype=np.float64).mean(axis=0).tolist())
+
+
+def _place(name: str) -> int:
+    return int(name.rpartition(SEPARATOR)[2])
+
+
+def lengths_of(counts: Mapping[str, int], segment: int) -> dict[str, int]:
+    """Length of each piece, by its name, from the lengths of utterances.
+
+    Example
+    -------
+    >>> lengths_of({"a": 5}, 3)
+    {'a#0': 3, 'a#1': 2}
+    """
+    return {
+        segment_name(identity, place): min(segment, length - place * segment)
+        for identity, length in counts.items()
+        for place in range(count_segments(length, segment))
+    }

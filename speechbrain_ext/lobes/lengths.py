@@ -1,0 +1,32 @@
+"""Numbers of real places, of which an utterance may have none."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_lengths(name: str, x: Tensor, lengths: Tensor) -> Tensor:
+    """The lengths [batch] on the device of x [batch, time, feature], refused when they do not fit it.
+
+    Example
+    -------
+    >>> check_lengths("w2v2", torch.zeros(2, 5, 1), torch.tensor([5, 0]))
+    tensor([5, 0])
+    """
+    if lengths.shape != x.shape[:1] or int(lengths.min()) < 0 or int(lengths.max()) > x.shape[1]:
+        found = lengths.tolist()
+        raise ValueError(f"{name}: expected {x.shape[0]} lengths from 0 to {x.shape[1]}, found {found}")
+    return lengths.to(x.device)
+
+
+def prefix_mask(lengths: Tensor, size: int) -> Tensor:
+    """[batch, size], True in the first `lengths` [batch] places of each row.
+
+    Example
+    -------
+    >>> prefix_mask(torch.tensor([2, 0]), 3)
+    tensor([[ True,  True, False],
+            [False, False, False]])
+    """
+    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)

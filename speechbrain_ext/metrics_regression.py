@@ -1,0 +1,186 @@
+"""Scores of values such as valence: CCC, Pearson's correlation, mean absolute error, and an interval of the CCC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def concordance(truth: Sequence[float] | np.ndarray, prediction: Sequence[float] | np.ndarray) -> float:
+    """Concordance correlation coefficient (CCC): how near pairs lie to the line of equality.
+
+    Arguments
+    ---------
+    truth : sequence of float
+        One value per utterance.
+    prediction : sequence of float
+        One value per utterance, in the same order and units.
+
+    Returns
+    -------
+    ccc : float
+        Between -1 and 1; 0 where either side is constant, as nothing goes together there.
+
+    Raises
+    ------
+    ValueError
+        The lengths differ or there is no utterance.
+
+    Source
+    ------
+    Lin, Biometrics 45, 1989, equation 1, with the moments of the population.
+
+    Example
+    -------
+    >>> round(concordance([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]), 4)
+    0.5714
+    """
+    truth, prediction = _pair(truth, prediction)
+    centre = truth.mean()
+    return float(_concordance(_sums(truth - centre, prediction - centre)))
+
+
+def pearson(truth: Sequence[float] | np.ndarray, prediction: Sequence[float] | np.ndarray) -> float:
+    """Pearson's correlation: what the CCC would be were mean and deviation of the predictions right.
+
+    Arguments
+    ---------
+    truth : sequence of float
+        One value per utterance.
+    prediction : sequence of float
+        One value per utterance, in the same order.
+
+    Returns
+    -------
+    correlation : float
+        Between -1 and 1; 0 where either side is constant.
+
+    Raises
+    ------
+    ValueError
+        As concordance.
+
+    Example
+    -------
+    >>> round(pearson([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]), 4)
+    1.0
+    """
+    truth, prediction = _pair(truth, prediction)
+    if _is_constant(truth) or _is_constant(prediction):
+        return 0.0
+    truth, prediction = truth - truth.mean(), prediction - prediction.mean()
+    norm = np.linalg.norm(truth) * np.linalg.norm(prediction)
+    return float(np.clip(truth @ prediction / norm, -1.0, 1.0)) if norm else 0.0
+
+
+def mean_absolute_error(truth: Sequence[float] | np.ndarray, prediction: Sequence[float] | np.ndarray) -> float:
+    """Mean distance between truth and prediction, in their units.
+
+    Arguments
+    ---------
+    truth : sequence of float
+        One value per utterance.
+    prediction : sequence of float
+        One value per utterance, in the same order and units.
+
+    Raises
+    ------
+    ValueError
+        As concordance.
+
+    Example
+    -------
+    >>> mean_absolute_error([1.0, 2.0], [2.0, 4.0])
+    1.5
+    """
+    truth, prediction = _pair(truth, prediction)
+    return float(np.abs(truth - prediction).mean())
+
+
+def concordance_bootstrap(
+    truth: Sequence[float] | np.ndarray,
+    prediction: Sequence[float] | np.ndarray,
+    speakers: Sequence[Any] | np.ndarray,
+    draws: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Give a 95 % percentile interval of the CCC, drawing whole SPEAKERS with replacement.
+
+    Draws are those of `metrics.speaker_bootstrap` with the same speakers and seed.
+
+    Arguments
+    ---------
+    truth : sequence of float
+        One value per utterance.
+    prediction : sequence of float
+        One value per utterance, in the same order and units.
+    speakers : sequence
+        One speaker per utterance, in the same order.
+    draws : int
+        Number of draws.
+    seed : int
+        Seed of the draws; the order of the utterances plays no part.
+
+    Returns
+    -------
+    interval : tuple of float
+        The 2.5th and the 97.5th percentile.
+
+    Raises
+    ------
+    ValueError
+        The lengths differ or there is no utterance.
+
+    Source
+    ------
+    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile interval).
+
+    Example
+    -------
+    >>> low, high = concordance_bootstrap([1, 2, 1, 2], [1, 2, 2, 1], ["a", "a", "b", "b"])
+    >>> round(low, 4), round(high, 4)
+    (-1.0, 1.0)
+    """
+    truth, prediction = _pair(truth, prediction)
+    if len(speakers) != len(truth):
+        raise ValueError(f"speakers and truth differ in length: {len(speakers)} != {len(truth)}")
+    names, owner = np.unique(np.asarray(speakers), return_inverse=True)
+    centre = truth.mean()
+    parts = [_sums(truth[owner == one] - centre, prediction[owner == one] - centre) for one in range(len(names))]
+    drawn = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))  # [draw, speaker]
+    sums = np.stack(parts)[drawn].sum(axis=1)  # [draw, sum]
+    low, high = np.percentile(_concordance(sums), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _sums(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Number, sums, sums of squares and of products: those of several speakers add up."""
+    squares = (truth @ truth, prediction @ prediction, truth @ prediction)
+    return np.array([len(truth), truth.sum(), prediction.sum(), *squares])  # [sum]
+
+
+def _concordance(sums: np.ndarray) -> np.ndarray:
+    """CCC of sums [..., sum]."""
+    n, truth, prediction, truth_2, prediction_2, product = np.moveaxis(sums, -1, 0)  # [...] each
+    means = truth / n, prediction / n
+    variances = np.maximum(truth_2 / n - means[0] ** 2, 0), np.maximum(prediction_2 / n - means[1] ** 2, 0)
+    spread = variances[0] + variances[1] + (means[0] - means[1]) ** 2  # [...]
+    # A variance of 0 may come out as what rounding leaves of it.
+    is_flat = (variances[0] <= 1e-14 * truth_2 / n) | (variances[1] <= 1e-14 * prediction_2 / n)
+    covariance = product / n - means[0] * means[1]
+    return np.divide(2 * covariance, spread, out=np.zeros_like(spread), where=~is_flat)  # [...]
+
+
+def _is_constant(values: np.ndarray) -> bool:
+    return bool((values == values[0]).all())
+
+
+def _pair(truth: Any, prediction: Any) -> tuple[np.ndarray, np.ndarray]:
+    truth, prediction = np.asarray(truth, dtype=float), np.asarray(prediction, dtype=float)
+    if len(truth) != len(prediction):
+        raise ValueError(f"truth and prediction differ in length: {len(truth)} != {len(prediction)}")
+    if len(truth) == 0:
+        raise ValueError("truth and prediction: expected at least one utterance, found none")
+    return truth, prediction

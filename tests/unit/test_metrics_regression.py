@@ -1,0 +1,90 @@
+"""Scores of values against scipy and against slow computations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+from sklearn.metrics import mean_absolute_error as sk_mae
+
+from speechbrain_ext.metrics_regression import concordance, concordance_bootstrap, mean_absolute_error, pearson
+
+
+def pairs(n: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    speakers = np.array([f"s{number}" for number in random.integers(6, size=n)])
+    truth = random.integers(2, 11, n) / 2
+    return truth, 0.6 * truth + random.normal(1.0, 0.8, n) + 0.2 * (speakers == "s1"), speakers
+
+
+def slow_concordance(truth, found) -> float:
+    """From Pearson's correlation: rho * 2 s_x s_y / (s_x^2 + s_y^2 + (m_x - m_y)^2)."""
+    x, y = np.std(truth), np.std(found)
+    return pearsonr(truth, found)[0] * 2 * x * y / (x**2 + y**2 + (np.mean(truth) - np.mean(found)) ** 2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scores_are_those_of_scipy(seed):
+    truth, found, _ = pairs(seed=seed)
+    assert pearson(truth, found) == pytest.approx(pearsonr(truth, found)[0], abs=1e-12)
+    assert concordance(truth, found) == pytest.approx(slow_concordance(truth, found), abs=1e-12)
+    assert concordance(found, truth) == pytest.approx(concordance(truth, found), abs=1e-12)
+    assert mean_absolute_error(truth, found) == pytest.approx(sk_mae(truth, found), abs=1e-12)
+
+
+def test_a_shift_and_a_scale_count_for_concordance_only():
+    truth, found, _ = pairs()
+    assert concordance(truth, truth) == pytest.approx(1) and concordance(truth, 2 * truth.mean() - truth) < -0.99
+    assert concordance(truth, found + 1) < concordance(truth, found + (truth - found).mean())
+    assert pearson(truth, 3 * found + 1) == pytest.approx(pearson(truth, found))
+
+
+def test_values_far_from_zero_lose_no_digits():
+    truth, found, speakers = pairs()
+    assert concordance(truth + 1e6, found + 1e6) == pytest.approx(concordance(truth, found), abs=1e-8)
+    far = concordance_bootstrap(truth + 1e6, found + 1e6, speakers)
+    assert far == pytest.approx(concordance_bootstrap(truth, found, speakers), abs=1e-8)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 3.3, -1e7])
+def test_a_constant_side_has_no_correlation(value):
+    truth, found, speakers = pairs()
+    constant = np.full(len(truth), value)
+    for one, other in ((truth, constant), (constant, found), (constant, constant)):
+        assert concordance(one, other) == 0 and pearson(one, other) == 0
+        assert concordance_bootstrap(one, other, speakers) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_interval_is_that_of_a_loop_over_draws(seed):
+    truth, found, speakers = pairs()
+    names = np.unique(speakers)
+    scores = []
+    for drawn in np.random.default_rng(seed).integers(len(names), size=(1000, len(names))):
+        rows = np.concatenate([np.flatnonzero(speakers == names[number]) for number in drawn])
+        scores.append(slow_concordance(truth[rows], found[rows]))
+    interval = concordance_bootstrap(truth, found, speakers, seed=seed)
+    assert interval == pytest.approx(tuple(np.percentile(scores, [2.5, 97.5])), abs=1e-9)
+    assert interval[0] < concordance(truth, found) < interval[1]
+
+
+def test_the_order_of_utterances_plays_no_part():
+    truth, found, speakers = pairs()
+    order = np.random.default_rng(3).permutation(len(truth))
+    shuffled = concordance_bootstrap(truth[order], found[order], speakers[order])
+    assert shuffled == pytest.approx(concordance_bootstrap(truth, found, speakers), abs=1e-12)
+
+
+def test_one_speaker_has_an_interval_without_width():
+    truth, found, _ = pairs()
+    assert concordance_bootstrap(truth, found, ["a"] * 60) == pytest.approx((concordance(truth, found),) * 2)
+
+
+@pytest.mark.parametrize("score", [concordance, pearson, mean_absolute_error])
+def test_what_does_not_fit_is_refused(score):
+    with pytest.raises(ValueError, match="differ in length: 2 != 1"):
+        score([1, 2], [1])
+    with pytest.raises(ValueError, match="at least one utterance"):
+        score([], [])
+    with pytest.raises(ValueError, match="speakers and truth differ in length"):
+        concordance_bootstrap([1, 2], [1, 2], ["a"])
