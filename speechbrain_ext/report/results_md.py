@@ -9,7 +9,7 @@ from typing import Any
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_json, write_text
-from speechbrain_ext.report import class_md, value_md
+from speechbrain_ext.report import class_md, paper_rows, value_md
 from speechbrain_ext.report.cards import PUBLISHED, corpus_name, is_partial, protocol_name
 from speechbrain_ext.report.results import read_results
 from speechbrain_ext.report.value_results import is_dimensional
@@ -138,7 +138,9 @@ def results_md(recipe_folder: str | Path) -> str:
             KEEP.replace("EXP", "exp/<CORPUS>-real/<system>/<row>/<protocol>/seed-<n>"),
             "```",
         ]
-        return "\n".join(lines) + "\n"
+        if rows := paper_rows.paper_rows(recipe):
+            lines += ["", f"## {paper_rows.TITLE}", "", EXPLANATION, "", *_table(rows, paper_rows.RULE)]
+        return "\n".join(lines).rstrip("\n") + "\n"
     lines += [EXPLANATION, ""]
     for _, edition in groupby(kept, key=lambda results: results["edition"]):
         lines += _edition(list(edition))
