@@ -105,7 +105,7 @@ def test_numbers_in_exponent_form_are_numbers():
 
 
 def test_a_missing_yaml_names_those_there(tmp_path):
-    with pytest.raises(UserError, match="systems here: amsnet"):
+    with pytest.raises(UserError, match="systems here: am_resnet, am_resnet_w2v2_ca, amsnet"):
         hparams.load(RECIPE.with_name("nothing.yaml"))
     (tmp_path / "broken.yaml").write_text("a: [1\n")
     with pytest.raises(UserError, match="not YAML"):
