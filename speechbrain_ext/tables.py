@@ -19,6 +19,7 @@ from ruamel.yaml.error import YAMLError
 from speechbrain_ext import hparams
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.folds import PROTOCOLS
+from speechbrain_ext.task import TASK_KEYS
 from speechbrain_ext.yaml_tree import plain, read
 
 STEM = re.compile(r"(?P<system>[a-z0-9_]+)_(?P<kind>table|figure)(?P<number>[0-9]+[a-z]?)")
@@ -165,15 +166,27 @@ def load_table(recipe: str | Path, identity: str) -> Table:
 def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...]:
     """The row's overrides and the user's, as they are typed after `--`.
 
+    Where rows are of several systems, a key of the user goes to the rows whose system has it.
+
     Raises
     ------
     UsageError
-        The user sets what the row itself sets.
+        The user sets what the row itself sets, or a key that no system of the table has.
     """
-    for key in hparams.parse_overrides(list(user)):
+    asked = hparams.parse_overrides(list(user))
+    for key in asked:
         if key == "variant" or key in row.overrides:
             raise UsageError(f"--{key}: row {row.name} of --table {table.id} sets it itself: leave it out")
-    return (*row.words, *user)
+    systems = dict.fromkeys(other.system for other in table.rows)
+    if len(systems) == 1 or not asked:
+        return (*row.words, *user)
+    folder = table.path.parent.parent / "hparams"
+    known = {name: hparams.load(folder / f"{name}.yaml").tree.keys() | TASK_KEYS for name in systems}
+    for key in asked:
+        if not any(key in keys for keys in known.values()):
+            raise UsageError(f"--{key}: {_nearest(key, sorted(set().union(*known.values())), 'keys')}")
+    mine = [[f"--{key}", _word(value)] for key, value in asked.items() if key in known[row.system]]
+    return (*row.words, *(word for pair in mine for word in pair))
 
 
 def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any) -> TableRow:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from speechbrain_ext.bin.mask_figure import draw_beside_results
 from speechbrain_ext.bin.run_facts import paper_of, run_facts
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
 from speechbrain_ext.errors import UserError
@@ -45,10 +46,12 @@ def evaluate(args: argparse.Namespace) -> None:
             made_from = sha256_json({"folds": facts, "depends": run.depends(), "paper": paper_of(run)})
             path = run.seed_folder / "results.json"
             old = read_json(path, "./run.sh --stage 3") if path.exists() and not args.force else {}
-            if old.get("made_from") == made_from:
+            is_scored = old.get("made_from") == made_from
+            if is_scored:
                 print(f"evaluate: seed {run.spec.seed} is scored already ({path})")
             else:
                 old = _score(run, facts, {"made_from": made_from}, args.jobs)
+            draw_beside_results(run, redraw=not is_scored)
             results.append(old)
         _tell(old)
     if results:

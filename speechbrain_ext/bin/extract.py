@@ -27,6 +27,7 @@ def extract_features(args: argparse.Namespace) -> None:
     """Extract for options that are read already."""
     from speechbrain_ext.features.cache import FeatureCache
     from speechbrain_ext.features.extraction import extract
+    from speechbrain_ext.features.madd_waveform import MaddWaveform, zero_share
 
     experiment = experiments(args)[0]
     built = experiment.hp.build()
@@ -37,6 +38,10 @@ def extract_features(args: argparse.Namespace) -> None:
         counts = extract(cache, items, jobs=args.jobs)
         told = ", ".join(f"{number} {what}" for what, number in counts.items())
         print(f"features {name}: {told} ({cache.folder})")
+        if isinstance(extractor, MaddWaveform):
+            hashes = [experiment.utterances[identity].sha256 for identity in experiment.used]
+            share = zero_share(cache, hashes)
+            print(f"{name}: MADD left {100 * share:.1f} % of the samples of {len(hashes)} utterances at zero")
 
 
 def _items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[str]) -> list[AudioItem]:
@@ -44,9 +49,8 @@ def _items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[str])
     from speechbrain_ext.manifest import read_audio
 
     root = Path(experiment.manifest["root"])
-    used = sorted({identity for fold in experiment.folds["folds"] for part in _parts(fold) for identity in part})
     items = []
-    for identity in used:
+    for identity in experiment.used:
         utterance = experiment.utterances[identity]
         if utterance.sha256 is None:
             raise UserError(
@@ -58,10 +62,6 @@ def _items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[str])
         for variant in (None, *variants):
             items.append(AudioItem(utterance.sha256, str(root / utterance.wav), read, variant, resampled))
     return items
-
-
-def _parts(fold: dict) -> list[list[str]]:
-    return [fold["train"], fold["dev"], fold["test"]]
 
 
 if __name__ == "__main__":

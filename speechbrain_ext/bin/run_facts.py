@@ -59,6 +59,7 @@ def run_facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
         "overrides": list(spec.overrides),
         "command": spec.command,
         "warnings": _warnings(run, facts),
+        **_madd_share(run),
     }
 
 
@@ -74,6 +75,18 @@ def paper_of(run: Experiment) -> dict[str, Any] | None:
         return table.paper_of(table.row(spec.table_row))
     as_it_stands = not spec.overrides and run.protocol == run.hp.corpus["protocol"]
     return run.hp.corpus.get("paper") if as_it_stands else None
+
+
+def _madd_share(run: Experiment) -> dict[str, float]:
+    """The share of samples that are 0 after MADD, where the run's steps read such a feature."""
+    from speechbrain_ext.features.cache import FeatureCache
+    from speechbrain_ext.features.madd_waveform import MaddWaveform, zero_share
+
+    extractors = [run.hp.build()["features"][name]() for name in run.hp.features()]
+    caches = [FeatureCache(run.spec.cache, each) for each in extractors if isinstance(each, MaddWaveform)]
+    hashes = [run.utterances[identity].sha256 for identity in run.used]
+    shares = [zero_share(cache, hashes) for cache in caches if not cache.missing(hashes)]
+    return {"madd_zero_share": shares[0]} if shares else {}
 
 
 def _warnings(run: Experiment, facts: list[dict[str, Any]]) -> list[str]:

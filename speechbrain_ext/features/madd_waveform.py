@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.features.madd import madd
 
@@ -56,3 +59,39 @@ class MaddWaveform(Extractor):
     def silence(self) -> np.ndarray:
         """Give the sample of digital silence, float32 [1]."""
         return np.zeros(1, dtype=np.float32)
+
+
+def zero_share(cache: FeatureCache, keys: Iterable[str]) -> float:
+    """Of all samples of some utterances, the share that is 0 after MADD, also where it was 0 before.
+
+    Arguments
+    ---------
+    cache : FeatureCache
+        Of a `MaddWaveform`.
+    keys : iterable of str
+        The utterances' names in the cache, each counted as often as it stands there.
+
+    Returns
+    -------
+    float
+        0 where there are no samples.
+
+    Raises
+    ------
+    UserError
+        An utterance is not in the cache.
+
+    Example
+    -------
+    >>> cache = FeatureCache(getfixture("tmp_path"), MaddWaveform())
+    >>> with cache.writer() as writer:
+    ...     writer.add("ab12", np.array([[0.5], [0.0], [0.0], [0.1]], dtype=np.float32))
+    >>> zero_share(cache, ["ab12"])
+    0.5
+    """
+    samples = sounding = 0
+    for key in keys:
+        frames = cache.get(key)  # [samples, 1]
+        samples += frames.size
+        sounding += int(np.count_nonzero(frames))
+    return 1 - sounding / samples if samples else 0.0

@@ -42,6 +42,12 @@ def write_run_figures(
         curves_figure(history, folder / f"curves.{suffix}", title, results["source"])
 
 
+def silence_png(folder: Path) -> dict[str, bytes]:
+    """Give the figure of silence in a mask residual network, where stage 3 drew one, under "silence"."""
+    path = folder / "silence.png"
+    return {"silence": path.read_bytes()} if path.exists() else {}
+
+
 def run_pngs(results: dict[str, Any], speakers: Sequence[dict[str, Any]], folder: Path) -> dict[str, bytes]:
     """Give the figures of a run as PNG: the files of stage 3, drawn anew where there are none.
 

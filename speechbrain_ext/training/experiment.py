@@ -153,6 +153,12 @@ class Experiment:
         protocol = self.folds_file.name.removesuffix(".json")
         return self.corpus_folder / self.hp.system_name / self.spec.row / protocol / f"seed-{self.spec.seed}"
 
+    @property
+    def used(self) -> list[str]:
+        """Ids of the utterances that stand in any part of any fold, sorted."""
+        parts = (fold[part] for fold in self.folds["folds"] for part in ("train", "dev", "test"))
+        return sorted({identity for part in parts for identity in part})
+
     def fold(self, name: str) -> dict[str, Any]:
         """A fold by name.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -50,11 +51,11 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None 
     dict
         Facts of the fold for results.json: epochs, training seconds, parameters by step.
     """
-    prepare_torch(spec.threads)
     experiment = Experiment(spec)
     folder = experiment.fold_folder(fold)
-    for step in steps_of(experiment, fold):
-        step.train(on_epoch)
+    with torch_settings(spec.threads):
+        for step in steps_of(experiment, fold):
+            step.train(on_epoch)
     if if_main_process():
         where = {name: os.path.relpath(experiment.step_folder(name, fold), folder) for name in experiment.hp.steps}
         write_json(folder / "steps.json", where)
@@ -93,16 +94,30 @@ def _dev_scores(experiment: Experiment, last: dict[str, Any]) -> dict[str, float
 
 def predict_fold(spec: RunSpec, fold: str) -> list[Output] | list[ValueOutput]:
     """Run the last step of a fold on its test utterances, sorted by id."""
-    prepare_torch(spec.threads)
     experiment = Experiment(spec)
-    return steps_of(experiment, fold)[-1].outputs(experiment.fold(fold)["test"])
+    with torch_settings(spec.threads):
+        return steps_of(experiment, fold)[-1].outputs(experiment.fold(fold)["test"])
 
 
-def prepare_torch(threads: int) -> None:
-    """Set what makes two runs the same: threads and deterministic kernels."""
+@contextmanager
+def torch_settings(threads: int) -> Iterator[None]:
+    """Set what makes two runs the same, threads and deterministic kernels, and put back what was set before."""
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), _flushes_denormal()
     torch.set_num_threads(threads)
     # Gradients that fade over many frames become denormal numbers, with which a step takes ten times as long.
     torch.set_flush_denormal(True)
     # Needed by deterministic cuBLAS; harmless elsewhere.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+        # Left on, it would change what the caller's own arithmetic, outside of torch too, makes of small numbers.
+        torch.set_flush_denormal(before[2])
+
+
+def _flushes_denormal() -> bool:
+    """Torch sets it without telling what it was."""
+    return (torch.full((1,), torch.finfo(torch.float32).tiny) / 2).item() == 0

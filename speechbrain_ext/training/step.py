@@ -48,6 +48,10 @@ class Step(BaseStep):
         """Frames [time, feature] of the trained step by piece, for a later step."""
         return self._trained(self.trained).frames(self._dataset(sorted(ids)))
 
+    def network(self) -> torch.nn.Module:
+        """The trained step's network in evaluation mode, for a look inside."""
+        return self._trained(self.trained).plain_model.network.eval()
+
     def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
         return self._trained(done).run(self._dataset(ids))
 

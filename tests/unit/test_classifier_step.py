@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
@@ -18,7 +19,7 @@ from speechbrain_ext.task import Task
 from speechbrain_ext.training import classifier_step
 from speechbrain_ext.training.classifier_step import ClassifierStep
 from speechbrain_ext.training.experiment import Experiment, RunSpec
-from speechbrain_ext.training.fold import fold_facts, is_trained, predict_fold, steps_of, train_fold
+from speechbrain_ext.training.fold import fold_facts, is_trained, predict_fold, steps_of, torch_settings, train_fold
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 TASK = Task(tuple(CLASSES))
@@ -88,6 +89,17 @@ def model(spec, fold=FOLD) -> dict[str, np.ndarray]:
 def spec(tmp_path, repository):
     make_corpus(tmp_path)
     return spec_of(tmp_path, repository)
+
+
+def test_what_it_sets_in_torch_it_puts_back(spec):
+    smallest = np.float32(1e-45)
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    with torch_settings(2):
+        assert torch.get_num_threads() == 2 and torch.are_deterministic_algorithms_enabled()
+        assert smallest * np.float32(1) == 0
+    train_fold(spec, FOLD)
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+    assert smallest * np.float32(1) > 0
 
 
 def test_it_leaves_what_a_network_leaves_and_predicts(spec):
