@@ -215,6 +215,23 @@ def _mean(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
     return mean
 
 
+def development_uar(seeds: Sequence[dict[str, Any]]) -> float | None:
+    """The mean over folds and seeds of the chosen epoch's UAR on the development part; None where a fold has none.
+
+    Arguments
+    ---------
+    seeds : sequence of dict
+        results.json of each seed.
+
+    Example
+    -------
+    >>> development_uar([{"folds": [{"dev_uar": 0.5}, {"dev_uar": 0.75}]}]), development_uar([{"folds": [{}]}])
+    (0.625, None)
+    """
+    found = [fold.get("dev_uar") for one in seeds for fold in one["folds"]]
+    return None if None in found else float(np.mean(found))
+
+
 def spread(values: Sequence[float]) -> dict[str, Any]:
     """Mean, standard deviation (ddof 0) and the values themselves.
 

@@ -11,7 +11,8 @@ from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_json, write_text
 from speechbrain_ext.report import class_md, paper_rows, value_md
 from speechbrain_ext.report.cards import PUBLISHED, corpus_name, is_partial, protocol_name
-from speechbrain_ext.report.results import read_results
+from speechbrain_ext.report.results import development_uar, read_results
+from speechbrain_ext.report.text import percent
 from speechbrain_ext.report.value_results import is_dimensional
 
 RESULTS_FOLDER = "results"
@@ -208,6 +209,11 @@ def _protocol(kept: list[dict[str, Any]]) -> list[str]:
         for results in kept
         for warning in results.get("warnings", [])
         if not warning.startswith("folds: ")
+    ) | dict.fromkeys(
+        f"- {results['system']}, {results['row']}, seed {results['seed']}: UAR on the development part, "
+        f"mean over folds: {percent(score)}"
+        for results in kept
+        if (score := development_uar([results])) is not None
     )
     for title, items in (("Notes:", [*notes]), ("Made by:", commands)):
         lines += [title, "", *items, ""] if items else []

@@ -17,7 +17,8 @@ from speechbrain_ext.report.cards import (
     protocol_name,
     selection_name,
 )
-from speechbrain_ext.report.results import make_summary
+from speechbrain_ext.report.results import development_uar, make_summary
+from speechbrain_ext.report.text import percent
 from speechbrain_ext.tables import Table, TableRow
 
 SCORES = ("wa", "uar")
@@ -106,7 +107,7 @@ def fill(table: Table, results: Sequence[Sequence[dict[str, Any]]]) -> FilledTab
         is_mini=is_mini,
         lines=tuple(lines),
         not_comparable=tuple(reasons + _against_paper(table, lines, results)),
-        notes=tuple(_notes(results)),
+        notes=(*_notes(results), *_development(lines, results)),
     )
 
 
@@ -146,6 +147,16 @@ def _against_paper(table: Table, lines: list[Line], results: Sequence[Sequence[d
             found = differences(comparison_card(seeds[0], with_hash=False), paper_card(row.protocol))
             told[line.mark] = f"not comparable: † {line.mark}: ours against the paper's: {'; '.join(found)}"
     return list(told.values())
+
+
+def _development(lines: list[Line], results: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
+    """Say the development part's scores, where every row has them, by which one row may be chosen."""
+    scores = [development_uar(seeds) for seeds in results]
+    if len(lines) < 2 or any(score is None for score in scores):
+        return []
+    told = "; ".join(f"{line.name} {percent(score)}" for line, score in zip(lines, scores, strict=True))
+    best = lines[int(np.argmax(scores))].name
+    return [f"UAR on the development part, mean over folds: {told}. The largest, which may be chosen by it: {best}."]
 
 
 def _notes(results: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
