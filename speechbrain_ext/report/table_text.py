@@ -11,6 +11,8 @@ from speechbrain_ext.report.text import DASH, duration, percent, with_std
 
 SYNTHETIC = f"{WATERMARK}: these numbers say that the software runs, nothing about speech"
 DAGGER = "†"
+# Stands for two hyphens in a text on its way to LaTeX, which by itself prints a dash for them.
+HYPHENS = "\0"
 LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -26,6 +28,7 @@ LATEX = str.maketrans(
         "±": r"$\pm$",
         "×": r"$\times$",
         DAGGER: r"$\dagger$",
+        HYPHENS: "-{}-",
         **{sign: "\\" + sign for sign in "&%$#_{}"},
     }
 )
@@ -87,8 +90,10 @@ def escape_latex(text: str) -> str:
     -------
     >>> escape_latex("r_1 & 50 % [a]")
     'r\\_1 \\& 50 \\% {[}a{]}'
+    >>> escape_latex("--table")
+    '-{}-table'
     """
-    return " ".join(text.translate(LATEX).split())
+    return " ".join(text.replace("--", HYPHENS).translate(LATEX).split())
 
 
 def cells(table: FilledTable) -> tuple[list[str], list[list[str]]]:
