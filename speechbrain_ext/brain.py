@@ -32,15 +32,22 @@ class StepModel(nn.Module):
         By feature name, the module that normalises [batch, time, feature].
     scale : nn.Module or None
         Where values are predicted, the module that knows their units: kept here so that a checkpoint carries it.
+    criterion : nn.Module or None
+        A loss that has something to learn, such as centers: kept here for the same reason.
     """
 
     def __init__(
-        self, network: nn.Module, normalizers: Mapping[str, nn.Module], scale: nn.Module | None = None
+        self,
+        network: nn.Module,
+        normalizers: Mapping[str, nn.Module],
+        scale: nn.Module | None = None,
+        criterion: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.normalizers = nn.ModuleDict(normalizers)
         self.scale = scale
+        self.criterion = criterion
 
     def forward(
         self,
@@ -69,7 +76,8 @@ class EmotionBrain(sb.Brain):
     `epoch_counter`, `objective` (Objective), `scheduler` or None,
     `balanced_sampling`, `augment` or None, `checkpoint_epochs`, `select` (keep
     the epoch with the best score on the development part), `batch_size` over
-    all ranks, `pieces` (items are pieces of utterances).
+    all ranks, `pieces` (items are pieces of utterances), `criterion_lr` (where it is a number, the model's criterion
+    has an SGD optimiser of its own at this rate).
     """
 
     def compute_forward(self, batch: Batch, stage: sb.Stage) -> dict[str, torch.Tensor]:
@@ -87,6 +95,22 @@ class EmotionBrain(sb.Brain):
         outputs, loss = objective.measure(predictions, batch)
         self.outputs += outputs
         return loss
+
+    def init_optimizers(self) -> None:
+        """One optimiser, or a second one for what the loss itself has to learn."""
+        rate, criterion = getattr(self.hparams, "criterion_lr", None), self.plain_model.criterion
+        own = [] if rate is None or criterion is None else list(criterion.parameters())
+        if not own or self.opt_class is None:
+            super().init_optimizers()
+            return
+        theirs = {id(parameter) for parameter in own}
+        self.optimizer = self.opt_class([each for each in self.modules.parameters() if id(each) not in theirs])
+        self.criterion_optimizer = torch.optim.SGD(own, lr=rate)
+        self.optimizers_dict = {"opt_class": self.optimizer, "criterion": self.criterion_optimizer}
+        if self.checkpointer is not None:
+            self.checkpointer.add_recoverables(
+                {"optimizer": self.optimizer, "criterion_optimizer": self.criterion_optimizer}
+            )
 
     @property
     def plain_model(self) -> nn.Module:

@@ -24,9 +24,10 @@ from speechbrain_ext.task import TASK_KEYS, Task
 from speechbrain_ext.yaml_tree import is_number, merge, plain, reached, read, tag
 
 INCLUDE = "!include:"
-STRUCTURE = ("variant", "variants", "steps", "features")
+STRUCTURE = ("variant", "variants", "steps", "features", "presets")
+PAPER = "paper"
 NEUTRAL = ("checkpoint_epochs",)  # decide no result
-RECIPE_KEYS = frozenset({"corpus", "protocol", "paper", "mini", "system"}) | TASK_KEYS
+RECIPE_KEYS = frozenset({"corpus", "protocol", "paper", "mini", "presets", "system"}) | TASK_KEYS
 
 
 @dataclass
@@ -142,6 +143,7 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     source: str = "real",
     labels: Iterable[str] = (),
+    preset: str = PAPER,
 ) -> Hparams:
     """Read a recipe's YAML and the system that it includes, and check every key.
 
@@ -155,6 +157,9 @@ def load(
         "mini": the recipe's key `mini` holds values for the mini corpus, below the user's.
     labels : iterable of str
         The corpus's labels, which are the classes where recipe and user name none.
+    preset : str
+        "paper", or a preset of the system's or the recipe's key `presets`: its values stand above the system's and
+        the recipe's own, and below `mini` and the user's.
 
     Returns
     -------
@@ -179,8 +184,12 @@ def load(
     for key in ("variant", "variants", "steps", "features"):
         if key not in tree:
             raise UserError(f"{system_path}: expected the key `{key}`, found {', '.join(tree)}")
-    corpus = {key: plain(value) for key, value in recipe.items() if key not in ("system", "mini")}
+    corpus = {key: plain(value) for key, value in recipe.items() if key not in ("system", "mini", "presets")}
     _ = merge(dict.fromkeys(RECIPE_KEYS), dict.fromkeys(recipe), str(path), UserError)
+    if preset != PAPER:
+        values = _preset(preset, tree, plain(recipe.get("presets") or {}), path)
+        corpus |= {key: value for key, value in values.items() if key in TASK_KEYS}
+        children |= {key: value for key, value in values.items() if key not in TASK_KEYS}
     if source == "mini":
         children |= recipe.get("mini") or {}
     mine = {key: plain(value) for key, value in (overrides or {}).items() if key in TASK_KEYS}
@@ -196,6 +205,15 @@ def load(
     loaded = Hparams(path, corpus, path.stem, system_path, merged, theirs, task, children)
     _ = loaded.steps
     return loaded
+
+
+def _preset(name: str, tree: dict[str, Any], of_recipe: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Values of a preset: the system's, then the recipe's."""
+    of_system = tree.get("presets") or {}
+    known = [PAPER, *dict.fromkeys([*of_system, *of_recipe])]
+    if name not in known:
+        raise UsageError(f"--preset {name}: {path.stem} has {', '.join(known)}")
+    return {**(of_system.get(name) or {}), **(of_recipe.get(name) or {})}
 
 
 def _task(path: Path, corpus: dict[str, Any], overrides: dict[str, Any], labels: Iterable[str]) -> Task:

@@ -147,6 +147,30 @@ class ClassObjective:
         }
 
 
+class CriterionObjective(ClassObjective):
+    """Classes, trained by a loss of the system's own over all that its network returns; judged as any other.
+
+    Arguments
+    ---------
+    criterion : nn.Module
+        Called with what the network returns, the shares of the classes [batch, class] and the genders [batch];
+        returns the loss, a scalar, and its parts by name.
+    label_smoothing : float
+        In training only.
+    """
+
+    def __init__(self, criterion: nn.Module, label_smoothing: float = 0.0) -> None:
+        super().__init__(None, label_smoothing)
+        self.criterion = criterion
+
+    def loss(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> torch.Tensor:
+        """The criterion's total."""
+        smoothing = self.label_smoothing
+        shares = (1 - smoothing) * batch.shares + smoothing / batch.shares.shape[1]  # [batch, class]
+        whole = {name: tensor.float() for name, tensor in predictions.items()}
+        return self.criterion(whole, shares, batch.genders)[0]
+
+
 class DimensionObjective:
     """Values of dimensions: 1 - CCC, judged by the mean CCC over dimensions.
 

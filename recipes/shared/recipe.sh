@@ -56,7 +56,7 @@ ${corpus:-A corpus that one CSV lists}: from the corpus on disk to a table of re
           4 report page
   --stage N --stop-stage N   first and last stage (0, 4)
   --system NAME              a system of this recipe: $(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')($default_system)
-  --preset NAME              paper (paper)
+  --preset NAME              paper, official: what the authors' code does where it differs (paper)
   --tag NAME                 a name for a run with overrides (needed when there are any)
 $(root_help)
   --corpus-edition TEXT      what this copy is, when it is not as published (recognised by counts and hours)
@@ -177,7 +177,8 @@ for ((now = stage; now <= stop_stage; now++)); do
       log "stage 0: prepare $corpus ($source)"
       [ "$source" = real ] || call mini --corpus "$corpus" --out "$corpus_root"
       call prepare --corpus "$corpus" --corpus-root "$corpus_root" --source "$source" --edition "$corpus_edition" \
-        --data "$data" --recipe "$recipe" --system "$system" --table "$table" --protocol "$protocol" --dev "$dev" \
+        --data "$data" --recipe "$recipe" --system "$system" --preset "$preset" --table "$table" \
+        --protocol "$protocol" --dev "$dev" \
         --fold-seed "$fold_seed" --jobs "$jobs" $(flag "$no_audio_check" --no-audio-check) $(flag "$force" --force) \
         -- ${overrides[@]+"${overrides[@]}"}
       ;;

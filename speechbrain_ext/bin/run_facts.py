@@ -73,7 +73,7 @@ def paper_of(run: Experiment) -> dict[str, Any] | None:
     if spec.table:
         table = load_table(Path(spec.recipe_yaml).parent.parent, spec.table)
         return table.paper_of(table.row(spec.table_row))
-    as_it_stands = not spec.overrides and run.protocol == run.hp.corpus["protocol"]
+    as_it_stands = not spec.overrides and spec.preset == "paper" and run.protocol == run.hp.corpus["protocol"]
     return run.hp.corpus.get("paper") if as_it_stands else None
 
 

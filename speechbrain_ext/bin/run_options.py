@@ -23,7 +23,7 @@ def run_parser(description: str, module: str) -> OptionParser:
     add("--data", required=True, type=Path, metavar="DIR", help="data/<CORPUS>-<source>, made by stage 0")
     add("--exp", required=True, type=Path, metavar="DIR", help="where experiments are written")
     add("--cache", default=None, metavar="DIR", help="the features' cache (default: SER_CACHE or .cache)")
-    add("--preset", default="paper", help="paper (default)")
+    add("--preset", default="paper", help="paper (default), official: as the authors' code does it")
     add("--tag", default="", help="a name for a run with overrides")
     add("--table", default="", metavar="ID", help="a paper's table, such as amsnet/5: the run is its --row")
     add("--row", default="", metavar="NAME", help="a row of --table: its variant, overrides and the paper's numbers")
@@ -64,12 +64,9 @@ def specifications(args: argparse.Namespace) -> list[RunSpec]:
         raise UsageError(f"--tag {args.tag}: expected a plain name")
     system, name, protocol, overrides = _row(args)
     path = args.recipe / "hparams" / f"{system}.yaml"
-    hp = load(path, parse_overrides(list(overrides)))
+    hp = load(path, parse_overrides(list(overrides)), preset=args.preset)
     if args.table and hp.task.dimensions:
         raise UsageError(f"--table {args.table}: tables are of classes, found dimensions: leave one of the two out")
-    presets = ["paper", *hp.tree.get("presets", {})]
-    if args.preset not in presets:
-        raise UsageError(f"--preset {args.preset}: {system} has {', '.join(presets)}")
     spec = RunSpec(
         recipe_yaml=str(path.resolve()),
         data=str(args.data.resolve()),
@@ -106,7 +103,7 @@ def _row(args: argparse.Namespace) -> tuple[str, str, str, tuple[str, ...]]:
         return args.system, name, args.protocol, tuple(args.overrides)
     table = load_table(args.recipe, args.table)
     row = table.row(args.row)
-    name = row.folder + (f".{args.tag}" if args.tag else "")
+    name = ".".join([row.folder, *([] if args.preset == "paper" else [args.preset]), *filter(None, [args.tag])])
     protocol = row.protocol if args.protocol == "paper" else args.protocol
     return row.system, name, protocol, words_of(table, row, args.overrides)
 

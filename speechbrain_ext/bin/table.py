@@ -132,8 +132,9 @@ def _write(table: Table, rows: list[argparse.Namespace]) -> None:
     results = [[read_results(run.seed_folder / "results.json") for run in seeds] for seeds in runs]
     filled = fill(table, results)
     place = runs[0][0].corpus_folder / "tables" / f"{table.path.stem}.{_protocols(runs)}"
-    if rows[0].tag:
-        place = place.with_name(f"{table.path.stem}.{rows[0].tag}.{_protocols(runs)}")
+    marks = [mark for mark in ("" if rows[0].preset == "paper" else rows[0].preset, rows[0].tag) if mark]
+    if marks:
+        place = place.with_name(f"{table.path.stem}.{'.'.join(marks)}.{_protocols(runs)}")
     for kind, write in (("md", markdown), ("tex", latex), ("csv", csv_text)):
         write_text(f"{place}.{kind}", write(filled))
     for kind in ("png", "pdf"):

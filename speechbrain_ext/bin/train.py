@@ -28,6 +28,8 @@ def train(args: argparse.Namespace) -> None:
 
     runs = experiments(args)
     folds = chosen_folds(args, runs[0])
+    if runs[0].selection == "test":
+        print("warning: --selection test chooses epochs on the test part: scores are optimistic, for reproduction only")
     batch_size = runs[0].hp.tree.get("batch_size", args.nproc)
     if args.nproc > 1 and batch_size % args.nproc:
         raise UsageError(f"--nproc {args.nproc}: batch_size {batch_size} is not a multiple of it")

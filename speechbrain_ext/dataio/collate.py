@@ -21,6 +21,8 @@ class Batch:
         Class indices; 0 with dimensions.
     shares : tensor [batch, class or dimension]
         What the utterances are trained towards: shares of the classes, or values of the dimensions.
+    genders : tensor [batch]
+        0 for F, 1 for M, -1 where it is not known.
     features : dict of tensors
         [batch, time, feature] for frames, [batch, feature] for embeddings.
     lengths : dict of tensors [batch]
@@ -30,12 +32,14 @@ class Batch:
     ids: list[str]
     targets: torch.Tensor
     shares: torch.Tensor
+    genders: torch.Tensor
     features: dict[str, torch.Tensor]
     lengths: dict[str, torch.Tensor]
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on a device."""
         self.targets, self.shares = self.targets.to(device), self.shares.to(device)
+        self.genders = self.genders.to(device)
         self.features = {name: tensor.to(device) for name, tensor in self.features.items()}
         self.lengths = {name: tensor.to(device) for name, tensor in self.lengths.items()}
         return self
@@ -67,4 +71,5 @@ def collate(items: Sequence[dict[str, Any]]) -> Batch:
             lengths[name] = torch.tensor([len(tensor) for tensor in tensors])
     targets = torch.tensor([int(item["target"]) for item in items])
     shares = torch.stack([item["shares"] for item in items])  # [batch, class or dimension]
-    return Batch([item["id"] for item in items], targets, shares, features, lengths)
+    genders = torch.tensor([int(item.get("gender", -1)) for item in items])
+    return Batch([item["id"] for item in items], targets, shares, genders, features, lengths)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,11 @@ from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.segments import count_segments, group, segment_name
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
+
+OUTPUT_KEYS = ["id", "target", "shares", "gender", "features"]
+GENDERS = ("F", "M")
+# Ends the name of a piece that stands in a dataset for the second time.
+AGAIN = "+again"
 
 
 @dataclass
@@ -159,7 +164,8 @@ def make_dataset(
     Returns
     -------
     DynamicItemDataset
-        Items with `id`, `target`, `shares` (tensor [class or dimension]) and `features` (from name to tensor).
+        Items with `id`, `target`, `shares` (tensor [class or dimension]), `gender` (its place in `GENDERS`, -1 where
+        it is not known) and `features` (from name to tensor).
     """
     by_id = {utterance.id: utterance for utterance in utterances}
     extra = embeddings or {}
@@ -172,7 +178,7 @@ def make_dataset(
         return found | {name: vectors[identity] for name, vectors in extra.items()}
 
     data = {utterance.id: _goal(utterance, task) for utterance in utterances}
-    return DynamicItemDataset(data, dynamic_items=[features], output_keys=["id", "target", "shares", "features"])
+    return DynamicItemDataset(data, dynamic_items=[features], output_keys=OUTPUT_KEYS)
 
 
 def make_piece_dataset(
@@ -180,6 +186,7 @@ def make_piece_dataset(
     task: Task,
     sources: Sequence[FeatureSource],
     frames: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
+    twice: Collection[str] = (),
 ) -> DynamicItemDataset:
     """Make a dataset whose items are pieces of utterances, each with its utterance's label.
 
@@ -194,6 +201,8 @@ def make_piece_dataset(
     frames : mapping
         By step name, then by piece: frames [time, feature] of an earlier, frozen step. Where there are any, each
         source gives as many rows.
+    twice : collection of str
+        Ids of utterances whose pieces stand twice, for training.
 
     Returns
     -------
@@ -207,17 +216,20 @@ def make_piece_dataset(
     for utterance in utterances:
         names = pieces[utterance.id] if known is not None else sources[0].pieces(utterance)
         by_name |= {name: (utterance, place) for place, name in enumerate(names)}
+        if utterance.id in twice:
+            by_name |= {f"{name}{AGAIN}": (utterance, place) for place, name in enumerate(names)}
 
     @takes("id")
     @provides("features")
     def features(name: str) -> dict[str, torch.Tensor]:
         utterance, place = by_name[name]
+        name = name.removesuffix(AGAIN)
         rows = None if known is None else len(known[name])
         found = {source.name: source.piece(utterance, place, rows) for source in sources}
         return found | {step: each[name] for step, each in extra.items()}
 
     data = {name: _goal(utterance, task) for name, (utterance, _) in by_name.items()}
-    return DynamicItemDataset(data, dynamic_items=[features], output_keys=["id", "target", "shares", "features"])
+    return DynamicItemDataset(data, dynamic_items=[features], output_keys=OUTPUT_KEYS)
 
 
 def _goal(utterance: Utterance, task: Task) -> dict[str, Any]:
@@ -227,4 +239,5 @@ def _goal(utterance: Utterance, task: Task) -> dict[str, Any]:
         target = 0
     else:
         target = shares.index(max(shares)) if label is None else task.classes.index(label)
-    return {"target": target, "shares": torch.tensor(shares)}
+    gender = GENDERS.index(utterance.gender) if utterance.gender in GENDERS else -1
+    return {"target": target, "shares": torch.tensor(shares), "gender": gender}

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from speechbrain_ext.report.results import targets_of
+from speechbrain_ext.report.text import optimism
 
 PUBLISHED = "as published"
 # How the score beside a paper's is taken over folds, where a result does not say otherwise.
@@ -231,7 +232,7 @@ def warnings_of(results: dict[str, Any]) -> list[str]:
     if is_speaker_dependent(results):
         found["speaker-dependent"] = "Speaker-dependent: test speakers were also trained on; new ones will do worse."
     if results["selection"] == "test":
-        found["optimistic"] = "Optimistic: the model was selected on the test fold."
+        found["optimistic"] = optimism(results)
     if is_partial(results):
         folds = f"{len(results['folds'])} of {results['folds_of_protocol']}"
         found["partial"] = f"Partial: only {folds} folds of the protocol were run."

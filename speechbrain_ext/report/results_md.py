@@ -12,7 +12,7 @@ from speechbrain_ext.files import write_json, write_text
 from speechbrain_ext.report import class_md, paper_rows, value_md
 from speechbrain_ext.report.cards import PUBLISHED, corpus_name, is_partial, protocol_name
 from speechbrain_ext.report.results import development_uar, read_results
-from speechbrain_ext.report.text import percent
+from speechbrain_ext.report.text import optimism, percent
 from speechbrain_ext.report.value_results import is_dimensional
 
 RESULTS_FOLDER = "results"
@@ -203,12 +203,8 @@ def _protocol(kept: list[dict[str, Any]]) -> list[str]:
         for results in kept
         if results.get("command")
     ]
-    # The folds' own line is the heading's.
     notes = dict.fromkeys(
-        f"- {results['system']}, {results['row']}: {warning}"
-        for results in kept
-        for warning in results.get("warnings", [])
-        if not warning.startswith("folds: ")
+        f"- {results['system']}, {results['row']}: {warning}" for results in kept for warning in own_warnings(results)
     ) | dict.fromkeys(
         f"- {results['system']}, {results['row']}, seed {results['seed']}: UAR on the development part, "
         f"mean over folds: {percent(score)}"
@@ -218,6 +214,12 @@ def _protocol(kept: list[dict[str, Any]]) -> list[str]:
     for title, items in (("Notes:", [*notes]), ("Made by:", commands)):
         lines += [title, "", *items, ""] if items else []
     return lines
+
+
+def own_warnings(results: dict[str, Any]) -> list[str]:
+    """A run's warnings but the one on its folds, which is the heading's."""
+    told = [warning for warning in results.get("warnings", []) if not warning.startswith(("folds: ", "optimistic: "))]
+    return told + ([optimism(results)] if results["selection"] == "test" else [])
 
 
 def _table(rows: list[list[str]], rule: str) -> list[str]:

@@ -18,7 +18,7 @@ from speechbrain_ext.report.cards import (
     selection_name,
 )
 from speechbrain_ext.report.results import development_uar, make_summary
-from speechbrain_ext.report.text import percent
+from speechbrain_ext.report.text import optimism, percent
 from speechbrain_ext.tables import Table, TableRow
 
 SCORES = ("wa", "uar")
@@ -177,8 +177,7 @@ def _notes(results: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
     notes.append(COSTS)
     if any(is_speaker_dependent(one) for one in every):
         notes.append("Speaker-dependent: test speakers were also trained on; new ones will do worse.")
-    if any(one["selection"] == "test" for one in every):
-        notes.append("Optimistic: the model was selected on the test fold.")
+    notes += [f"{one['row']}: {optimism(one)}" for one in every if one["selection"] == "test"]
     notes.append(". ".join(f"{name}: {'; '.join(sorted(values))}" for name, values in made.items()) + ".")
     commands = dict.fromkeys(one["command"] for one in every if one.get("command"))
     notes += [f"Made by: {command}" for command in commands]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 DASH = "–"
 
@@ -100,3 +101,19 @@ def decimal_with_std(value: float, std: float) -> str:
     '0.612 ± 0.030'
     """
     return f"{decimal(value)} ± {decimal(std)}"
+
+
+def optimism(results: dict[str, Any]) -> str:
+    """Say of a run whose model was selected on the test fold that it was, and by how much that raised its scores.
+
+    Example
+    -------
+    >>> optimism({"row": "a", "folds": [{"optimism": {"uar": 0.02}}, {"optimism": {"uar": 0.04}}]})
+    'Optimistic: the model was selected on the test fold. Against the last epoch, points: UAR +3.00.'
+    """
+    gaps = [fold["optimism"] for fold in results["folds"] if fold.get("optimism")]
+    told = [
+        f"{key.upper()} {100 * sum(gap[key] for gap in gaps) / len(gaps):+.2f}" for key in (gaps[0] if gaps else ())
+    ]
+    first = "Optimistic: the model was selected on the test fold."
+    return first + (f" Against the last epoch, points: {', '.join(told)}." if told else "")

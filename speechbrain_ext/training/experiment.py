@@ -245,7 +245,8 @@ class Experiment:
 def load_hparams(spec: RunSpec, manifest: dict[str, Any]) -> hparams.Hparams:
     """The hyper-parameters of a run, with the corpus's labels as classes where nobody names any."""
     labels = [label for label in manifest["labels"] if label != "none"]
-    return hparams.load(spec.recipe_yaml, hparams.parse_overrides(list(spec.overrides)), manifest["source"], labels)
+    overrides = hparams.parse_overrides(list(spec.overrides))
+    return hparams.load(spec.recipe_yaml, overrides, manifest["source"], labels, spec.preset)
 
 
 def protocol_of(spec: RunSpec, hp: hparams.Hparams) -> str:

@@ -85,10 +85,14 @@ def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
     }
 
 
-def _dev_scores(experiment: Experiment, last: dict[str, Any]) -> dict[str, float]:
-    """The chosen epoch's scores of the system on the development part; none where the epoch was chosen elsewhere."""
+def _dev_scores(experiment: Experiment, last: dict[str, Any]) -> dict[str, Any]:
+    """The chosen epoch's scores of the system on the development part; where it was chosen on the test part, how much
+    higher its scores are there than the last epoch's.
+    """
     if experiment.selection == "test":
-        return {}
+        final = last.get("of_last_epoch", {})
+        gaps = {key.removeprefix("dev_"): last[key] - final[key] for key in DEV_SCORES if key in last and key in final}
+        return {"optimism": gaps} if gaps else {}
     return {key: last[key] for key in DEV_SCORES if key in last}
 
 

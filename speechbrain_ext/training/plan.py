@@ -128,7 +128,8 @@ def _loaded(spec: RunSpec) -> tuple[hparams.Hparams, Experiment | None]:
     facts = Path(spec.data) / "manifest.json"
     if not facts.exists():
         source = Path(spec.data).name.rpartition("-")[2]
-        return hparams.load(spec.recipe_yaml, hparams.parse_overrides(list(spec.overrides)), source), None
+        overrides = hparams.parse_overrides(list(spec.overrides))
+        return hparams.load(spec.recipe_yaml, overrides, source, preset=spec.preset), None
     manifest = read_json(facts, PREPARE)
     hp = load_hparams(spec, manifest)
     if not folds_file(spec, hp, manifest).exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,15 @@ from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.files import write_json, write_text
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.lobes.value_scale import ValueScale
-from speechbrain_ext.objectives import DEV_SCORES, ClassObjective, DimensionObjective, Objective, Output, ValueOutput
+from speechbrain_ext.objectives import (
+    DEV_SCORES,
+    ClassObjective,
+    CriterionObjective,
+    DimensionObjective,
+    Objective,
+    Output,
+    ValueOutput,
+)
 from speechbrain_ext.training.base_step import BaseStep
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
 from speechbrain_ext.training.schedule import PiecewiseRate, scaled_epochs
@@ -61,11 +69,13 @@ class Step(BaseStep):
         model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
         return self._brain(model, None, History(), EpochCounter(0), None)
 
-    def _dataset(self, ids: Sequence[str], chooser: VariantChooser | None = None) -> DynamicItemDataset:
+    def _dataset(
+        self, ids: Sequence[str], chooser: VariantChooser | None = None, twice: Collection[str] = ()
+    ) -> DynamicItemDataset:
         chosen = [self.experiment.utterances[identity] for identity in ids]
         if self.pieces:
             frames = {name: step.frames(ids) for name, step in self.frozen.items()}
-            return make_piece_dataset(chosen, self.experiment.task, self.sources, frames)
+            return make_piece_dataset(chosen, self.experiment.task, self.sources, frames, twice)
         embeddings: Embeddings = {
             name: {output.id: torch.tensor(output.embedding) for output in step.outputs(ids)}
             for name, step in self.frozen.items()
@@ -85,7 +95,8 @@ class Step(BaseStep):
         extractors = {source.name: source.cache.extractor for source in self.sources}
         normalizers = {name: FeatureNormalizer(each.dim) for name, each in extractors.items() if each.normalised}
         task = self.experiment.task
-        return StepModel(network, normalizers, ValueScale(task.outputs) if task.dimensions else None)
+        criterion = self.node["loss"]() if "loss" in self.node else None
+        return StepModel(network, normalizers, ValueScale(task.outputs) if task.dimensions else None, criterion)
 
     def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
         experiment, parts = self.experiment, self.experiment.fold(self.fold)
@@ -98,7 +109,7 @@ class Step(BaseStep):
         chooser = (
             VariantChooser(variants, self.setting("augment_clean_share"), experiment.spec.seed) if variants else None
         )
-        train = self._dataset(sorted(parts["train"]), chooser)
+        train = self._dataset(sorted(parts["train"]), chooser, self._twice(parts["train"]))
         developed = {"last": parts["dev"], "dev": parts["dev"], "test": parts["test"]}[experiment.selection]
         dev = self._dataset(sorted(developed)) if developed else None
         model = self._model()
@@ -119,6 +130,14 @@ class Step(BaseStep):
         brain.fit(counter, train, dev, train_loader_kwargs=loaders[0], valid_loader_kwargs=loaders[1])
         if if_main_process():
             self._finish(brain, checkpointer, history)
+
+    def _twice(self, ids: Sequence[str]) -> set[str]:
+        """The utterances that are trained on twice: those of the classes that the system's key names."""
+        classes, task = self.built.get("twice") or [], self.experiment.task
+        for name in classes:
+            if name not in task.classes:
+                raise UserError(f"twice: {name}: expected some of {', '.join(task.classes)}: change this key")
+        return {identity for identity in ids if task.label_of(self.experiment.utterances[identity]) in classes}
 
     def _counter(self) -> EpochCounter:
         epochs, patience = self.epochs, self.setting("early_stopping_epochs")
@@ -163,6 +182,7 @@ class Step(BaseStep):
             "batch_size": setting("batch_size"),
             "on_epoch": on_epoch,
             "pieces": self.pieces,
+            "criterion_lr": self.node.get("loss_lr"),
         }
         options = {
             "device": spec.device,
@@ -190,7 +210,15 @@ class Step(BaseStep):
         setting = self.setting
         if model.scale is None:
             weights = self._class_weights(train) if train and setting("class_weights") else None
-            return ClassObjective(weights, setting("label_smoothing"))
+            if model.criterion is None:
+                return ClassObjective(weights, setting("label_smoothing"))
+            if weights is not None:
+                raise UserError(f"step {self.name}: class_weights: expected False, as its loss weighs no classes")
+            return CriterionObjective(model.criterion, setting("label_smoothing"))
+        if model.criterion is not None:
+            raise UserError(
+                f"step {self.name}: dimensions: expected none, as its loss is of classes: leave dimensions out"
+            )
         for key in OF_CLASSES:
             if setting(key):
                 raise UserError(
@@ -219,6 +247,7 @@ class Step(BaseStep):
                 "epochs": len(history.rows),
                 "selected_epoch": epoch,
                 **{key: of_epoch[key] for key in DEV_SCORES if key in of_epoch},
+                "of_last_epoch": {key: history.rows[-1][key] for key in DEV_SCORES if key in history.rows[-1]},
                 "optimizer_steps": brain.optimizer_step,
                 "parameters": sum(p.numel() for p in brain.modules.parameters() if p.requires_grad),
                 "train_seconds": round(sum(row["seconds"] for row in history.rows), 2),
