@@ -49,6 +49,11 @@ class StepModel(nn.Module):
         self.scale = scale
         self.criterion = criterion
 
+    @property
+    def least_batch(self) -> int:
+        """Items that the network needs to be trained on: a smaller last batch of an epoch is left out."""
+        return getattr(self.network, "least_batch", 1)
+
     def forward(
         self,
         features: Mapping[str, torch.Tensor],
@@ -203,6 +208,8 @@ class EmotionBrain(sb.Brain):
             sampler = training_sampler(
                 targets, seed_of(self.hparams.seed, "order") % 2**31, self.hparams.balanced_sampling
             )
+            if self._rest(len(dataset), loader_kwargs.get("batch_size", 1)) < self.plain_model.least_batch:
+                loader_kwargs["drop_last"] = True
             loader = super().make_dataloader(dataset, stage, ckpt_prefix, sampler=sampler, **loader_kwargs)
             if self.train_sampler is None:
                 # Without it SpeechBrain never calls set_epoch and every epoch has one order.
@@ -212,6 +219,12 @@ class EmotionBrain(sb.Brain):
             rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
             loader_kwargs["sampler"] = ShardSampler(len(dataset), rank, world)
         return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)
+
+    @staticmethod
+    def _rest(items: int, batch_size: int) -> int:
+        """Items of the last batch of an epoch, on each rank."""
+        world = torch.distributed.get_world_size() if is_distributed_initialized() else 1
+        return (-(-items // world) - 1) % batch_size + 1
 
     def _wrap_distributed(self) -> None:
         # SpeechBrain converts batch norms to SyncBatchNorm, which refuses to run on a CPU.

@@ -1,0 +1,71 @@
+"""SD-CAFF as a training step's network: from the pieces' cached frames to its heads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from speechbrain_ext.features.deltas import parts_of, select
+from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.sd_caff import SDCAFF
+
+COEFFICIENTS = 60
+PARTS = 3
+
+
+class SDCAFFClassifier(nn.Module):
+    """Classify pieces from their MFCC, deltas and deltas of deltas.
+
+    Arguments
+    ---------
+    n_classes : int
+    dynamic : str
+        The dynamic branch's input, a row of Table 1: "M", "D", "DD", "D+DD", "M+D", "M+DD" or "M+D+DD".
+    feature : str
+        Name of the feature: [batch, time, 180], all three parts side by side.
+    options
+        Those of `SDCAFF`, without `n_classes`, `dynamic_size` and `static_size`.
+
+    Raises
+    ------
+    ValueError
+        There is no such input.
+
+    Source
+    ------
+    Dong, Peng and Che, SD-CAFF, sections 2 and 3, Table 1.
+
+    Example
+    -------
+    >>> import torch
+    >>> net = SDCAFFClassifier(4, "M+D", hidden_size=64)
+    >>> net({"mfcc": torch.rand(2, 84, 180)}, {"mfcc": torch.tensor([84, 84])})["logits"].shape
+    torch.Size([2, 4])
+    """
+
+    def __init__(self, n_classes: int, dynamic: str = "M+D", feature: str = "mfcc", **options: Any):
+        super().__init__()
+        self.dynamic, self.feature = dynamic, feature
+        size = COEFFICIENTS * len(parts_of(dynamic))
+        # Cross AFF normalises one global value an item over the batch.
+        self.least_batch = 2
+        self.sd_caff = SDCAFF(n_classes, dynamic_size=size, static_size=COEFFICIENTS, **options)
+
+    def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Classify a batch.
+
+        Arguments
+        ---------
+        features, lengths : dict
+            By feature name: [batch, time, 180] and real frames [batch]; pieces are whole, their zeros speech.
+
+        Returns
+        -------
+        dict
+            `logits` [batch, class], `embedding` [batch, feature], and the heads of `SDCAFF`.
+        """
+        rows = take_feature(features, self.feature, PARTS * COEFFICIENTS)  # [batch, time, 180]
+        mfcc = rows[..., :COEFFICIENTS].transpose(1, 2)  # [batch, 60, time]
+        found = self.sd_caff(mfcc, select(rows, self.dynamic).transpose(1, 2))
+        return {"logits": found["emotion"], **found}

@@ -1,0 +1,210 @@
+"""SD-CAFF: Cross AFF against numpy, both branches, every variant, and the exchange of states."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.lobes.cross_aff import CrossAFF
+from speechbrain_ext.lobes.sd_caff import SDCAFF, VARIANTS
+from speechbrain_ext.lobes.sd_caff_branches import DynamicBranch, StaticBranch
+
+WIDTHS = {"full": 192, "cnn": 128, "lstm": 32, "concat": 192, "dd_caff": 128, "ss_caff": 192}
+
+
+def small(variant="full", **keys):
+    torch.manual_seed(0)
+    return SDCAFF(4, variant, dynamic_size=24, hidden_size=32 if variant == "lstm" else 128, static_size=24, **keys)
+
+
+def inputs(batch=3, time=30, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(5)
+    return tuple(torch.randn(batch, 24, time, generator=generator).to(dtype) for _ in range(2))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def attention(layers, x, training):
+    """Two 1 x 1 convolutions and batch norms over [batch, channel, place], in numpy."""
+    convolutions = [each for each in layers if isinstance(each, nn.Conv2d)]
+    norms = [each for each in layers if isinstance(each, nn.BatchNorm2d)]
+    for n, (convolution, norm) in enumerate(zip(convolutions, norms, strict=True)):
+        weight, bias = convolution.weight.detach().numpy()[:, :, 0, 0], convolution.bias.detach().numpy()
+        x = np.einsum("oc,bcp->bop", weight, x) + bias[:, None]
+        mean, variance = norm.running_mean.numpy(), norm.running_var.numpy()
+        if training:
+            mean, variance = x.mean((0, 2)), x.var((0, 2))
+        x = (x - mean[:, None]) / np.sqrt(variance + norm.eps)[:, None]
+        x = x * norm.weight.detach().numpy()[:, None] + norm.bias.detach().numpy()[:, None]
+        x = np.maximum(x, 0) if n == 0 else x
+    return x
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_cross_aff_equals_numpy(training):
+    torch.manual_seed(2)
+    lobe = CrossAFF(5, 3, inner=4).double()
+    for tensor in [*lobe.parameters(), *(b for b in lobe.buffers() if b.dim())]:
+        nn.init.uniform_(tensor, 0.5, 1.5)
+    lobe.train(training)
+    s, d = torch.randn(4, 5, 2, 3).double(), torch.randn(4, 3, 7).double()
+    flat, other = s.flatten(2).numpy(), d.numpy()
+    means = [x.mean(2, keepdims=True) for x in (flat, other)]
+    parts = [lobe.static_local_att, lobe.dynamic_global_att, lobe.dynamic_local_att, lobe.static_global_att]
+    own = [attention(*pair, training) for pair in zip(parts, (flat, means[1], other, means[0]), strict=True)]
+    expected = [flat * sigmoid(own[0] + own[1]), other * sigmoid(own[2] + own[3])]
+    vector = lobe(s, d).detach().numpy()
+    assert np.abs(vector - np.concatenate([x.mean(2) for x in expected], 1)).max() < 1e-12
+    if not training:
+        for ours, theirs in zip(lobe.weighted(s, d), expected, strict=True):
+            assert np.abs(ours.detach().flatten(2).numpy() - theirs).max() < 1e-12
+
+
+def test_cross_aff_names_what_is_wrong():
+    lobe = CrossAFF(5, 3)
+    with pytest.raises(ValueError, match="at least 2 utterances in a batch, found 1"):
+        lobe(torch.zeros(1, 5, 2, 2), torch.zeros(1, 3, 4))
+    assert lobe.eval()(torch.zeros(1, 5, 2, 2), torch.zeros(1, 3, 4)).shape == (1, 8)
+    with pytest.raises(ValueError, match=r"expected a map \[batch, 3, height, width\], found \[2, 4, 4\]"):
+        lobe(torch.zeros(2, 5, 2, 2), torch.zeros(2, 4, 4))
+    with pytest.raises(ValueError, match="one size, found 2 and 3"):
+        lobe(torch.zeros(2, 5, 2, 2), torch.zeros(3, 3, 4))
+    with pytest.raises(ValueError, match="inner: expected a whole number"):
+        CrossAFF(5, 3, inner=0)
+
+
+@pytest.mark.parametrize("activation", ["dynamic", "relu"])
+def test_pools_before_and_after_end_alike_and_differ(activation):
+    torch.manual_seed(0)
+    before, after = (StaticBranch(pool, activation).eval() for pool in ("before", "after"))
+    after.load_state_dict(before.state_dict())
+    mfcc = torch.randn(2, 60, 251)
+    with torch.no_grad():
+        assert before(mfcc).shape == after(mfcc).shape == (2, 128, 7, 31)
+        assert not torch.allclose(before(mfcc), after(mfcc))
+
+
+def test_dynamic_branch_averages_neighbouring_units():
+    branch = DynamicBranch(6, hidden_size=8, bidirectional=True, channels=4).eval()
+    x = torch.randn(2, 6, 5)
+    expected = branch.lstm(x.transpose(1, 2))[0].view(2, 5, 4, 2).mean(3).permute(0, 2, 1)
+    assert torch.allclose(branch(x)[:, :, 0], expected)
+    uneven = DynamicBranch(6, hidden_size=10, channels=4).eval()
+    assert uneven(x).shape == (2, 4, 1, 5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_every_variant_gives_its_outputs_and_every_parameter_a_gradient(variant, bidirectional):
+    model = small(variant, bidirectional=bidirectional)
+    outputs = model(*inputs())
+    sizes = {"embedding": WIDTHS[variant], "emotion": 4, "gender": 2, "emotion_center": 4, "gender_center": 2}
+    assert {name: list(output.shape) for name, output in outputs.items()} == {n: [3, s] for n, s in sizes.items()}
+    sum(output.square().sum() for output in outputs.values()).backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()] == []
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_utterance_does_not_depend_on_its_batch_mates(variant):
+    model = small(variant).eval().double()
+    maps = inputs(dtype=torch.float64)
+    with torch.no_grad():
+        whole, alone = model(*maps), model(*(x[1:2] for x in maps))
+    for name in whole:
+        assert torch.allclose(whole[name][1:2], alone[name], atol=1e-12)
+
+
+def test_the_input_that_a_branch_alone_does_not_read_may_be_missing():
+    mfcc, dynamic = inputs()
+    assert small("cnn")(mfcc, None)["emotion"].shape == small("lstm")(None, dynamic)["emotion"].shape
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_any_input_of_table_1_and_a_second_cnn_over_it(parts):
+    maps = torch.randn(2, 60, 251), torch.randn(2, 60 * parts, 251)
+    for variant in ("full", "ss_caff"):
+        model = SDCAFF(4, variant, dynamic_size=60 * parts, hidden_size=64).eval()
+        with torch.no_grad():
+            assert model(*maps)["embedding"].shape == (2, 192)
+
+
+def test_shared_rectifier_of_the_second_cnn():
+    apart, shared = small("ss_caff"), small("ss_caff", shared_relu4=True)
+    assert shared.dynamic.relu4 is shared.static.relu4
+    rectifier = sum(p.numel() for p in shared.static.relu4.parameters())
+    assert sum(p.numel() for p in apart.parameters()) - sum(p.numel() for p in shared.parameters()) == rectifier
+
+
+@pytest.mark.parametrize(("bidirectional", "count"), [(False, 5_195_758), (True, 3_098_606)])
+def test_as_many_parameters_as_the_authors_module(bidirectional, count):
+    model = SDCAFF(4, dynamic_size=180, bidirectional=bidirectional)
+    assert sum(p.numel() for p in model.parameters()) == count
+
+
+@pytest.mark.parametrize("heads", [{}, {"center": False}, {"gender": False}, {"center": False, "gender": False}])
+@pytest.mark.parametrize("keys", [{"bidirectional": True}, {"bidirectional": False, "activation": "relu"}])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_official_state_there_and_back(heads, keys, dtype):
+    model = small(pool="before", **heads, **keys).to(dtype)
+    state = model.to_official()
+    assert "static_local_att.0.weight" in state and "lstm.weight_ih_l0" in state and "conv6.bias" in state
+    again = SDCAFF.from_official(state)
+    back = again.to_official()
+    assert list(back) == list(state) and all(torch.equal(back[k], state[k]) for k in state)
+    maps = inputs(dtype=dtype)
+    with torch.no_grad():
+        ours, theirs = model.eval()(*maps), again.eval()(*maps)
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_official_state_with_faults_is_told_in_one_line():
+    state = small().to_official()
+    state["surplus"] = state.pop("conv2.weight")
+    state["bn1.bias"] = torch.zeros(9)
+    with pytest.raises(UserError) as told:
+        SDCAFF.from_official(state)
+    message = str(told.value)
+    assert "missing: conv2.weight; unknown: surplus; of another shape: bn1.bias [9] instead of [8]" in message
+    assert "\n" not in message
+    with pytest.raises(UserError, match="missing: relu1.fc1.weight"):
+        SDCAFF.from_official(small(activation="relu").to_official(), dyrelu=True)
+    with pytest.raises(UserError, match="unknown: integral_fc_sex.weight"):
+        SDCAFF.from_official(small().to_official(), gender=False)
+    with pytest.raises(UserError, match="expected the authors' .*lstm.weight_ih_l0.*found nothing"):
+        SDCAFF.from_official({})
+    with pytest.raises(UserError, match="variant: expected full.*found cnn"):
+        small("cnn").to_official()
+
+
+def test_buffers_may_be_missing_and_arrays_be_given():
+    state = small().to_official()
+    left_out = ("lambdas", "init_v", "num_batches_tracked")
+    some = {name: tensor.numpy() for name, tensor in state.items() if not name.endswith(left_out)}
+    back = SDCAFF.from_official(some).to_official()
+    assert all(torch.equal(back[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"variant": "both"}, "variant: expected one of full"),
+        ({"pool": "during"}, "pool: expected one of before, after"),
+        ({"activation": "tanh"}, "activation: expected one of dynamic, relu"),
+        ({"hidden_size": 33}, "hidden_size"),
+    ],
+)
+def test_wrong_keys_are_named(keys, message):
+    with pytest.raises(ValueError, match=message):
+        SDCAFF(4, **keys)
+
+
+def test_wrong_inputs_are_named():
+    with pytest.raises(ValueError, match=r"expected MFCC \[batch, coefficient, time\]"):
+        StaticBranch()(torch.zeros(2, 1, 60, 251))
+    with pytest.raises(ValueError, match=r"expected dynamic features \[batch, 24, time\], found \[2, 23, 9\]"):
+        DynamicBranch(24, 64)(torch.zeros(2, 23, 9))
