@@ -39,6 +39,17 @@ def test_facts_of_the_corpus_are_whole(path):
     assert hparams.load(path, source="mini").steps == loaded.steps
 
 
+@pytest.mark.parametrize("path", FILES, ids=names)
+def test_every_preset_loads_and_changes_what_it_names(path):
+    usual = hparams.load(path, labels=["sadness", "anger", "other"])
+    for name in usual.tree.get("presets", {}):
+        loaded = hparams.load(path, labels=["sadness", "anger", "other"], preset=name)
+        for key, value in usual.tree["presets"][name].items():
+            assert loaded.tree[key] == value != usual.tree[key], key
+        assert loaded.sha256() != usual.sha256()
+        assert loaded.build()["variants"] == usual.build()["variants"]
+
+
 @pytest.fixture(scope="module")
 def stand_ins(tmp_path_factory):
     """Keys that name what is fetched from elsewhere, with small models that lie here."""
