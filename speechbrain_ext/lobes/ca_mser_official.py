@@ -1,0 +1,96 @@
+"""The names of the authors' CA-MSER, to and from ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from speechbrain_ext.errors import UserError
+
+PREFIXES = {  # ours: the authors'
+    "alexnet.features.": "alexnet_model.features.",
+    "spectrogram_layer.": "post_spec_layer.",
+    "lstm.": "lstm_mfcc.",
+    "mfcc_layer.": "post_mfcc_layer.",
+    "co_attention.linear.": "post_spec_mfcc_att_layer.",
+    "encoder.": "wav2vec2_model.",
+    "w2e_layer.": "post_wav_layer.",
+    "fusion.": "post_att_layer_1.",
+    "hidden.": "post_att_layer_2.",
+    "classifier.": "post_att_layer_3.",
+}
+UNUSED = "alexnet_model.classifier."
+_POSITIONS = "encoder.encoder.pos_conv_embed.conv."
+# Before its version 2.0 torch named the two parts of a normalised weight so.
+OLD = {
+    f"{_POSITIONS}weight_g": f"{_POSITIONS}parametrizations.weight.original0",
+    f"{_POSITIONS}weight_v": f"{_POSITIONS}parametrizations.weight.original1",
+}
+EXAMPLE = "give the state_dict of the authors' Ser_Model and the configuration of its wav2vec 2.0"
+
+
+def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give the authors' state by our names; unknown names stay as they are.
+
+    Example
+    -------
+    >>> sorted(renamed({"post_att_layer_3.bias": 1, "alexnet_model.classifier.1.bias": 2, "other": 3}))
+    ['classifier.bias', 'other']
+    """
+    found = {}
+    for name, value in state.items():
+        if not name.startswith(UNUSED):
+            mine = _replaced(name, {theirs: ours for ours, theirs in PREFIXES.items()})
+            found[OLD.get(mine, mine)] = value
+    return found
+
+
+def official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give our state by the authors' names.
+
+    Example
+    -------
+    >>> official({"classifier.bias": 1, "encoder.encoder.layer_norm.bias": 2})
+    {'post_att_layer_3.bias': 1, 'wav2vec2_model.encoder.layer_norm.bias': 2}
+    """
+    return {_replaced(name, PREFIXES): value for name, value in state.items()}
+
+
+def sizes(state: Mapping[str, Tensor]) -> dict[str, int]:
+    """Sizes of the network that a state under our names is of."""
+    places = {
+        "n_classes": ("classifier.weight", 0),
+        "frames": ("co_attention.linear.weight", 0),
+        "mfcc_size": ("lstm.weight_ih_l0", 1),
+    }
+    lacking = [_replaced(name, PREFIXES) for name, _ in places.values() if name not in state]
+    if lacking:
+        raise UserError(f"CA-MSER's state: missing {', '.join(lacking)}: {EXAMPLE}")
+    return {key: int(state[name].shape[axis]) for key, (name, axis) in places.items()}
+
+
+def check(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Refuse a state under our names that does not fit, in one line that names the authors' keys."""
+    faults = []
+    for what, names in (("missing", wanted.keys() - found.keys()), ("unknown", found.keys() - wanted.keys())):
+        if names:
+            faults.append(f"{what} {_listed(_replaced(name, PREFIXES) for name in names)}")
+    for name in sorted(wanted.keys() & found.keys()):
+        if wanted[name].shape != found[name].shape:
+            shapes = f"expected {list(wanted[name].shape)}, found {list(found[name].shape)}"
+            faults.append(f"{_replaced(name, PREFIXES)}: {shapes}")
+    if faults:
+        raise UserError(f"CA-MSER's state: {'; '.join(faults[:4])}: {EXAMPLE}")
+
+
+def _replaced(name: str, prefixes: Mapping[str, str]) -> str:
+    for old, new in prefixes.items():
+        if name.startswith(old):
+            return new + name[len(old) :]
+    return name
+
+
+def _listed(names, most: int = 5) -> str:
+    names = sorted(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
