@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import speechbrain as sb
 import torch
 from speechbrain.nnet.schedulers import NewBobScheduler, ReduceLROnPlateau, update_learning_rate
@@ -81,8 +82,9 @@ class EmotionBrain(sb.Brain):
     `epoch_counter`, `objective` (Objective), `scheduler` or None,
     `balanced_sampling`, `augment` or None, `checkpoint_epochs`, `select` (keep
     the epoch with the best score on the development part), `batch_size` over
-    all ranks, `pieces` (items are pieces of utterances), `criterion_lr` (where it is a number, the model's criterion
-    has an SGD optimiser of its own at this rate).
+    all ranks, `pieces` (items are pieces of utterances), `utterance` (what of theirs an
+    utterance is the mean of: "posteriors" or "log_posteriors"), `criterion_lr` (where it
+    is a number, the model's criterion has an SGD optimiser of its own at this rate).
     """
 
     def compute_forward(self, batch: Batch, stage: sb.Stage) -> dict[str, torch.Tensor]:
@@ -148,7 +150,9 @@ class EmotionBrain(sb.Brain):
     def _gathered(self) -> list[Any]:
         """Outputs of all ranks, one an utterance."""
         outputs = gather(self.outputs)
-        return merge_pieces(outputs) if getattr(self.hparams, "pieces", False) else outputs
+        if not getattr(self.hparams, "pieces", False):
+            return outputs
+        return merge_pieces(outputs, getattr(self.hparams, "utterance", "posteriors"))
 
     def on_stage_start(self, stage: sb.Stage, epoch: int | None = None) -> None:
         """Forget the outputs of the last stage; give all ranks the same buffers to evaluate with."""
@@ -164,7 +168,10 @@ class EmotionBrain(sb.Brain):
     def on_fit_batch_start(self, batch: Batch, should_step: bool) -> None:
         """Seed from where we are, so that a resumed run draws what the uninterrupted one drew."""
         rank = torch.distributed.get_rank() if is_distributed_initialized() else 0
-        torch.manual_seed(seed_of(self.hparams.seed, self.hparams.epoch_counter.current, self.step, rank))
+        seed = seed_of(self.hparams.seed, self.hparams.epoch_counter.current, self.step, rank)
+        torch.manual_seed(seed)
+        # transformers draws the masks of its SpecAugment there.
+        np.random.seed(seed % 2**32)
 
     def on_stage_end(self, stage: sb.Stage, stage_loss: float, epoch: int | None = None) -> None:
         """After training without a development part, or after validation: log, anneal, checkpoint."""

@@ -50,13 +50,15 @@ class Frames:
     frames: torch.Tensor
 
 
-def merge_pieces(outputs: Sequence[Any]) -> list[Any]:
+def merge_pieces(outputs: Sequence[Any], mean_of: str = "posteriors") -> list[Any]:
     """Make one output an utterance from those of its pieces: the mean of their posteriors, or of their values.
 
     Arguments
     ---------
     outputs : sequence of Output or ValueOutput
         With names of pieces as ids.
+    mean_of : str
+        "posteriors", or "log_posteriors".
 
     Returns
     -------
@@ -74,7 +76,7 @@ def merge_pieces(outputs: Sequence[Any]) -> list[Any]:
             predicted = mean_vectors([piece.predicted for piece in pieces])
             merged.append(ValueOutput(identity, pieces[0].values, predicted, embedding))
         else:
-            posteriors = mean_posteriors([piece.log_posteriors for piece in pieces])
+            posteriors = mean_posteriors([piece.log_posteriors for piece in pieces], mean_of)
             target = pieces[0].target
             merged.append(Output(identity, target, posteriors, embedding, -posteriors[target]))
     return merged

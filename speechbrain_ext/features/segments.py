@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+MEANS = ("posteriors", "log_posteriors")
+
 SEPARATOR = "#"
 
 
@@ -49,21 +51,33 @@ def group(names: Iterable[str]) -> dict[str, list[str]]:
     return {identity: sorted(pieces, key=_place) for identity, pieces in found.items()}
 
 
-def mean_posteriors(log_posteriors: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    """The utterance's log-posteriors: of the mean of its pieces' posteriors.
+def mean_posteriors(log_posteriors: Sequence[Sequence[float]], of: str = "posteriors") -> tuple[float, ...]:
+    """The utterance's log-posteriors: of the mean of its pieces' posteriors, or of their logarithms.
 
     Arguments
     ---------
     log_posteriors : sequence of sequences of float [piece, class]
+    of : str
+        "posteriors"; "log_posteriors": their geometric mean, scaled to add up to 1.
+
+    Raises
+    ------
+    ValueError
+        There is no such mean.
 
     Example
     -------
     >>> [round(float(np.exp(value)), 3) for value in mean_posteriors(np.log([[0.9, 0.1], [0.5, 0.5]]))]
     [0.7, 0.3]
     """
+    if of not in MEANS:
+        raise ValueError(f"utterance: expected one of {', '.join(MEANS)}, found {of!r}")
     rows = np.asarray(log_posteriors, dtype=np.float64)  # [piece, class]
     if len(rows) == 1:
         return tuple(rows[0].tolist())
+    if of == "log_posteriors":
+        mean = rows.mean(axis=0)  # [class]
+        return tuple((mean - np.logaddexp.reduce(mean)).tolist())
     return tuple((np.logaddexp.reduce(rows, axis=0) - np.log(len(rows))).tolist())
 
 

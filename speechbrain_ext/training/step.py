@@ -19,6 +19,7 @@ from speechbrain_ext.brain import EmotionBrain, StepModel, seed_of
 from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_piece_dataset, statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.augment import SpectrogramMask
+from speechbrain_ext.features.segments import MEANS
 from speechbrain_ext.files import write_json, write_text
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.lobes.value_scale import ValueScale
@@ -121,6 +122,10 @@ class Step(BaseStep):
         if model.scale is not None:
             values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts["train"])]
             model.scale.set(*map(torch.from_numpy, statistics([np.array(values)])))
+        if hasattr(model.network, "observe"):
+            by_name = {source.name: source for source in self.sources}
+            train_ids = sorted(parts["train"])
+            model.network.observe(lambda name: (by_name[name].frames(experiment.utterances[i]) for i in train_ids))
         history, counter = History(), self._counter()
         checkpointer = SafeCheckpointer(self.folder / "save")
         checkpointer.sweep()
@@ -130,6 +135,13 @@ class Step(BaseStep):
         brain.fit(counter, train, dev, train_loader_kwargs=loaders[0], valid_loader_kwargs=loaders[1])
         if if_main_process():
             self._finish(brain, checkpointer, history)
+
+    def _mean_of(self) -> str:
+        """What of its pieces' an utterance is the mean of."""
+        mean_of = self.built.get("utterance", MEANS[0])
+        if mean_of not in MEANS:
+            raise UserError(f"utterance: expected one of {', '.join(MEANS)}, found {mean_of!r}: change this key")
+        return mean_of
 
     def _twice(self, ids: Sequence[str]) -> set[str]:
         """The utterances that are trained on twice: those of the classes that the system's key names."""
@@ -182,6 +194,7 @@ class Step(BaseStep):
             "batch_size": setting("batch_size"),
             "on_epoch": on_epoch,
             "pieces": self.pieces,
+            "utterance": self._mean_of(),
             "criterion_lr": self.node.get("loss_lr"),
         }
         options = {

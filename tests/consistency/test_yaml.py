@@ -53,7 +53,7 @@ def test_every_preset_loads_and_changes_what_it_names(path):
 @pytest.fixture(scope="module")
 def stand_ins(tmp_path_factory):
     """Keys that name what is fetched from elsewhere, with small models that lie here."""
-    return {"ssl_model": str(write_tiny(tmp_path_factory.mktemp("models") / "tiny"))}
+    return {"ssl_model": str(write_tiny(tmp_path_factory.mktemp("models") / "tiny")), "alexnet_weights": "random"}
 
 
 def rows_of(extractor) -> int:

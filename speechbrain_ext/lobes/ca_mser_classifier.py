@@ -1,0 +1,127 @@
+"""CA-MSER as a training step's network: from the segments' cached rows to posteriors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from speechbrain_ext.features import ssl_models
+from speechbrain_ext.features.ca_mser_image import bin_range, gray
+from speechbrain_ext.lobes.ca_mser import CAMSER
+from speechbrain_ext.lobes.masking import take_feature
+
+BINS = 200
+FROZEN = "_frozen"
+
+
+class CAMSERClassifier(nn.Module):
+    """Classify segments of 3 s; the range of the spectrogram's bins is that of the training part.
+
+    Arguments
+    ---------
+    ssl_model : str
+        A folder, or a hub's `owner/name[@revision]`, of wav2vec 2.0 or its kin.
+    n_classes : int
+    variant : str
+        As in `CAMSER`; `_frozen` behind it changes nothing here.
+    cached : bool
+        Read wav2vec 2.0's cached frames, so that it neither runs nor is trained.
+    pretrained : bool
+        Start from the model's weights; False: the network is made when a state is loaded.
+    options
+        Those of `CAMSER`.
+
+    Source
+    ------
+    Zou et al., ICASSP 2022, section 2; the image as in the authors' public code.
+
+    Example
+    -------
+    >>> net = CAMSERClassifier("", 4, variant="mfcc")
+    >>> features = {"spectrogram": torch.rand(2, 300, 200), "mfcc": torch.rand(2, 300, 40)}
+    >>> net(features, {})["logits"].shape
+    torch.Size([2, 4])
+    """
+
+    # Beside the embedding, for a look at what was learned.
+    vectors = ("w2e", "fused")
+
+    def __init__(
+        self,
+        ssl_model: str,
+        n_classes: int,
+        variant: str,
+        cached: bool = False,
+        pretrained: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self.is_cached = cached
+        self.options = {
+            "n_classes": n_classes,
+            "variant": variant.removesuffix(FROZEN),
+            "normalise_gray": True,
+            **options,
+        }
+        self.ca_mser: CAMSER | None = None
+        self.register_buffer("low", torch.full((BINS,), -80.0))
+        self.register_buffer("high", torch.zeros(BINS))
+        if pretrained:
+            uses_ssl = "w2e" in variant
+            size = {"w2e_size": ssl_models.find(ssl_model).size} if uses_ssl and self.is_cached else {}
+            encoder = ssl_model if uses_ssl and not self.is_cached else None
+            self.ca_mser = CAMSER(encoder, **size, **self.options)
+
+    def observe(self, frames: Callable[[str], Iterable[np.ndarray]]) -> None:
+        """Take what the network must know of the training part: the range of each bin of the spectrogram.
+
+        Arguments
+        ---------
+        frames : callable
+            From a feature's name to the rows of every utterance that is trained on.
+        """
+        if hasattr(self.ca_mser, "alexnet"):
+            low, high = bin_range(frames("spectrogram"))
+            self.low.copy_(torch.from_numpy(low))
+            self.high.copy_(torch.from_numpy(high))
+
+    def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Classify a batch.
+
+        Arguments
+        ---------
+        features, lengths : dict
+            By feature name: `spectrogram` [batch, 300, 200] in dB, `mfcc` [batch, 300, 40], `audio` [batch, 48000, 1]
+            or `encoded` [batch, 149, size]. Segments are whole: their lengths decide nothing.
+
+        Returns
+        -------
+        dict
+            `logits` [batch, class], and what `CAMSER` returns.
+        """
+        net = self.ca_mser
+        image = mfcc = audio = frames = None
+        if hasattr(net, "alexnet"):
+            image = gray(take_feature(features, "spectrogram", BINS), self.low, self.high)  # [batch, 1, 256, 384]
+        if hasattr(net, "lstm"):
+            mfcc = take_feature(features, "mfcc", net.mfcc_size)
+        if hasattr(net, "w2e_layer") and self.is_cached:
+            frames = take_feature(features, "encoded", net.w2e_size)
+        elif hasattr(net, "w2e_layer"):
+            audio = take_feature(features, "audio", 1)[..., 0]  # [batch, 48000]
+        found = net(image, mfcc, audio, frames=frames)
+        return {"logits": found["emotion"], **found}
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        # Called before the parts' own weights are looked up, hence the place to make them.
+        if self.ca_mser is None:
+            config = state_dict.get(f"{prefix}ca_mser._extra_state")
+            layer = state_dict.get(f"{prefix}ca_mser.w2e_layer.weight")
+            size = {} if layer is None else {"w2e_size": layer.shape[1]}
+            self.ca_mser = CAMSER(json.loads(config) if config else None, **size, **self.options)
+        super()._load_from_state_dict(state_dict, prefix, *args)
