@@ -88,7 +88,7 @@ whole() { # option, value
   case "$2" in '' | *[!0-9]*) die "--$1: expected a whole number, found '$2'" ;; esac
 }
 one_of() { # option, value, names
-  case " $3 " in *" $2 "*) return ;; esac
+  case " $3 " in *" $2 "*) return 0 ;; esac
   local near
   near=$(nearest "$2" "$3")
   die "--$1 $2: expected one of $3${near:+: did you mean $near?}"

@@ -26,7 +26,9 @@ def command(folder: Path, *words: str, recipe: str = "EmoDB", small: bool = True
     return ["bash", str(REPOSITORY / "recipes" / recipe / "run.sh"), *options, *overrides]
 
 
-def run(folder: Path, *words: str, cache: Path | None = None, **more) -> subprocess.CompletedProcess:
+def run(
+    folder: Path, *words: str, cache: Path | None = None, timeout: int = 900, **more
+) -> subprocess.CompletedProcess:
     """Call run.sh and wait for its end."""
     return subprocess.run(
         command(folder, *words, **more),
@@ -34,7 +36,7 @@ def run(folder: Path, *words: str, cache: Path | None = None, **more) -> subproc
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=900,
+        timeout=timeout,
     )
 
 

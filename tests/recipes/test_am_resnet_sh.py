@@ -30,7 +30,7 @@ def results(workplace, pattern):
 def test_every_row_of_table_5_runs_and_shares_the_first_stage(workplace, tiny_model):
     words = ("--table", "am_resnet/5", "--protocol", "session", "--jobs", "1", "--stop-stage", "3", "--tag", "tiny")
     options = (*words, "--", "--ssl_model", tiny_model, *TINY)
-    done = run(workplace, *options, recipe="IEMOCAP", small=False)
+    done = run(workplace, *options, recipe="IEMOCAP", small=False, timeout=1500)
     assert done.returncode == 0, done.stderr
     assert "| AM-ResNet, 4490 |" in done.stdout and "| +W2V2+CA, 5531 |" in done.stdout
     assert "not comparable" in done.stdout
@@ -51,7 +51,9 @@ def test_every_row_of_table_5_runs_and_shares_the_first_stage(workplace, tiny_mo
 @pytest.mark.parametrize(("table", "rows"), [("2", 8), ("3", 4), ("4", 4)])
 def test_the_other_tables_are_planned_row_by_row(workplace, tiny_model, table, rows):
     words = ("--table", f"am_resnet/{table}", "--protocol", "session", "--tag", "tiny", "--dry-run")
-    done = run(workplace, *words, "--", "--ssl_model", tiny_model, *TINY, recipe="IEMOCAP", small=False)
+    # Tables 3 and 4 have no row with wav2vec 2.0.
+    options = ("--ssl_model", tiny_model, *TINY) if table == "2" else TINY[:6]
+    done = run(workplace, *words, "--", *options, recipe="IEMOCAP", small=False)
     assert done.returncode == 0, done.stderr
     assert f"{rows} rows, session, seeds 1" in done.stdout and "trainings to do: " in done.stdout
 
