@@ -110,6 +110,9 @@ threads=${threads:-$((cores / jobs > 0 ? cores / jobs : 1))}
 hparams=$recipe/hparams/$system.yaml
 systems=$(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')
 one_of system "$system" "${systems% }"
+presets=$(sed -n '/^presets:/,/^[^ ]/s/^    \([a-z_]*\):.*/\1/p' "$hparams" "$shared/systems/$system.yaml" 2>/dev/null | sort -u | tr '\n' ' ')
+presets="paper ${presets}"
+[ -n "$table" ] || one_of preset "$preset" "${presets% }"
 if [ -n "$table" ]; then
   one_of table "$table" "${tables% }"
   [ "$system" = "$default_system" ] || [ "$system" = "${table%/*}" ] ||

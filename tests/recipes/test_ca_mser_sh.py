@@ -33,22 +33,21 @@ def ca_mser(workplace, model, *words, overrides=(), **more):
 
 
 def test_a_fine_tuned_fold_under_the_official_preset(workplace, tiny_model):
-    done = ca_mser(workplace, tiny_model, "--preset", "official", "--tag", "tuned")
+    words = ("--variant", "w2e")
+    done = ca_mser(workplace, tiny_model, "--preset", "official", "--tag", "tuned", overrides=words)
     assert done.returncode == 0, done.stderr
     found = result(workplace, "IEMOCAP", "ca_mser/tuned/session*/seed-1")
     assert found["preset"] == "official" and found["paper"] is None
-    assert found["parameters"] > 20_000_000 and found["pooled"]["n"] > 20
-    known = found["folds"][0]["steps"]["ca_mser"]
-    assert known["optimizer_steps"] == -(-found["folds"][0]["n_train"] // 16) or known["optimizer_steps"] > 5
+    assert found["pooled"]["n"] > 20 and found["folds"][0]["steps"]["ca_mser"]["epochs"] == 1
 
 
 def test_frozen_frames_are_cached_and_the_model_is_not_trained(workplace, tiny_model):
-    words = ("--variant", "mfcc_w2e_frozen")
+    words = ("--variant", "w2e_frozen")
     done = ca_mser(workplace, tiny_model, "--tag", "frozen", overrides=words)
     assert done.returncode == 0, done.stderr
     assert "features encoded: " in done.stdout
-    frozen = result(workplace, "IEMOCAP", "ca_mser/frozen/session*/seed-1")
-    assert 19_000_000 < frozen["parameters"] < 23_000_000, "the MFCC's layers and the head"
+    frozen, tuned = (result(workplace, "IEMOCAP", f"ca_mser/{tag}/session*/seed-1") for tag in ("frozen", "tuned"))
+    assert frozen["parameters"] < tuned["parameters"]
 
 
 @pytest.mark.parametrize(("table", "rows"), [("1", 2), ("2", 10)])
@@ -93,4 +92,4 @@ def test_official_sd_caff_selected_on_the_test_part_warns(workplace):
 
 def test_an_unknown_preset_is_refused(workplace):
     done = run(workplace, "--system", "sd_caff", "--preset", "offical", small=False)
-    assert done.returncode == 2 and "sd_caff has paper, official" in only_error(done)
+    assert done.returncode == 2 and "expected one of paper official: did you mean official?" in only_error(done)

@@ -1,0 +1,143 @@
+"""CA-MSER as a training step: the spectrogram's range, cached frames, what is trained, and the mean over segments."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny_ssl import write_tiny
+
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.features.ca_mser_encoded import CaMserEncoded
+from speechbrain_ext.features.ca_mser_features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
+from speechbrain_ext.features.cache import FeatureCache
+from speechbrain_ext.files import write_json
+from speechbrain_ext.folds import folds_path, make_folds
+from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.task import Task
+from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.fold import predict_fold, steps_of, train_fold
+
+CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
+SPEAKERS, FOLD = ("03", "08", "09"), "08"
+FULL = "mfcc_spectrogram_w2e_coatt"
+KEYS = {"variant": FULL, "epochs": "1", "batch_size": "8", "lr": "0.001", "alexnet_weights": "random"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_tiny(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory, repository, model):
+    """7 utterances of each of three speakers; the first has two segments."""
+    folder, random = tmp_path_factory.mktemp("ca_mser"), np.random.default_rng(0)
+    utterances, signals = [], {}
+    for speaker in SPEAKERS:
+        for number, label in enumerate(CLASSES):
+            name = f"{speaker}-{number}"
+            signals[name] = 0.1 * random.normal(size=50000 if number == 0 else 20000).astype("f4")
+            known = {"id": name, "sha256": name, "speaker": speaker, "label": label}
+            utterances.append(Utterance(corpus="EmoDB", wav="x.wav", sample_rate_hz=16000, num_samples=20000, **known))
+    data = folder / "data/EmoDB-mini"
+    write_manifest(data / "manifest.jsonl", utterances)
+    facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
+    write_json(data / "manifest.json", facts)
+    task = Task(CLASSES)
+    path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
+    write_json(path, make_folds(utterances, "speaker", "none", task=task))
+    for extractor in (CaMserSpectrogram(), CaMserMfcc(), CaMserAudio(), CaMserEncoded(str(model))):
+        with FeatureCache(folder / "cache", extractor).writer() as writer:
+            for name, signal in signals.items():
+                writer.add(name, extractor(signal))
+    return RunSpec(
+        recipe_yaml=str(repository / "recipes/EmoDB/hparams/ca_mser.yaml"),
+        data=str(data),
+        exp=str(folder / "exp"),
+        cache=str(folder / "cache"),
+        protocol="speaker",
+    )
+
+
+def run_of(spec, model, row, **changes):
+    keys = {**KEYS, "ssl_model": str(model), **changes}
+    return replace(spec, row=row, overrides=tuple(f"--{key}={value}" for key, value in keys.items()))
+
+
+def state_of(run):
+    step = steps_of(Experiment(run), FOLD)[-1]
+    return torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def tuned(spec, model):
+    run = run_of(spec, model, "tuned")
+    return run, train_fold(run, FOLD)
+
+
+def test_the_range_of_the_bins_is_that_of_the_training_part(spec, tuned):
+    run, facts = tuned
+    assert facts["n_train"] == 14 and facts["optimizer_steps"] == 2, "16 segments in batches of 8"
+    state = state_of(run)
+    cache = FeatureCache(spec.cache, CaMserSpectrogram())
+    frames = np.concatenate([cache.get(identity) for identity in Experiment(run).fold(FOLD)["train"]])
+    assert np.array_equal(state["network.low"].numpy(), frames.min(0))
+    assert np.array_equal(state["network.high"].numpy(), frames.max(0))
+
+
+def test_a_trained_row_is_scored_without_the_model(spec, tuned, model, tmp_path):
+    run, _ = tuned
+    before = predict_fold(run, FOLD)
+    aside = tmp_path / "aside"
+    Experiment(run).claim()
+    shutil.move(model, aside)
+    try:
+        after = predict_fold(run, FOLD)
+    finally:
+        shutil.move(aside, model)
+    assert [output.log_posteriors for output in after] == [output.log_posteriors for output in before]
+    assert [output.id for output in before] == sorted(Experiment(run).fold(FOLD)["test"])
+
+
+def test_an_utterance_is_the_mean_of_its_segments_one_way_or_the_other(spec, tuned, model):
+    run, _ = tuned
+    step = steps_of(Experiment(run), FOLD)[-1]
+    brain = step._trained(step.trained)
+    brain.hparams.pieces = False
+    segments = {output.id: np.array(output.log_posteriors) for output in brain.run(step._dataset(["08-0"]))}
+    assert len(segments) == 2
+    rows = np.stack(list(segments.values()))
+    brain.hparams.pieces = True
+    (mean,) = brain.run(step._dataset(["08-0"]))
+    assert np.exp(mean.log_posteriors) == pytest.approx(np.exp(rows).mean(0))
+    brain.hparams.utterance = "log_posteriors"
+    (other,) = brain.run(step._dataset(["08-0"]))
+    expected = np.exp(rows.mean(0)) / np.exp(rows.mean(0)).sum()
+    assert np.exp(other.log_posteriors) == pytest.approx(expected)
+    with pytest.raises(UserError, match="utterance: expected one of posteriors"):
+        train_fold(run_of(spec, model, "wrong", utterance="votes"), FOLD)
+
+
+def test_cached_frames_give_what_the_frozen_model_gives(spec, model, tuned):
+    run = run_of(spec, model, "frozen", variant=f"{FULL}_frozen", dropout="0.0", lstm_dropout="0.0")
+    facts = train_fold(run, FOLD)
+    state = state_of(run)
+    assert not any("encoder" in name for name in state), "nothing of wav2vec 2.0 is trained or kept"
+    assert facts["parameters"] < tuned[1]["parameters"]
+    assert len(predict_fold(run, FOLD)) == 7
+
+
+def test_training_moves_the_encoder_and_its_own_masking_is_drawn_again(spec, model, tuned, tmp_path):
+    run, _ = tuned
+    state, start = state_of(run), steps_of(Experiment(run), FOLD)[-1]._model().state_dict()
+    names = [name for name in state if "encoder.encoder.layers.0" in name and name.endswith("weight")]
+    assert names and any(not torch.equal(state[name], start[name]) for name in names)
+    again = replace(run, exp=str(tmp_path))
+    np.random.seed(7)
+    train_fold(again, FOLD)
+    other = state_of(again)
+    assert all(torch.equal(state[name], other[name]) for name in names), "numpy's draws are seeded too"
