@@ -110,7 +110,9 @@ threads=${threads:-$((cores / jobs > 0 ? cores / jobs : 1))}
 hparams=$recipe/hparams/$system.yaml
 systems=$(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')
 one_of system "$system" "${systems% }"
-presets=$(sed -n '/^presets:/,/^[^ ]/s/^    \([a-z_]*\):.*/\1/p' "$hparams" "$shared/systems/$system.yaml" 2>/dev/null | sort -u | tr '\n' ' ')
+# A recipe may name its system's file otherwise than itself.
+presets=$(cat "$hparams" "$shared/systems/$system.yaml" 2>/dev/null |
+  sed -n '/^presets:/,/^[^ ]/s/^    \([a-z_]*\):.*/\1/p' | sort -u | tr '\n' ' ') || true
 presets="paper ${presets}"
 [ -n "$table" ] || one_of preset "$preset" "${presets% }"
 if [ -n "$table" ]; then

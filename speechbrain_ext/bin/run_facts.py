@@ -44,7 +44,7 @@ def run_facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
         "seed": spec.seed,
         "fold_seed": spec.fold_seed,
         "paper": paper_of(run),
-        "parameters": facts[0]["parameters"],
+        **{key: facts[0][key] for key in ("parameters", "parameters_total")},
         "commit": _commit(),
         "versions": _versions(),
         "device": _device_name(spec.device),

@@ -8,18 +8,18 @@ multi-level acoustic information", section 2, tables 1 and 2.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from speechbrain_ext.errors import UserError
 from speechbrain_ext.lobes import ca_mser_official
 from speechbrain_ext.lobes.alexnet import OUTPUT_SIZE, AlexNetFeatures
+from speechbrain_ext.lobes.ca_mser_encoder import EncoderInState, adapter_of
 from speechbrain_ext.lobes.co_attention import CoAttention
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
-from speechbrain_ext.lobes.wav2vec2_convolutions import fasten
 
 STREAMS = ("spectrogram", "mfcc", "w2e")
 _NAMES = {
@@ -40,7 +40,7 @@ SSL = ("finetune", "frozen")
 FRAMES, MFCC_FRAMES, WIDTH = 149, 300, 128
 
 
-class CAMSER(nn.Module):
+class CAMSER(EncoderInState):
     """Classify 3 s segments by their spectrogram, MFCC and wav2vec 2.0 embedding.
 
     Only what the variant needs is built, and the classifier of AlexNet never is. The encoder's
@@ -76,6 +76,9 @@ class CAMSER(nn.Module):
         In front of every linear layer but the last.
     lstm_dropout : float
         Between the layers of the MFCC's LSTM.
+    adapter, adapter_rank, adapter_alpha
+        As in `adapter_settings`: with "lora" or "houlsby" nothing else of the fine-tuned encoder is trained,
+        and it drops no layers. A state with an encoder also tells its adapters.
 
     Example
     -------
@@ -102,18 +105,19 @@ class CAMSER(nn.Module):
         frames: int = FRAMES,
         dropout: float = 0.1,
         lstm_dropout: float = 0.5,
+        adapter: str | None = None,
+        adapter_rank: int = 8,
+        adapter_alpha: float = 16.0,
     ) -> None:
-        super().__init__()
-        self.variant = _choice("variant", variant, VARIANTS)
-        self.ssl = _choice("ssl", ssl, SSL)
+        streams, coattention = VARIANTS[_choice("variant", variant, VARIANTS)]
+        super().__init__(_choice("ssl", ssl, SSL), freeze_extractor, "w2e" in streams)
+        settings = adapter_of(ssl, adapter, adapter_rank, adapter_alpha)
+        self.variant, self.streams, self.mfcc_size = variant, streams, mfcc_size
         self.mfcc_norm = _choice("mfcc_norm", mfcc_norm, ("l2", None))
-        self.freeze_extractor, self.mfcc_size = freeze_extractor, mfcc_size
-        self.streams, coattention = VARIANTS[variant]
         self.coatt_from = COATT_FROM[_choice("coatt_from", coatt_from, COATT_FROM)] if coattention else ()
         built = {*self.streams, *self.coatt_from}
-        self.encoder: nn.Module | None = None
         if "w2e" in built and ssl_model is not None:
-            self._take(encoder_of(ssl_model))
+            self._take(encoder_of(ssl_model), settings)
             w2e_size = self.encoder.config.hidden_size
         self.w2e_size = w2e_size
         self.dropout = nn.Dropout(dropout)
@@ -202,21 +206,24 @@ class CAMSER(nn.Module):
             raise ValueError(f"frames: expected [batch, frame, {self.w2e_size}], found {list(frames.shape)}")
         return frames
 
-    def train(self, mode: bool = True) -> CAMSER:
-        """Switch dropout on or off; a frozen encoder stays in evaluation mode."""
-        super().train(mode)
-        if self.encoder is not None and self.ssl == "frozen":
-            self.encoder.eval()
-        return self
-
     @classmethod
-    def from_official(cls, state_dict: Mapping[str, Tensor], wav2vec2_config: Any, **options: Any) -> CAMSER:
+    def from_official(
+        cls,
+        state_dict: Mapping[str, Tensor],
+        wav2vec2_config: Any,
+        adapter: str | None = None,
+        adapter_rank: int = 8,
+        adapter_alpha: float = 16.0,
+        **options: Any,
+    ) -> CAMSER:
         """Build the network of the authors' state; the keys of AlexNet's classifier are left aside.
 
         Arguments
         ---------
         state_dict : mapping of str to Tensor
         wav2vec2_config : mapping or Wav2Vec2Config
+        adapter, adapter_rank, adapter_alpha
+            As in the network: put into the encoder of the state, which has none.
         **options
             Further arguments of the network, which a state does not tell.
 
@@ -226,43 +233,22 @@ class CAMSER(nn.Module):
             Keys are missing, unknown, or of another shape.
         """
         state = ca_mser_official.renamed(state_dict)
+        settings = adapter_of(options.get("ssl"), adapter, adapter_rank, adapter_alpha)
         net = cls(wav2vec2_config, **ca_mser_official.sizes(state), **options)
         ca_mser_official.check(net.plain_state(), state)
         net.to(state["classifier.weight"].dtype).load_state_dict({**state, "_extra_state": net.get_extra_state()})
+        net._adapt(settings)
         return net
 
     def to_official(self) -> dict[str, Tensor]:
         """Give the state by the authors' names, without AlexNet's classifier, which is not built."""
+        if self.adapter:
+            raise UserError(f"adapter: expected null, as the authors' names have none, found {self.adapter['adapter']}")
         return ca_mser_official.official(self.plain_state())
 
     def plain_state(self) -> dict[str, Tensor]:
         """The state's tensors by name."""
         return {name: value for name, value in self.state_dict().items() if isinstance(value, Tensor)}
-
-    def get_extra_state(self) -> str:
-        """The encoder's configuration as JSON; empty without an encoder."""
-        return "" if self.encoder is None else json.dumps(self.encoder.config.to_dict(), sort_keys=True)
-
-    def set_extra_state(self, state: str) -> None:
-        """Nothing is left to do: the configuration is taken before the weights."""
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        # Called before the parts' own weights are looked up, hence the place to make the encoder.
-        config = state_dict.get(f"{prefix}_extra_state")
-        if self.encoder is None and config and "w2e" in self.streams:
-            self._take(encoder_of(json.loads(config)).to(self.classifier.weight))
-        super()._load_from_state_dict(state_dict, prefix, *args)
-
-    def _take(self, encoder: nn.Module) -> None:
-        self.encoder = fasten(encoder).train(self.training)
-        masked = encoder.config.apply_spec_augment and encoder.config.mask_time_prob > 0
-        if hasattr(encoder, "masked_spec_embed"):
-            # Without masking it has no gradient, for which several ranks would wait.
-            encoder.masked_spec_embed.requires_grad_(masked)
-        if self.freeze_extractor:
-            encoder.feature_extractor._freeze_parameters()
-        if self.ssl == "frozen":
-            encoder.requires_grad_(False).eval()
 
 
 def _given(name: str, value: Tensor | None) -> Tensor:

@@ -79,7 +79,7 @@ def quicken(module: nn.Module) -> nn.Module:
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x, weight)
+        ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, weight)  # a frozen layer needs no input again
         return product(x, weight, bias)
 
     @staticmethod

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ssl import hidden_states, prepare
+from speechbrain_ext.lobes.adapters import adapter_settings, add_adapters, unlike
 from speechbrain_ext.lobes.masking import take_feature
 from speechbrain_ext.lobes.ssl_probe import SSLProbe
 
@@ -33,7 +34,11 @@ class SSLFinetune(nn.Module):
     freeze_cnn : bool
         Leave the convolutions in front of the transformer as they are.
     pretrained : bool
-        Start from the model's weights; False: wait for a state.
+        Start from the model's weights; False: wait for a state, which also tells its adapters.
+    adapter : str or None
+        "lora" or "houlsby": only adapters and the probe are trained, whatever `freeze_cnn` says; None: no adapters.
+    adapter_rank, adapter_alpha
+        As in `adapter_settings`.
 
     Source
     ------
@@ -50,14 +55,19 @@ class SSLFinetune(nn.Module):
         projection_size: int = 256,
         freeze_cnn: bool = True,
         pretrained: bool = True,
+        adapter: str | None = None,
+        adapter_rank: int = 8,
+        adapter_alpha: float = 16.0,
     ) -> None:
         super().__init__()
+        settings = adapter_settings(adapter, adapter_rank, adapter_alpha)
         self.n_classes, self.projection_size, self.freeze_cnn = n_classes, projection_size, freeze_cnn
         self.encoder = self.head = None
         self.about: dict[str, Any] = {}
         if pretrained:
             model = ssl_models.find(ssl_model)
-            self._take({"config": json.dumps(model.config), "normalise": model.normalise}, model.load())
+            about = {"config": json.dumps(model.config), "normalise": model.normalise}
+            self._take(about | ({"adapter": settings} if settings else {}), model.load())
 
     def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
         """Classify waveforms [batch, samples, 1] of which `lengths` [batch] samples are real.
@@ -102,6 +112,8 @@ class SSLFinetune(nn.Module):
         about = state_dict.get(f"{prefix}_extra_state")
         if self.encoder is None and about:
             self._take(about, ssl_models.blank(json.loads(about["config"])))
+        elif about:
+            args[-1].extend(unlike(self.about.get("adapter"), about.get("adapter")))  # the faults that torch tells
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _take(self, about: dict[str, Any], encoder: nn.Module) -> None:
@@ -113,6 +125,8 @@ class SSLFinetune(nn.Module):
         if self.freeze_cnn:
             encoder.feature_extractor._freeze_parameters()
         self.head = SSLProbe(config.num_hidden_layers + 1, config.hidden_size, self.n_classes, self.projection_size)
+        if "adapter" in about:
+            add_adapters(encoder, **about["adapter"])
 
 
 def frames_of(samples: Tensor, config: Any) -> Tensor:

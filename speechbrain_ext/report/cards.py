@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from speechbrain_ext.report.results import targets_of
-from speechbrain_ext.report.text import optimism
+from speechbrain_ext.report.text import optimism, parameters
 
 PUBLISHED = "as published"
 # How the score beside a paper's is taken over folds, where a result does not say otherwise.
@@ -269,7 +269,7 @@ def card(results: dict[str, Any]) -> list[tuple[str, str]]:
         ("Preset", results["preset"]),
         ("Seed", str(results["seed"])),
         ("Training", training_steps(results)),
-        ("Parameters", f"{results['parameters']:,}"),
+        ("Parameters", parameters(results)),
         ("Device", f"{results['device']}, {results['precision']}"),
         ("Commit", results["commit"]),
         ("Versions", versions),

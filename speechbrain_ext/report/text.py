@@ -117,3 +117,15 @@ def optimism(results: dict[str, Any]) -> str:
     ]
     first = "Optimistic: the model was selected on the test fold."
     return first + (f" Against the last epoch, points: {', '.join(told)}." if told else "")
+
+
+def parameters(results: dict[str, Any]) -> str:
+    """Write how many parameters a run trains, and of how many where it leaves some as they are.
+
+    Example
+    -------
+    >>> parameters({"parameters": 1234}), parameters({"parameters": 1234, "parameters_total": 56789})
+    ('1,234', '1,234 trained of 56,789')
+    """
+    trained, total = results["parameters"], results.get("parameters_total", results["parameters"])
+    return f"{trained:,}" + (f" trained of {total:,}" if total != trained else "")

@@ -78,7 +78,9 @@ def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
         "optimizer_steps": sum(done["optimizer_steps"] for done in steps.values()),
         "steps": {name: {key: done[key] for key in STEP_FACTS} for name, done in steps.items()},
         "train_seconds": round(sum(done["train_seconds"] for done in steps.values()), 2),
+        # Trained ones; all of them beside it, where a classifier's are all trained.
         "parameters": sum(done["parameters"] for done in steps.values()),
+        "parameters_total": sum(done.get("parameters_total", done["parameters"]) for done in steps.values()),
         "peak_memory_mib": max(done["peak_memory_mib"] for done in steps.values()),
         **_dev_scores(experiment, list(steps.values())[-1]),
         **({"warnings": list(warnings)} if warnings else {}),

@@ -263,6 +263,7 @@ class Step(BaseStep):
                 "of_last_epoch": {key: history.rows[-1][key] for key in DEV_SCORES if key in history.rows[-1]},
                 "optimizer_steps": brain.optimizer_step,
                 "parameters": sum(p.numel() for p in brain.modules.parameters() if p.requires_grad),
+                "parameters_total": sum(p.numel() for p in brain.modules.parameters()),
                 "train_seconds": round(sum(row["seconds"] for row in history.rows), 2),
                 "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
             },

@@ -1,0 +1,157 @@
+"""Adapters in a self-supervised encoder: few parameters are trained, and the encoder stays as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from speechbrain.nnet.adapters import AdaptedModel, HoulsbyAdapterLinear, LoRA
+from torch import Tensor, nn
+
+ADAPTERS = ("lora", "houlsby")
+# Queries and values, as Hu et al. found best; behind both halves of a layer, as Houlsby et al. have it.
+PLACES = {
+    "lora": ("*.attention.q_proj", "*.attention.v_proj"),
+    "houlsby": ("*.attention.out_proj", "*.feed_forward.output_dense"),
+}
+
+
+class ReadableLoRA(LoRA):
+    """LoRA whose weight and bias can be read, for WavLM's attention multiplies by them and not through the layer.
+
+    Example
+    -------
+    >>> import torch
+    >>> lora, x = ReadableLoRA(nn.Linear(4, 6), rank=2), torch.rand(3, 4)
+    >>> nn.init.ones_(lora.adapter_up_proj.weight).shape
+    torch.Size([6, 2])
+    >>> torch.allclose(nn.functional.linear(x, lora.weight, lora.bias), lora(x), atol=1e-6)
+    True
+    """
+
+    @property
+    def weight(self) -> Tensor:
+        """The weight with what was learned, [out, in]."""
+        learned = self.adapter_up_proj.weight @ self.adapter_down_proj.weight  # [out, in]
+        return self.pretrained_module.weight + self.scaling * learned
+
+    @property
+    def bias(self) -> Tensor | None:
+        """The bias [out], as it was."""
+        return self.pretrained_module.bias
+
+
+def adapter_settings(adapter: str | None, rank: int = 8, alpha: float = 16.0) -> dict[str, Any] | None:
+    """Check the keys of an adapter, and give what `add_adapters` takes beside the encoder.
+
+    Arguments
+    ---------
+    adapter : str or None
+        "lora", "houlsby", or None for no adapters.
+    rank : int
+        Width of the layer in the middle of an adapter.
+    alpha : float
+        Of "lora" alone: what it learns is scaled by alpha / rank.
+
+    Returns
+    -------
+    dict or None
+        As it goes into a state; None without adapters.
+
+    Raises
+    ------
+    ValueError
+        A value that no adapter can have.
+
+    Example
+    -------
+    >>> adapter_settings("lora", 4, 8)
+    {'adapter': 'lora', 'rank': 4, 'alpha': 8.0}
+    """
+    if adapter is None:
+        return None
+    if adapter not in ADAPTERS:
+        raise ValueError(f"adapter: expected one of null, {', '.join(ADAPTERS)}, found {adapter!r}")
+    if not isinstance(rank, int) or isinstance(rank, bool) or rank < 1:
+        raise ValueError(f"adapter_rank: expected a whole number of at least 1, found {rank!r}")
+    if adapter != "lora":
+        return {"adapter": adapter, "rank": rank}
+    if not isinstance(alpha, (int, float)) or isinstance(alpha, bool) or not alpha > 0:
+        raise ValueError(f"adapter_alpha: expected a number above 0, found {alpha!r}")
+    return {"adapter": adapter, "rank": rank, "alpha": float(alpha)}
+
+
+def add_adapters(encoder: nn.Module, adapter: str, rank: int, alpha: float = 1.0) -> nn.Module:
+    """Put SpeechBrain's adapters into an encoder, and train nothing else of it.
+
+    The encoder's outputs are at first what they were: what an adapter adds starts from 0. Its layer drop
+    is switched off, as the adapters of a dropped layer have no gradient, for which several ranks would wait.
+
+    Arguments
+    ---------
+    encoder : transformers.PreTrainedModel
+        wav2vec 2.0, HuBERT or WavLM, changed in place. Its other parts keep their names; an adapted layer
+        moves to `pretrained_module` (lora) or `pretrained_linear` (houlsby), beside `adapter_down_proj` and
+        `adapter_up_proj`.
+    adapter : str
+        "lora": beside the projections of queries and values. "houlsby": behind the attention's and the
+        feed-forward's last layer; with WavLM behind the feed-forward's only.
+    rank : int
+    alpha : float
+        Of "lora" alone.
+
+    Returns
+    -------
+    nn.Module
+        The encoder itself.
+
+    Source
+    ------
+    Hu et al., ICLR 2022 (LoRA), sections 4.1 and 7.1; Houlsby et al., ICML 2019, section 2.
+
+    Example
+    -------
+    >>> from speechbrain_ext.lobes.ssl_encoder import encoder_of
+    >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8,
+    ...          "conv_dim": [4] * 7, "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
+    >>> encoder = add_adapters(encoder_of(small), "lora", rank=2)
+    >>> sum(p.numel() for p in encoder.parameters() if p.requires_grad)
+    64
+    """
+    dtype = encoder.dtype
+    # Its graph in training would run through the convolutions down to the waveform.
+    encoder.feature_extractor._freeze_parameters()
+    encoder.config.layerdrop = 0.0
+    kinds = {"lora": (ReadableLoRA, {"rank": rank, "alpha": alpha}), "houlsby": (_Houlsby, {"projection_size": rank})}
+    kind, options = kinds[adapter]
+    # SpeechBrain's wrapper is left behind: it would rename every part.
+    AdaptedModel(encoder, kind, target_layers=_places(encoder, adapter), adapter_kwargs=options)
+    return encoder.to(dtype).train(encoder.training)
+
+
+def unlike(own: dict[str, Any] | None, found: dict[str, Any] | None) -> list[str]:
+    """What to tell where a state is of other adapters than the network; alpha would show nowhere else.
+
+    Example
+    -------
+    >>> unlike(None, {"adapter": "houlsby", "rank": 4})
+    ['adapter: expected a state with none, found one with adapter houlsby, rank 4']
+    """
+    if own == found:
+        return []
+    told = [", ".join(f"{key} {value}" for key, value in (each or {}).items()) or "none" for each in (own, found)]
+    return [f"adapter: expected a state with {told[0]}, found one with {told[1]}"]
+
+
+class _Houlsby(HoulsbyAdapterLinear):
+    """SpeechBrain's adapter, but it adds nothing at first: the paper starts near nothing, SpeechBrain from noise."""
+
+    def __init__(self, target_linear: nn.Linear, projection_size: int) -> None:
+        super().__init__(target_linear, projection_size)
+        nn.init.zeros_(self.adapter_up_proj.weight)
+
+
+def _places(encoder: nn.Module, adapter: str) -> list[str]:
+    places = PLACES[adapter]
+    if adapter == "houlsby" and encoder.config.model_type == "wavlm":
+        return list(places[1:])  # its attention multiplies by the weight and passes the layer by
+    return list(places)

@@ -1,0 +1,96 @@
+"""Adapters as a setting of a training step, and how many parameters the results say it trains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny_ssl import LAYERS, SIZE, write_tiny
+
+from speechbrain_ext import hparams
+from speechbrain_ext.bin.run_facts import run_facts
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.features.cache import FeatureCache
+from speechbrain_ext.features.ssl import Waveform
+from speechbrain_ext.files import write_json
+from speechbrain_ext.folds import folds_path, make_folds
+from speechbrain_ext.lobes.adapters import ADAPTERS
+from speechbrain_ext.lobes.ssl_encoder import encoder_of
+from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.task import Task
+from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
+
+RANK = 3
+# A layer has two layers of 16 x 16 with lora; behind two layers of width 16 with houlsby.
+LEARNED = {"lora": LAYERS * 2 * 2 * SIZE * RANK, "houlsby": LAYERS * 2 * (2 * SIZE * RANK + SIZE + RANK)}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return str(write_tiny(tmp_path_factory.mktemp("models") / "tiny", "wav2vec2-layer"))
+
+
+SPEAKERS, FOLD = ("03", "08", "09"), "08"
+CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory, repository, model):
+    """7 utterances of each of three speakers, of 0.1 s."""
+    folder, random = tmp_path_factory.mktemp("finetune"), np.random.default_rng(0)
+    utterances = []
+    with FeatureCache(folder / "cache", Waveform()).writer() as writer:
+        for speaker in SPEAKERS:
+            for label in CLASSES:
+                name = f"{speaker}-{label}"
+                known = {"id": name, "sha256": name, "speaker": speaker, "label": label}
+                made = Utterance(corpus="EmoDB", wav="x.wav", sample_rate_hz=16000, num_samples=1600, **known)
+                utterances.append(made)
+                writer.add(name, random.normal(size=(1600, 1)).astype("f4"))
+    data = folder / "data/EmoDB-mini"
+    write_manifest(data / "manifest.jsonl", utterances)
+    facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
+    write_json(data / "manifest.json", facts)
+    task = Task(CLASSES)
+    write_json(folds_path(data, "speaker", "none", task_name=task.name(Task())), make_folds(utterances, "speaker"))
+    return RunSpec(
+        recipe_yaml=str(repository / "recipes/EmoDB/hparams/ssl_finetune.yaml"),
+        data=str(data),
+        exp=str(folder / "exp"),
+        cache=str(folder / "cache"),
+        overrides=(f"--ssl_model={model}", "--epochs=1", "--batch_size=7", "--projection_size=4"),
+        protocol="speaker",
+    )
+
+
+@pytest.mark.parametrize("adapter", ["null", *ADAPTERS])
+def test_results_count_what_is_trained_and_all(spec, adapter):
+    run = replace(spec, row=adapter, overrides=(*spec.overrides, f"--adapter={adapter}", f"--adapter_rank={RANK}"))
+    facts = train_fold(run, FOLD)
+    experiment = Experiment(run)
+    done = steps_of(experiment, FOLD)[-1].done
+    head = LAYERS + 1 + (SIZE + 1) * 4 + (4 + 1) * 7
+    encoder = encoder_of(experiment.hp.build()["ssl_model"])
+    everything = sum(p.numel() for p in encoder.parameters())
+    fixed = sum(p.numel() for p in encoder.feature_extractor.parameters()) + encoder.masked_spec_embed.numel()
+    learned = LEARNED.get(adapter)
+    trained = head + (everything - fixed if learned is None else learned)
+    for found in (done, facts, fold_facts(experiment, FOLD), run_facts(experiment, [facts])):
+        assert (found["parameters"], found["parameters_total"]) == (trained, head + everything + (learned or 0))
+    assert len(predict_fold(run, FOLD)) == 7
+
+
+def test_an_unknown_adapter_is_told_before_training(spec):
+    run = replace(spec, row="wrong", overrides=(*spec.overrides, "--adapter=prefix"))
+    with pytest.raises(UserError, match="step finetune: adapter: expected one of null, lora, houlsby") as fault:
+        train_fold(run, FOLD)
+    assert "\n" not in str(fault.value)
+
+
+def test_the_keys_reach_the_network(repository, model):
+    changed = {"adapter": "lora", "adapter_rank": 2, "adapter_alpha": 6, "ssl_model": model}
+    loaded = hparams.load(repository / "recipes/EmoDB/hparams/ssl_finetune.yaml", changed)
+    network = loaded.build()["steps"]["finetune"]["network"]()
+    assert network.about["adapter"] == {"adapter": "lora", "rank": 2, "alpha": 6.0}
