@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from speechbrain_ext.dataio.collate import Batch, collate
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
-from speechbrain_ext.objectives import Frames, Output, ValueOutput, merge_pieces
+from speechbrain_ext.objectives import Frames, Output, ValueOutput, merge_pieces, with_vectors
 
 
 class StepModel(nn.Module):
@@ -28,7 +28,8 @@ class StepModel(nn.Module):
     ---------
     network : nn.Module
         Called with features and lengths by name; returns `logits` [batch, class or dimension] and `embedding`
-        [batch, feature].
+        [batch, feature]. Its attribute `vectors`, where it has one, names further tensors [batch, feature] that are
+        kept of what it is tested on.
     normalizers : mapping
         By feature name, the module that normalises [batch, time, feature].
     scale : nn.Module or None
@@ -54,6 +55,11 @@ class StepModel(nn.Module):
     def least_batch(self) -> int:
         """Items that the network needs to be trained on: a smaller last batch of an epoch is left out."""
         return getattr(self.network, "least_batch", 1)
+
+    @property
+    def vectors(self) -> Sequence[str]:
+        """Names of what the network returns of an utterance beside its embedding."""
+        return getattr(self.network, "vectors", ())
 
     def forward(
         self,
@@ -100,7 +106,9 @@ class EmotionBrain(sb.Brain):
         if stage == sb.Stage.TRAIN:
             return objective.loss(predictions, batch)
         outputs, loss = objective.measure(predictions, batch)
-        self.outputs += outputs
+        # Of a development part the scores alone are of use.
+        names = self.plain_model.vectors if stage == sb.Stage.TEST else ()
+        self.outputs += with_vectors(outputs, predictions, names)
         return loss
 
     def init_optimizers(self) -> None:

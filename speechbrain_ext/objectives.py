@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,19 +17,25 @@ from speechbrain_ext.losses.soft_target import soft_target_loss
 from speechbrain_ext.metrics import unweighted_average_recall, weighted_accuracy
 from speechbrain_ext.metrics_regression import concordance
 
+Vectors = Mapping[str, tuple[float, ...]]
+
 # Scores of a development part that a finished step hands on.
 DEV_SCORES = ("dev_wa", "dev_uar", "dev_ccc")
 
 
 @dataclass(frozen=True)
 class Output:
-    """What the model says of one utterance: log-posteriors [class], embedding [feature], loss in nats."""
+    """What the model says of one utterance: log-posteriors [class], embedding [feature], loss in nats.
+
+    `more` holds further vectors [feature] by the names that the network gives them.
+    """
 
     id: str
     target: int
     log_posteriors: tuple[float, ...]
     embedding: tuple[float, ...]
     loss: float
+    more: Vectors = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class ValueOutput:
     values: tuple[float, ...]
     predicted: tuple[float, ...]
     embedding: tuple[float, ...]
+    more: Vectors = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -50,8 +57,38 @@ class Frames:
     frames: torch.Tensor
 
 
+def with_vectors(
+    outputs: Sequence[Any], predictions: Mapping[str, torch.Tensor], names: Sequence[str]
+) -> Sequence[Any]:
+    """Keep with the outputs of a batch the further vectors that its network names.
+
+    Arguments
+    ---------
+    outputs : sequence of Output or ValueOutput
+    predictions : mapping
+        What the network returned.
+    names : sequence of str
+        Keys of tensors [batch, feature] among these; those that are not there are left out.
+
+    Example
+    -------
+    >>> outputs = with_vectors([Output("a", 0, (), (), 0.0)], {"fused": torch.ones(1, 2)}, ("fused", "w2e"))
+    >>> outputs[0].more
+    {'fused': (1.0, 1.0)}
+    """
+    rows = {name: predictions[name].float().tolist() for name in names if name in predictions}
+    if not rows:
+        return outputs
+    return [
+        replace(output, more={name: tuple(vectors[place]) for name, vectors in rows.items()})
+        for place, output in enumerate(outputs)
+    ]
+
+
 def merge_pieces(outputs: Sequence[Any], mean_of: str = "posteriors") -> list[Any]:
     """Make one output an utterance from those of its pieces: the mean of their posteriors, or of their values.
+
+    The embedding and all further vectors of an utterance are the means of its pieces' ones.
 
     Arguments
     ---------
@@ -72,13 +109,14 @@ def merge_pieces(outputs: Sequence[Any], mean_of: str = "posteriors") -> list[An
     for identity, names in sorted(group(by_name).items()):
         pieces = [by_name[name] for name in names]
         embedding = mean_vectors([piece.embedding for piece in pieces])
+        more = {name: mean_vectors([piece.more[name] for piece in pieces]) for name in pieces[0].more}
         if isinstance(pieces[0], ValueOutput):
             predicted = mean_vectors([piece.predicted for piece in pieces])
-            merged.append(ValueOutput(identity, pieces[0].values, predicted, embedding))
+            merged.append(ValueOutput(identity, pieces[0].values, predicted, embedding, more))
         else:
             posteriors = mean_posteriors([piece.log_posteriors for piece in pieces], mean_of)
             target = pieces[0].target
-            merged.append(Output(identity, target, posteriors, embedding, -posteriors[target]))
+            merged.append(Output(identity, target, posteriors, embedding, -posteriors[target], more))
     return merged
 
 

@@ -8,9 +8,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from speechbrain_ext.bin.mask_figure import draw_beside_results
+from speechbrain_ext.bin.mask_figure import draw_beside_results as draw_masks
 from speechbrain_ext.bin.run_facts import paper_of, run_facts
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
+from speechbrain_ext.bin.tsne import draw_beside_results as draw_vectors
 from speechbrain_ext.errors import UserError
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def evaluate(args: argparse.Namespace) -> None:
                 print(f"evaluate: seed {run.spec.seed} is scored already ({path})")
             else:
                 old = _score(run, facts, {"made_from": made_from}, args.jobs)
-            draw_beside_results(run, redraw=not is_scored)
+            draw_masks(run, redraw=not is_scored)
+            draw_vectors(run.seed_folder, redraw=not is_scored)
             results.append(old)
         _tell(old)
     if results:
@@ -78,9 +80,15 @@ def _write_classes(
 ) -> dict[str, Any]:
     from speechbrain_ext.report.results import make_results, write_predictions
     from speechbrain_ext.report.run_figures import write_run_figures
+    from speechbrain_ext.report.vectors import EMBEDDING, NAME, make_vectors, write_vectors
 
     rows = [_row(run, fold, output) for fold, output in found]
     write_predictions(run.seed_folder / "predictions.csv", rows, run.classes)
+    vectors = (
+        (row.id, row.fold, row.label, {EMBEDDING: output.embedding, **output.more})
+        for row, (_, output) in zip(rows, found, strict=True)
+    )
+    write_vectors(run.seed_folder / NAME, make_vectors(list(vectors)))
     results = make_results(rows, run.classes, known, facts)
     write_run_figures(results, rows, _histories(run, facts), run.seed_folder)
     return results

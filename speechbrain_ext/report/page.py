@@ -30,7 +30,7 @@ from speechbrain_ext.report.overview import FoldGroup, build_forest, fold_groups
 from speechbrain_ext.report.predicted_values import read_predicted_values
 from speechbrain_ext.report.predictions import read_predictions
 from speechbrain_ext.report.results import MAKE_RESULTS, read_results
-from speechbrain_ext.report.run_figures import run_pngs, silence_png
+from speechbrain_ext.report.run_figures import beside_pngs, run_pngs
 from speechbrain_ext.report.value_figures import value_pngs
 from speechbrain_ext.report.value_results import is_dimensional
 
@@ -110,7 +110,7 @@ def _run(path: Path, place: str) -> dict[str, Any]:
     reasons = why_not_comparable(results)
     is_of_values = is_dimensional(results)
     shown = (_of_values if is_of_values else _of_classes)(results, path.parent)
-    pngs = shown.pop("pngs") | silence_png(path.parent)
+    pngs = shown.pop("pngs") | beside_pngs(path.parent)
     return {
         "id": "run-" + _plain(place),
         "title": f"{run_name(results)}: {protocol_name(results)}, seed {results['seed']}",

@@ -42,10 +42,13 @@ def write_run_figures(
         curves_figure(history, folder / f"curves.{suffix}", title, results["source"])
 
 
-def silence_png(folder: Path) -> dict[str, bytes]:
-    """Give the figure of silence in a mask residual network, where stage 3 drew one, under "silence"."""
-    path = folder / "silence.png"
-    return {"silence": path.read_bytes()} if path.exists() else {}
+def beside_pngs(folder: Path) -> dict[str, bytes]:
+    """Give the figures that stage 3 draws of some networks only, by name, where they are.
+
+    "silence" is of mask residual networks, "tsne" of those that name vectors beside their embedding.
+    """
+    paths = {name: folder / f"{name}.png" for name in ("silence", "tsne")}
+    return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
 
 
 def run_pngs(results: dict[str, Any], speakers: Sequence[dict[str, Any]], folder: Path) -> dict[str, bytes]:

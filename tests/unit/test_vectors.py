@@ -1,0 +1,160 @@
+"""Vectors that a network names: kept when it is tested, averaged over pieces, written and read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from speechbrain.dataio.dataset import DynamicItemDataset
+from speechbrain.utils.data_pipeline import provides, takes
+from test_brain import Net, brain, dataset
+
+from speechbrain_ext.bin.evaluate import evaluate
+from speechbrain_ext.bin.extract import extract_features
+from speechbrain_ext.bin.prepare import main as prepare
+from speechbrain_ext.bin.run_options import run_parser
+from speechbrain_ext.bin.train import train
+from speechbrain_ext.brain import StepModel
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.lobes.masked_resnet import MaskedResNet
+from speechbrain_ext.lobes.normalization import FeatureNormalizer
+from speechbrain_ext.objectives import Output, ValueOutput, merge_pieces, with_vectors
+from speechbrain_ext.report.predictions import read_predictions
+from speechbrain_ext.report.vectors import NAME, make_vectors, read_vectors, write_vectors
+from speechbrain_ext.training import launch
+
+
+class Named(Net):
+    """A network that returns vectors of two names, one of which only some variants have."""
+
+    vectors = ("fused", "w2e")
+
+    def forward(self, features, lengths):
+        found = super().forward(features, lengths)
+        return {**found, "fused": 2 * found["embedding"], "other": found["embedding"]}
+
+
+def named_brain(folder, **more):
+    one = brain(folder, **more)
+    one.modules["model"] = StepModel(Named(), {"lld": FeatureNormalizer(4)})
+    return one
+
+
+def test_a_network_that_names_vectors_gets_them_kept_when_tested(tmp_path):
+    for output in named_brain(tmp_path).run(dataset(10, 0)):
+        assert list(output.more) == ["fused"], "what is not returned is left out, what is not named too"
+        assert output.more["fused"] == pytest.approx([2 * value for value in output.embedding], abs=1e-6)
+    assert all(output.more == {} for output in brain(tmp_path).run(dataset(10, 0)))
+
+
+def test_development_keeps_none(tmp_path):
+    one = named_brain(tmp_path, select=True)
+    loaders = {"train_loader_kwargs": {"batch_size": 8}, "valid_loader_kwargs": {"batch_size": 8}}
+    one.fit(one.hparams.epoch_counter, dataset(30, 0), dataset(12, 5), **loaders)
+    assert len(one.outputs) == 12 and not any(output.more for output in one.outputs)
+
+
+def in_pieces():
+    generator = torch.Generator().manual_seed(0)
+    frames = {name: torch.randn(3, 4, generator=generator) for name in ("a#0", "a#1", "b#0", "a#2")}
+
+    @takes("id")
+    @provides("features")
+    def features(identity):
+        return {"lld": frames[identity]}
+
+    data = {name: {"target": 1, "shares": torch.eye(3)[1]} for name in frames}
+    keys = ["id", "target", "shares", "features"]
+    return frames, DynamicItemDataset(data, dynamic_items=[features], output_keys=keys)
+
+
+def test_the_vectors_of_an_utterance_are_the_mean_of_its_pieces(tmp_path):
+    frames, pieces = in_pieces()
+    first, second = named_brain(tmp_path, pieces=True).run(pieces)
+    assert (first.id, second.id) == ("a", "b")
+    expected = 2 * torch.stack([frames[f"a#{place}"].mean(0) for place in range(3)]).mean(0)
+    assert first.more["fused"] == pytest.approx(expected.tolist(), abs=1e-6)
+    assert second.more["fused"] == pytest.approx((2 * frames["b#0"].mean(0)).tolist(), abs=1e-6)
+
+
+def test_values_carry_them_too():
+    outputs = [ValueOutput(f"a#{place}", (1.0,), (0.5,), (1.0,)) for place in range(2)]
+    kept = with_vectors(outputs, {"fused": torch.tensor([[1.0, 2.0], [3.0, 6.0]])}, ("fused",))
+    assert merge_pieces(kept)[0].more == {"fused": (2.0, 4.0)}
+    assert merge_pieces(outputs)[0].more == {} and hash(Output("a", 0, (), (), 0.0, {"x": ()}))
+
+
+def test_vectors_read_back(tmp_path):
+    rows = [
+        ("b", "2", "fear", {"embedding": (1.5, 2.0), "w2e": (3.0,)}),
+        ("a", "2", "anger", {"embedding": (0.0, 1.0), "w2e": (4.0,)}),
+    ]
+    for number in (1, 2):
+        write_vectors(tmp_path / f"{number}.npz", make_vectors(rows))
+    assert (tmp_path / "1.npz").read_bytes() == (tmp_path / "2.npz").read_bytes()
+    found = read_vectors(tmp_path / "1.npz")
+    assert (found.ids.tolist(), found.folds.tolist(), found.labels.tolist()) == (
+        ["a", "b"],
+        ["2", "2"],
+        ["anger", "fear"],
+    )
+    assert {name: each.tolist() for name, each in found.kinds.items()} == {
+        "embedding": [[0.0, 1.0], [1.5, 2.0]],
+        "w2e": [[4.0], [3.0]],
+    }
+    assert found.kinds["w2e"].dtype == np.float32 and len(found.of_fold("1").ids) == 0
+    assert make_vectors([("a", "1", "fear", {"embedding": ()})]).kinds == {}
+
+
+def spoil(path, how):
+    if how == "cut":
+        path.write_bytes(path.read_bytes()[:-30])
+    elif how == "text":
+        path.write_text("id,fold\n")
+    elif how == "array":
+        with open(path, "wb") as stream:
+            np.save(stream, np.ones(3))
+    elif how == "keys":
+        np.savez(path, fused=np.ones((3, 3)))
+    else:
+        np.savez(path, id=np.array(["a"]), fold=np.array(["a"]), label=np.array(["a"]), fused=np.ones((3, 3)))
+
+
+@pytest.mark.parametrize("how", ["cut", "text", "array", "keys", "rows"])
+def test_spoilt_vectors_are_told(tmp_path, how):
+    path = tmp_path / NAME
+    write_vectors(path, make_vectors([("b", "2", "fear", {"embedding": (1.5, 2.0)})]))
+    spoil(path, how)
+    with pytest.raises(UserError, match="embeddings.npz: expected the vectors of a run.*--force") as fault:
+        read_vectors(path)
+    assert "\n" not in str(fault.value)
+
+
+def in_this_process(function, tasks, *arguments, **options):
+    """As `launch.map_folds`."""
+    return {task: function(*task) for task in tasks}
+
+
+@pytest.mark.slow
+def test_stage_3_keeps_the_vectors_of_a_trained_network(tmp_path, mini_emodb, repository, monkeypatch):
+    monkeypatch.setattr(MaskedResNet, "vectors", ("logits",), raising=False)
+    # Worker processes would not know the name.
+    monkeypatch.setattr(launch, "map_folds", in_this_process)
+    data, exp = tmp_path / "data", tmp_path / "exp"
+    prepare(f"--corpus EmoDB --source mini --data {data} --protocol speaker --corpus-root {mini_emodb}".split())
+    words = f"--recipe {repository}/recipes/EmoDB --system am_resnet --data {data}/EmoDB-mini --exp {exp} --folds 03"
+    words += f" --cache {tmp_path}/cache --tag tiny --device cpu -- --channels 4 --strides [4,4] --segment_s 1.0"
+    args = run_parser("", "x").parse_args(f"{words} --epochs 1 --scheduler null --batch_size 64".split())
+    for stage in (extract_features, train, evaluate):
+        stage(args)
+    folder = exp / "EmoDB-mini/am_resnet/tiny/speaker/seed-1"
+    vectors = read_vectors(folder / NAME)
+    predicted, classes = read_predictions(folder / "predictions.csv")
+    assert vectors.ids.tolist() == [row.id for row in predicted] and len(predicted) > 20
+    assert vectors.labels.tolist() == [row.label for row in predicted] and set(vectors.folds) == {"03"}
+    assert list(vectors.kinds) == ["embedding", "logits"] and vectors.kinds["logits"].shape[1] == len(classes)
+    assert (folder / "tsne.png").read_bytes().startswith(b"\x89PNG") and (folder / "tsne.pdf").exists()
+    before = (folder / NAME).read_bytes(), (folder / "tsne.png").read_bytes()
+    (folder / "tsne.png").unlink()
+    evaluate(args)
+    assert ((folder / NAME).read_bytes(), (folder / "tsne.png").read_bytes()) == before
