@@ -141,3 +141,12 @@ def test_training_moves_the_encoder_and_its_own_masking_is_drawn_again(spec, mod
     train_fold(again, FOLD)
     other = state_of(again)
     assert all(torch.equal(state[name], other[name]) for name in names), "numpy's draws are seeded too"
+
+
+def test_adapters_are_trained_in_the_place_of_the_encoder(spec, model, tuned):
+    run = run_of(spec, model, "lora", adapter="lora", adapter_rank="2")
+    facts = train_fold(run, FOLD)
+    assert facts["parameters"] < tuned[1]["parameters"] and facts["parameters_total"] > tuned[1]["parameters_total"]
+    assert len(predict_fold(run, FOLD)) == 7
+    with pytest.raises(UserError, match="adapter"):
+        train_fold(run_of(spec, model, "both", variant=f"{FULL}_frozen", adapter="lora"), FOLD)
