@@ -19,6 +19,29 @@ KINDS = {
 }
 
 
+def small_config(layerdrop: float) -> dict:
+    """Fields of a wav2vec 2.0 as small as the models written here."""
+    return {
+        "hidden_size": SIZE,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "conv_dim": [8] * 7,
+        "num_conv_pos_embeddings": 16,
+        "num_conv_pos_embedding_groups": 2,
+        "layerdrop": layerdrop,
+    }
+
+
+def waves(*samples: int, seed: int = 0, mean: float = 0.0):
+    """Noise of so many samples each, as features and lengths of a batch."""
+    generator = torch.Generator().manual_seed(seed)
+    batch = torch.zeros(len(samples), max(samples), 1)
+    for row, count in enumerate(samples):
+        batch[row, :count, 0] = 0.1 * torch.randn(count, generator=generator) + mean
+    return {"waveform": batch}, {"waveform": torch.tensor(samples)}
+
+
 def write_tiny(folder: Path, kind: str = "wav2vec2-group", seed: int = 0, do_normalize: bool = True) -> Path:
     """Write config.json, model.safetensors and preprocessor_config.json of a model with 2 layers of width 16.
 

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechbrain_ext.bin.options import OptionParser, whole_number
+from speechbrain_ext.bin.options import PICTURES, OptionParser, check_pictures, whole_number
 from speechbrain_ext.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from speechbrain_ext.features.madd_pauses import FactorRow, PauseComparison
 
 FACTORS = "1.5,2,2.5,3,4,5,6,8,10,12,15,20,25,30,40,60"
-SUFFIXES = (".csv", ".png", ".pdf")
 COLUMNS = ("times", "factor", "zeroed", "precision", "recall", "f1")
 
 
@@ -74,9 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     root = options.corpus_root or os.environ.get("EMODB_ROOT")
     if not root:
         raise UsageError("--corpus-root: expected a copy of EmoDB, found none: give --corpus-root DIR or EMODB_ROOT")
-    for path in options.out:
-        if path.suffix.lower() not in SUFFIXES:
-            raise UsageError(f"--out {path}: expected a name that ends with {', '.join(SUFFIXES)}: choose another")
+    check_pictures(options.out, (".csv", *PICTURES))
     from speechbrain_ext.features.madd_pauses import compare, load
     from speechbrain_ext.manifest import CorpusFaults
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechbrain_ext.bin.options import OptionParser
-from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.bin.options import PICTURES, OptionParser, check_pictures
+from speechbrain_ext.errors import UserError
 
 if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment
 
-SUFFIXES = (".png", ".pdf")
 NAME = "silence"
 
 
@@ -47,9 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         The command line; by default the process's own.
     """
     options = parser().parse_args(argv)
-    for path in options.out:
-        if path.suffix.lower() not in SUFFIXES:
-            raise UsageError(f"--out {path}: expected a name that ends with {', '.join(SUFFIXES)}: choose another")
+    check_pictures(options.out)
     from speechbrain_ext.training.mask_runs import load_run
 
     run = load_run(options.run, options.cache)
@@ -91,7 +88,7 @@ def draw_beside_results(run: Experiment, redraw: bool) -> None:
     from speechbrain_ext.training.experiment import Experiment
     from speechbrain_ext.training.mask_runs import carries_masks, on_cpu
 
-    paths = [run.seed_folder / f"{NAME}{suffix}" for suffix in SUFFIXES]
+    paths = [run.seed_folder / f"{NAME}{suffix}" for suffix in PICTURES]
     if not carries_masks(run) or (not redraw and all(path.exists() for path in paths)):
         return
     try:

@@ -6,7 +6,12 @@ import argparse
 import difflib
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
+
+from speechbrain_ext.errors import UsageError
+
+PICTURES = (".png", ".pdf")
 
 
 class OptionParser(argparse.ArgumentParser):
@@ -49,3 +54,16 @@ def whole_number(least: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def check_pictures(paths: Sequence[Path], known: Sequence[str] = PICTURES) -> None:
+    """Refuse names of pictures that end otherwise than with a known format.
+
+    Raises
+    ------
+    UsageError
+        The first such name.
+    """
+    for path in paths:
+        if path.suffix.lower() not in known:
+            raise UsageError(f"--out {path}: expected a name that ends with {', '.join(known)}: choose another")

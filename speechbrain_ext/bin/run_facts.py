@@ -82,8 +82,10 @@ def _madd_share(run: Experiment) -> dict[str, float]:
     from speechbrain_ext.features.cache import FeatureCache
     from speechbrain_ext.features.madd_waveform import MaddWaveform, zero_share
 
-    extractors = [run.hp.build()["features"][name]() for name in run.hp.features()]
-    caches = [FeatureCache(run.spec.cache, each) for each in extractors if isinstance(each, MaddWaveform)]
+    built = run.hp.build()["features"]
+    # Others are not made: a pretrained model may be out of reach by now.
+    makers = [built[name] for name in run.hp.features() if getattr(built[name], "func", None) is MaddWaveform]
+    caches = [FeatureCache(run.spec.cache, make()) for make in makers]
     hashes = [run.utterances[identity].sha256 for identity in run.used]
     shares = [zero_share(cache, hashes) for cache in caches if not cache.missing(hashes)]
     return {"madd_zero_share": shares[0]} if shares else {}

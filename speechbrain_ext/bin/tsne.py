@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechbrain_ext.bin.options import OptionParser
-from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.bin.options import PICTURES, OptionParser, check_pictures
+from speechbrain_ext.errors import UserError
 
-SUFFIXES = (".png", ".pdf")
 NAME = "tsne"
 
 
@@ -49,9 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         The command line; by default the process's own.
     """
     options = parser().parse_args(argv)
-    for path in options.out:
-        if path.suffix.lower() not in SUFFIXES:
-            raise UsageError(f"--out {path}: expected a name that ends with {', '.join(SUFFIXES)}: choose another")
+    check_pictures(options.out)
     draw(options.run, options.out, options.vectors, options.fold)
     for path in options.out:
         print(f"wrote {path}")
@@ -109,7 +106,7 @@ def draw_beside_results(folder: Path, redraw: bool) -> None:
 
 
 def _paths(folder: Path) -> list[Path]:
-    return [folder / f"{NAME}{suffix}" for suffix in SUFFIXES]
+    return [folder / f"{NAME}{suffix}" for suffix in PICTURES]
 
 
 if __name__ == "__main__":

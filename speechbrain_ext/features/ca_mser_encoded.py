@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,10 @@ from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ca_mser_features import CaMserAudio
 from speechbrain_ext.features.extractor import one_thread
 from speechbrain_ext.features.ssl import frozen, hidden_states
+from speechbrain_ext.features.ssl_frames import FramesOfModel
 
 
-class CaMserEncoded(CaMserAudio):
+class CaMserEncoded(FramesOfModel, CaMserAudio):
     """The last hidden state of a frozen model for each segment of `CaMserAudio`.
 
     Arguments
@@ -47,21 +47,6 @@ class CaMserEncoded(CaMserAudio):
         self.segment_rows = frames_of(self.model.config, samples)
         if self.segment_rows < 1:
             raise UserError(f"{self.name} segment_s: expected a frame of {ssl_model}, found {samples} samples: more")
-
-    @property
-    def library(self) -> str:
-        """Name and version of the library that computes the feature."""
-        return f"transformers {importlib.metadata.version('transformers')}"
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the dimensions."""
-        return [f"ssl[{place}]" for place in range(self.dim)]
-
-    def identity(self) -> dict[str, Any]:
-        """Say in clear what decides the values: the model's own content, wherever it lies."""
-        known = super().identity()
-        return {**known, "params": {**self.params, "ssl_model": self.model.identity}}
 
     def compute(self, signal: np.ndarray) -> np.ndarray:
         """Compute the rows of a finite, non-empty float32 signal, [segments * segment_rows, dim]."""

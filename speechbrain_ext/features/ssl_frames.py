@@ -18,7 +18,28 @@ from speechbrain_ext.features.ssl import frozen, hidden_states, prepare
 LAYERS = ("last", "all")
 
 
-class SSLFrames(Extractor):
+class FramesOfModel(Extractor):
+    """What features that are frames of a frozen `model` have in common."""
+
+    model: ssl_models.SSLModel
+
+    @property
+    def library(self) -> str:
+        """Name and version of the library that computes the feature."""
+        return f"transformers {importlib.metadata.version('transformers')}"
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the dimensions."""
+        return [f"ssl[{place}]" for place in range(self.dim)]
+
+    def identity(self) -> dict[str, Any]:
+        """Say in clear what decides the values: the model's own content, wherever it lies."""
+        known = super().identity()
+        return {**known, "params": {**self.params, "ssl_model": self.model.identity}}
+
+
+class SSLFrames(FramesOfModel):
     """Hidden states of a frozen model for each piece of an utterance, averaged to fewer frames.
 
     The signal as it was recorded is cut into pieces; each is normalised over its own samples and run alone and
@@ -58,21 +79,6 @@ class SSLFrames(Extractor):
         self.segment_rows = self.rows_of(self.segment_samples)
         # Rows of an utterance come in whole pieces, and are cut by pieces.
         self.hop_s = 0.0
-
-    @property
-    def library(self) -> str:
-        """Name and version of the library that computes the feature."""
-        return f"transformers {importlib.metadata.version('transformers')}"
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the dimensions."""
-        return [f"ssl[{place}]" for place in range(self.dim)]
-
-    def identity(self) -> dict[str, Any]:
-        """Say in clear what decides the values: the model's own content, wherever it lies."""
-        known = super().identity()
-        return {**known, "params": {**self.params, "ssl_model": self.model.identity}}
 
     def rows_of(self, n_samples: int) -> int:
         """Real rows of a piece of so many samples."""

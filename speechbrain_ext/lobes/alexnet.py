@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from speechbrain_ext.errors import UserError
+from speechbrain_ext.features.ca_mser_image import DEVIATION as STD
+from speechbrain_ext.features.ca_mser_image import MEAN
 
 OUTPUT_SIZE = 256 * 6 * 6
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TYPE = "type: -- --alexnet_weights random (or imagenet, or a file of torchvision's weights)"
 
 

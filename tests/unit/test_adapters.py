@@ -8,7 +8,7 @@ import pytest
 import torch
 import transformers
 from speechbrain.nnet.adapters import HoulsbyAdapterLinear, LoRA
-from tiny_ssl import KINDS, LAYERS, SIZE, write_tiny
+from tiny_ssl import KINDS, LAYERS, SIZE, small_config, waves, write_tiny
 from torch import nn
 
 from speechbrain_ext.errors import UserError
@@ -20,16 +20,7 @@ from speechbrain_ext.lobes.ssl_finetune import SSLFinetune
 from speechbrain_ext.lobes.wav2vec2_convolutions import Wav2Vec2Convolutions
 
 RANK = 3
-SMALL = {
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "conv_dim": [8] * 7,
-    "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 2,
-    "layerdrop": 0.5,
-}
+SMALL = small_config(layerdrop=0.5)
 # A layer has two layers of 16 x 16 with lora; behind two layers, or one, of width 16 with houlsby.
 LEARNED = {"lora": LAYERS * 2 * 2 * SIZE * RANK, "houlsby": LAYERS * 2 * (2 * SIZE * RANK + SIZE + RANK)}
 
@@ -38,14 +29,6 @@ LEARNED = {"lora": LAYERS * 2 * 2 * SIZE * RANK, "houlsby": LAYERS * 2 * (2 * SI
 def models(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     return {kind: str(write_tiny(root / kind, kind)) for kind in KINDS}
-
-
-def batch(*samples: int, seed: int = 0):
-    generator = torch.Generator().manual_seed(seed)
-    waves = torch.zeros(len(samples), max(samples), 1)
-    for row, count in enumerate(samples):
-        waves[row, :count, 0] = 0.1 * torch.randn(count, generator=generator)
-    return {"waveform": waves}, {"waveform": torch.tensor(samples)}
 
 
 def audio(seed: int = 0) -> torch.Tensor:
@@ -93,8 +76,8 @@ def test_at_first_the_encoder_gives_what_it_gave(models, kind, adapter):
     assert isinstance(adapted.encoder, transformers.PreTrainedModel)
     assert adapted.encoder.config.hidden_size == SIZE and adapted.encoder.feature_extractor is not None
     with torch.no_grad():
-        for name, wanted in plain(*batch(5000, 3000)).items():
-            torch.testing.assert_close(adapted(*batch(5000, 3000))[name], wanted, rtol=0, atol=1e-6)
+        for name, wanted in plain(*waves(5000, 3000)).items():
+            torch.testing.assert_close(adapted(*waves(5000, 3000))[name], wanted, rtol=0, atol=1e-6)
     wavlm = kind.startswith("wavlm") and adapter == "houlsby"
     learned = sum(p.numel() for name, p in adapted.named_parameters() if "adapter_" in name)
     assert learned == LEARNED[adapter] // (2 if wavlm else 1)
@@ -105,7 +88,7 @@ def test_at_first_the_encoder_gives_what_it_gave(models, kind, adapter):
 def test_only_adapters_and_head_learn(models, kind, adapter):
     # freeze_cnn decides nothing any more: the whole encoder is fixed.
     network = finetune(models[kind], adapter, freeze_cnn=False)
-    before = learn(network, lambda step: network(*batch(3000, 2000, seed=step))["logits"])
+    before = learn(network, lambda step: network(*waves(3000, 2000, seed=step))["logits"])
     only_these_changed(network, before)
     frozen = finetune(models[kind], adapter, freeze_cnn=True)
     assert trained_names(frozen) == trained_names(network)
@@ -133,7 +116,7 @@ def test_lora_is_a_change_of_the_weights(models, kind):
 
 
 def inputs(seed: int):
-    features, lengths = batch(3000, 2000, seed=seed)
+    features, lengths = waves(3000, 2000, seed=seed)
     return {"waveform": features["waveform"].double()}, lengths
 
 
@@ -152,7 +135,7 @@ def test_without_an_adapter_nothing_changes(models):
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_a_state_tells_its_adapters(models, kind, adapter, tmp_path):
     network = finetune(models[kind], adapter, adapter_alpha=5.0)
-    learn(network, lambda step: network(*batch(2000))["logits"], steps=2)
+    learn(network, lambda step: network(*waves(2000))["logits"], steps=2)
     torch.save(network.state_dict(), tmp_path / "model.ckpt")
     state = torch.load(tmp_path / "model.ckpt", weights_only=True)
     loaded = SSLFinetune("gone/model", n_classes=7, pretrained=False)
@@ -160,7 +143,7 @@ def test_a_state_tells_its_adapters(models, kind, adapter, tmp_path):
     assert loaded.state_dict().keys() == network.state_dict().keys()
     assert trained_names(loaded) == trained_names(network)
     with torch.no_grad():
-        wanted, found = (each.eval()(*batch(4000, 900))["logits"] for each in (network, loaded))
+        wanted, found = (each.eval()(*waves(4000, 900))["logits"] for each in (network, loaded))
     assert torch.equal(found, wanted)
 
 

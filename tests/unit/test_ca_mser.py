@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tiny_ssl import SIZE, write_tiny
+from tiny_ssl import SIZE, small_config, write_tiny
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.lobes import alexnet
@@ -18,16 +18,7 @@ from speechbrain_ext.lobes.ca_mser_official import check
 from speechbrain_ext.lobes.co_attention import CoAttention
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 
-CONFIG = {
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "conv_dim": [8] * 7,
-    "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 2,
-    "layerdrop": 0.0,
-}
+CONFIG = small_config(layerdrop=0.0)
 
 
 def segments(batch=2, channels=3, seed=0):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 import torch
-from tiny_ssl import KINDS, LAYERS, SIZE, write_tiny
+from tiny_ssl import KINDS, LAYERS, SIZE, waves, write_tiny
 
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ssl import SSLLayerMeans, prepare
@@ -18,12 +20,7 @@ def models(tmp_path_factory):
     return {kind: str(write_tiny(root / kind, kind)) for kind in KINDS}
 
 
-def batch(*samples: int, seed: int = 0):
-    generator = torch.Generator().manual_seed(seed)
-    waves = torch.zeros(len(samples), max(samples), 1)
-    for row, count in enumerate(samples):
-        waves[row, :count, 0] = 0.1 * torch.randn(count, generator=generator) + 0.02
-    return {"waveform": waves}, {"waveform": torch.tensor(samples)}
+batch = functools.partial(waves, mean=0.02)
 
 
 def one_of(features, lengths, row):
