@@ -1,4 +1,4 @@
-"""Whole files or none: atomic writes, hashes, and a lock that dies with its process."""
+"""Atomic writes, hashes and seals of files, safe folder names, and a lock that dies with its process."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.errors import UserError
+
+SEAL = "seal"
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+
+
+class DamagedFile(UserError):
+    """A file whose content is not what was written: its hash differs, or it is cut off, empty or missing."""
 
 
 @contextlib.contextmanager
@@ -88,6 +97,148 @@ def read_json(path: str | Path, made_by: str) -> Any:
         raise UserError(f"missing {path}: make it with: {made_by}") from None
     except (ValueError, UnicodeDecodeError) as fault:
         raise UserError(f"{path}: not JSON ({fault}): delete it and make it again with: {made_by}") from None
+
+
+def write_sealed(path: str | Path, record: Mapping[str, Any]) -> None:
+    """Write a JSON object with the SHA-256 of its content under the key `seal`.
+
+    Example
+    -------
+    >>> path = getfixture("tmp_path") / "done.json"
+    >>> write_sealed(path, {"epochs": 3})
+    >>> read_sealed(path, "./run.sh --stage 2")
+    {'epochs': 3}
+    """
+    # Through JSON first, so that what is hashed is what a reader will find (tuples become lists).
+    content = json.loads(json.dumps(record, ensure_ascii=False, allow_nan=False))
+    write_json(path, {**content, SEAL: sha256_json(content)})
+
+
+def read_sealed(path: str | Path, made_by: str) -> dict[str, Any]:
+    """Read a JSON object that `write_sealed` wrote, without its seal.
+
+    Arguments
+    ---------
+    path : str or Path
+        The file.
+    made_by : str
+        The command that makes it, for the error message.
+
+    Raises
+    ------
+    DamagedFile
+        The file is not JSON, has no seal, or its content is not what was sealed.
+    UserError
+        The file is missing.
+    """
+    path = Path(path)
+    try:
+        record = json.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"missing {path}: make it with: {made_by}") from None
+    except ValueError as fault:
+        raise DamagedFile(f"{path}: damaged, not JSON ({fault}): make it again with: {made_by}") from None
+    if not isinstance(record, dict) or SEAL not in record:
+        raise DamagedFile(f"{path}: damaged, expected an object with the key {SEAL}: make it again with: {made_by}")
+    seal = record.pop(SEAL)
+    if seal != sha256_json(record):
+        raise DamagedFile(
+            f"{path}: damaged or edited, its content has another SHA-256 than when it was written: "
+            f"make it again with: {made_by}"
+        )
+    return record
+
+
+def check_sha256(path: str | Path, sha256: str, made_by: str) -> None:
+    """Refuse a file whose bytes are not those that were written.
+
+    Arguments
+    ---------
+    path : str or Path
+        The file.
+    sha256 : str
+        Its hash when it was written.
+    made_by : str
+        The command that makes it, for the error message.
+
+    Raises
+    ------
+    DamagedFile
+        The file is missing, or its hash differs.
+    """
+    path = Path(path)
+    try:
+        found = sha256_file(path)
+    except FileNotFoundError:
+        raise DamagedFile(f"{path}: missing: make it again with: {made_by}") from None
+    if found != sha256:
+        size = path.stat().st_size
+        raise DamagedFile(
+            f"{path}: damaged or edited, its {size} bytes have another SHA-256 than when it was written: "
+            f"make it again with: {made_by}"
+        )
+
+
+def folder_name(name: str) -> str:
+    """A safe, short and distinct folder name for a name that comes from data: a speaker, session, fold or corpus.
+
+    Up to 40 letters, digits, `_` and `-` are kept as they are. Anything else becomes a shortened form and ten
+    hexadecimal digits of its SHA-256, so that no name leaves its folder and no two names share one.
+    `recipes/shared/recipe.sh` does the same in the shell.
+
+    Example
+    -------
+    >>> folder_name("Ses01F"), folder_name("../../etc")
+    ('Ses01F', 'etc~74ccf3c5b4')
+    """
+    if PLAIN_NAME.fullmatch(name):
+        return name
+    data = name.encode("utf-8", "surrogatepass")
+    short = re.sub(rb"[^A-Za-z0-9_-]", b"-", data).decode("ascii")[:24].strip("-")
+    return f"{short or 'name'}~{sha256_bytes(data)[:10]}"
+
+
+def check_inside(root: str | Path, target: str | Path) -> Path:
+    """Refuse a path that does not lie inside a folder, links resolved.
+
+    Arguments
+    ---------
+    root : str or Path
+        The folder.
+    target : str or Path
+        What is to be written or removed; it need not exist.
+
+    Returns
+    -------
+    Path
+        The target as given.
+
+    Raises
+    ------
+    UserError
+        The target is the folder itself or lies outside.
+    """
+    outer, inner = Path(root).resolve(), Path(target).resolve()
+    if outer not in inner.parents:
+        raise UserError(f"{target} leads to {inner}, outside {outer}: nothing was written or removed there: remove it")
+    return Path(target)
+
+
+def remove_folder(root: str | Path, target: str | Path) -> None:
+    """Remove a folder with its content, if it is there and lies inside `root`.
+
+    Raises
+    ------
+    UserError
+        The folder lies outside `root`, or cannot be removed.
+    """
+    target = check_inside(root, target)
+    try:
+        shutil.rmtree(target)
+    except FileNotFoundError:
+        return
+    except OSError as fault:
+        raise UserError(f"{target}: cannot be removed ({fault.strerror or fault}): check its rights") from None
 
 
 def sha256_bytes(data: bytes) -> str:
