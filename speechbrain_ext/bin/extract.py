@@ -29,7 +29,11 @@ def extract_features(args: argparse.Namespace) -> None:
     from speechbrain_ext.features.extraction import extract
     from speechbrain_ext.features.madd_waveform import MaddWaveform, zero_share
 
-    experiment = experiments(args)[0]
+    runs = experiments(args)
+    for run in runs:
+        if not args.force:
+            run.check_earlier_inputs()
+    experiment = runs[0]
     built = experiment.hp.build()
     for name in experiment.hp.features():
         extractor = built["features"][name]()

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _recipe(exp: Path) -> Path:
-    from speechbrain_ext.report.results import read_results
+    from speechbrain_ext.report.results_files import read_results
 
     return _existing(RECIPES / read_results(exp / "results.json")["corpus"])
 

@@ -11,7 +11,8 @@ from speechbrain_ext.bin.options import OptionParser, whole_number
 from speechbrain_ext.errors import UsageError
 
 if TYPE_CHECKING:
-    from speechbrain_ext.training.experiment import Experiment, RunSpec
+    from speechbrain_ext.training.experiment import Experiment
+    from speechbrain_ext.training.run_spec import RunSpec
 
 
 def run_parser(description: str, module: str) -> OptionParser:
@@ -56,7 +57,7 @@ def experiments(args: argparse.Namespace) -> list[Experiment]:
 def specifications(args: argparse.Namespace) -> list[RunSpec]:
     """What is asked for, one specification a seed, checked without a look at the data."""
     from speechbrain_ext.hparams import load, parse_overrides
-    from speechbrain_ext.training.experiment import RunSpec, default_cache
+    from speechbrain_ext.training.run_spec import RunSpec, default_cache
 
     if args.overrides and not args.tag:
         raise UsageError(f"overrides need a name for their row: add --tag NAME before -- {shlex.join(args.overrides)}")

@@ -117,13 +117,13 @@ def _forget(rows: list[argparse.Namespace]) -> None:
     for row in rows:
         for run in experiments(row):
             with folder_lock(run.seed_folder, row.wait):
-                forget(run, chosen_folds(row, run))
+                forget(run, chosen_folds(row, run), row.wait)
 
 
 def _write(table: Table, rows: list[argparse.Namespace]) -> None:
     from speechbrain_ext.files import write_text
     from speechbrain_ext.report.figures import confusion_figure
-    from speechbrain_ext.report.results import read_results
+    from speechbrain_ext.report.results_files import read_results
     from speechbrain_ext.report.table_figure import table_figure
     from speechbrain_ext.report.table_text import csv_text, latex, markdown
     from speechbrain_ext.report.tables import fill

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ from speechbrain_ext.errors import UsageError
 from speechbrain_ext.training.schedule import scaled_epochs
 
 if TYPE_CHECKING:
-    from speechbrain_ext.training.experiment import Experiment, RunSpec
+    from speechbrain_ext.training.experiment import Experiment
+    from speechbrain_ext.training.run_spec import RunSpec
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -37,7 +37,7 @@ def train(args: argparse.Namespace) -> None:
         for run in runs:
             locks.enter_context(folder_lock(run.seed_folder, args.wait))
             if args.force:
-                forget(run, folds)
+                forget(run, folds, args.wait)
             run.claim()
         tasks = [(run.spec, fold) for run in runs for fold in folds if not is_trained(run, fold)]
         ready = len(runs) * len(folds) - len(tasks)
@@ -62,8 +62,10 @@ def _train(runs: list[Experiment], tasks: list[tuple[RunSpec, str]], jobs: int, 
 
 
 def _epochs_left(run: Experiment, fold: str, built: dict[str, Any]) -> int:
-    """Epochs of the steps that are not whole; what a checkpoint saves of them shows when they go on."""
-    missing = [s for s in run.hp.steps if not (run.step_folder(s, fold) / f"done-{s}.json").exists()]
+    """Epochs of the steps that are not finished; those before a checkpoint are passed over when training goes on."""
+    from speechbrain_ext.training.finished import is_finished
+
+    missing = [s for s in run.hp.steps if not is_finished(run.step_folder(s, fold), s)]
     scale = built.get("schedule_scale", 1.0)
     epochs = [(built["steps"][s].get("training") or {}).get("epochs", built.get("epochs", 1)) for s in missing]
     return sum(scaled_epochs(each, scale) for each in epochs)
@@ -78,14 +80,33 @@ def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:
     )
 
 
-def forget(run: Experiment, folds: list[str]) -> None:
-    """Remove what --force redoes: the folds, their shared steps, and what was scored from them."""
+def forget(run: Experiment, folds: list[str], wait: bool = False) -> None:
+    """Remove what --force redoes: the folds, their shared steps, and what was scored from them.
+
+    Arguments
+    ---------
+    run : Experiment
+    folds : list of str
+        Names of the folds.
+    wait : bool
+        Wait for another run that trains a shared step now, instead of refusing.
+
+    Raises
+    ------
+    UserError
+        A folder is in use by another run, or leads outside the experiments.
+    """
+    from speechbrain_ext.files import folder_lock
+    from speechbrain_ext.folders import check_inside, remove_folder
+
+    root = run.spec.exp
     for fold in folds:
-        for step in run.hp.steps:
-            shutil.rmtree(run.step_folder(step, fold), ignore_errors=True)
-        shutil.rmtree(run.fold_folder(fold), ignore_errors=True)
-    for name in ("depends.json", "results.json", "predictions.csv"):
-        (run.seed_folder / name).unlink(missing_ok=True)
+        for folder in dict.fromkeys([*(run.step_folder(step, fold) for step in run.hp.steps), run.fold_folder(fold)]):
+            if folder.exists():
+                with folder_lock(folder, wait):
+                    remove_folder(root, folder)
+    for name in ("depends.json", "results.json", "predictions.csv", "embeddings.npz"):
+        check_inside(root, run.seed_folder / name).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

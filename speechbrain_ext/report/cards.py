@@ -42,6 +42,17 @@ def protocol_name(results: dict[str, Any]) -> str:
     return results["protocol"] + (" (speaker-dependent)" if is_speaker_dependent(results) else "")
 
 
+def row_name(results: dict[str, Any]) -> str:
+    """Name a row of RESULTS.md: its folder, and the development rule where it has a development part.
+
+    Example
+    -------
+    >>> row_name({"row": "default", "dev": "speaker"}), row_name({"row": "default", "dev": "none"})
+    ('default, --dev speaker', 'default')
+    """
+    return results["row"] + ("" if results["dev"] == "none" else f", --dev {results['dev']}")
+
+
 def selection_name(results: dict[str, Any]) -> str:
     """Name the rule of model selection, and say so where it is optimistic.
 

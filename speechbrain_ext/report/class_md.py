@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from speechbrain_ext.report.cards import paper_name, selection_name, why_not_comparable
+from speechbrain_ext.report.cards import paper_name, row_name, selection_name, why_not_comparable
 from speechbrain_ext.report.results import make_summary
 from speechbrain_ext.report.text import DASH, in_range, percent, with_interval, with_std
 
@@ -40,7 +40,7 @@ def class_table(kept: Sequence[dict[str, Any]]) -> list[list[str]]:
         Cells as plain text; the paper's stands above the rows that it may stand beside.
     """
     rows = [HEAD]
-    for _, group in groupby(kept, key=lambda results: (results["system"], results["row"])):
+    for _, group in groupby(kept, key=lambda results: (results["system"], row_name(results))):
         seeds = list(group)
         if not why_not_comparable(seeds[0]):
             rows.append(_paper(seeds[0]))
@@ -61,7 +61,7 @@ def _here(results: dict[str, Any]) -> list[str]:
     return [
         "Here",
         results["system"],
-        results["row"],
+        row_name(results),
         with_interval(pooled["wa"], pooled["wa_ci95"]),
         with_interval(pooled["uar"], pooled["uar_ci95"]),
         with_std(mean["wa"], mean["wa_std"]),
@@ -80,4 +80,4 @@ def _all_seeds(kept: Sequence[dict[str, Any]]) -> list[str]:
     epochs = in_range([fold["epochs"] for results in kept for fold in results["folds"]])
     seeds = "mean of " + ", ".join(str(seed) for seed in summary["seeds"])
     commits = ", ".join(sorted({results["commit"][:12] for results in kept}))
-    return ["Here", kept[0]["system"], kept[0]["row"], *scores, seeds, selection_name(kept[0]), epochs, commits]
+    return ["Here", kept[0]["system"], row_name(kept[0]), *scores, seeds, selection_name(kept[0]), epochs, commits]

@@ -29,7 +29,8 @@ from speechbrain_ext.report.drawing import png_bytes, run_name
 from speechbrain_ext.report.overview import FoldGroup, build_forest, fold_groups, forest_figure, groups_warning
 from speechbrain_ext.report.predicted_values import read_predicted_values
 from speechbrain_ext.report.predictions import read_predictions
-from speechbrain_ext.report.results import MAKE_RESULTS, read_results
+from speechbrain_ext.report.results import MAKE_RESULTS
+from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.report.run_figures import beside_pngs, run_pngs
 from speechbrain_ext.report.value_figures import value_pngs
 from speechbrain_ext.report.value_results import is_dimensional
@@ -51,7 +52,7 @@ def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
         There is no result, a result cannot be read, or mini and real results lie together.
     """
     folder = Path(exp_corpus_folder)
-    runs = [_run(path, place) for path, place in _found(folder)]
+    runs = [_run(path, place, results) for path, place, results in _found(folder)]
     results = [run["results"] for run in runs]
     sources = sorted({one["source"] for one in results})
     if len(sources) > 1:
@@ -89,13 +90,20 @@ def _grouped(runs: Sequence[dict[str, Any]], groups: Sequence[FoldGroup]) -> lis
     return [{"title": group.title, "runs": [runs[number] for number in group.numbers]} for group in groups]
 
 
-def _found(folder: Path) -> list[tuple[Path, str]]:
-    """List the results below a folder, each with its place as a name."""
+def _found(folder: Path) -> list[tuple[Path, str, dict[str, Any]]]:
+    """List the results below a folder, each with its place as a name; damaged ones are named and left out."""
     paths = sorted(folder.glob("*/*/*/seed-*/results.json"), key=_order)
-    if not paths:
+    found = []
+    for path in paths:
+        try:
+            found.append((path, path.parent.relative_to(folder).as_posix(), read_results(path)))
+        except UserError as fault:
+            print(f"warning: {fault}; it is left out of the page", flush=True)
+    if not found:
         place = "<system>/<row>/<protocol>/seed-<n>/results.json"
-        raise UserError(f"{folder}: expected {place}, found none: make one with: {MAKE_RESULTS}")
-    return [(path, path.parent.relative_to(folder).as_posix()) for path in paths]
+        state = "damaged ones only" if paths else "none"
+        raise UserError(f"{folder}: expected {place}, found {state}: make one with: {MAKE_RESULTS}")
+    return found
 
 
 def _order(path: Path) -> tuple[Any, ...]:
@@ -104,9 +112,8 @@ def _order(path: Path) -> tuple[Any, ...]:
     return (*names, int(number) if number.isdigit() else 0, number)
 
 
-def _run(path: Path, place: str) -> dict[str, Any]:
+def _run(path: Path, place: str, results: dict[str, Any]) -> dict[str, Any]:
     """Lay out what the template shows of one run."""
-    results = read_results(path)
     reasons = why_not_comparable(results)
     is_of_values = is_dimensional(results)
     shown = (_of_values if is_of_values else _of_classes)(results, path.parent)
@@ -165,8 +172,13 @@ def _systems(runs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any
 
 
 def _seeds(folder: Path) -> list[dict[str, Any]]:
-    """Read each summary.json of a system that sums up more than one seed."""
-    found = [read_results(path) for path in sorted(folder.glob("*/*/summary.json"))]
+    """Read each summary.json of a system that sums up more than one seed; damaged ones are named and left out."""
+    found = []
+    for path in sorted(folder.glob("*/*/summary.json")):
+        try:
+            found.append(read_results(path))
+        except UserError as fault:
+            print(f"warning: {fault}; it is left out of the page", flush=True)
     return [
         {**summary, "name": summary["row"], "protocol_name": protocol_name(summary)}
         for summary in found

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import read_json
 from speechbrain_ext.metrics import confusion_matrix, expected_calibration_error, scores_of_confusion, speaker_bootstrap
-from speechbrain_ext.report.predictions import Prediction, check_predictions, read_predictions, write_predictions
+from speechbrain_ext.report.predictions import Prediction, check_predictions
 
-__all__ = ["Prediction", "make_results", "make_summary", "read_predictions", "read_results", "write_predictions"]
-
-SCHEMA = 1
+SCHEMA = 2
 MAKE_RESULTS = "./run.sh --stage 2 --stop-stage 3"
 # What a run is, and what it was made with; both are facts that the caller knows.
 IDENTITY = "corpus source edition system row preset protocol dev selection seed fold_seed".split()
@@ -78,31 +74,6 @@ def envelope(facts: dict[str, Any], target: dict[str, Any], scores: dict[str, An
     results = {"schema": SCHEMA, **{key: facts[key] for key in IDENTITY}, **target, **scores}
     results |= {key: facts[key] for key in MADE_WITH}
     return results | {key: value for key, value in facts.items() if key not in results}
-
-
-def read_results(path: str | Path) -> dict[str, Any]:
-    """Read one results.json.
-
-    Arguments
-    ---------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    results : dict
-        Its content.
-
-    Raises
-    ------
-    UserError
-        The file is missing, is not JSON, or is of another schema.
-    """
-    results = read_json(path, MAKE_RESULTS)
-    schema = results.get("schema") if isinstance(results, dict) else None
-    if schema != SCHEMA:
-        raise UserError(f"{path}: expected schema {SCHEMA}, found {schema}: make it again with: {MAKE_RESULTS} --force")
-    return results
 
 
 def targets_of(results: dict[str, Any]) -> list[str]:

@@ -11,6 +11,9 @@ from speechbrain_ext.report.breakdown import by_speaker
 from speechbrain_ext.report.drawing import png_bytes
 from speechbrain_ext.report.figures import build_confusion, confusion_figure, curves_figure
 from speechbrain_ext.report.predictions import Prediction
+from speechbrain_ext.report.results_files import read_listed
+
+FIGURES = ("confusion", "classes", "speakers", "curves")
 
 
 def write_run_figures(
@@ -18,8 +21,8 @@ def write_run_figures(
     predictions: Iterable[Prediction],
     history: dict[str, Sequence[dict[str, Any]]],
     folder: str | Path,
-) -> None:
-    """Write confusion, classes, speakers and curves, each as .png and .pdf.
+) -> list[str]:
+    """Write confusion, classes, speakers and curves, each as .png and .pdf; returns the files' names.
 
     Arguments
     ---------
@@ -40,6 +43,8 @@ def write_run_figures(
         classes_figure(results, folder / f"classes.{suffix}")
         speakers_figure(results, speakers, folder / f"speakers.{suffix}")
         curves_figure(history, folder / f"curves.{suffix}", title, results["source"])
+    names = [f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf")]
+    return [name for name in names if (folder / name).exists()]
 
 
 def beside_pngs(folder: Path) -> dict[str, bytes]:
@@ -52,7 +57,7 @@ def beside_pngs(folder: Path) -> dict[str, bytes]:
 
 
 def run_pngs(results: dict[str, Any], speakers: Sequence[dict[str, Any]], folder: Path) -> dict[str, bytes]:
-    """Give the figures of a run as PNG: the files of stage 3, drawn anew where there are none.
+    """Give the figures of a run as PNG: the files of stage 3, drawn again where they are missing or damaged.
 
     Arguments
     ---------
@@ -72,10 +77,10 @@ def run_pngs(results: dict[str, Any], speakers: Sequence[dict[str, Any]], folder
     if speakers:
         builds["speakers"] = (build_speakers, results, speakers)
     pngs = {}
-    for name in ("confusion", "classes", "speakers", "curves"):
-        path = folder / f"{name}.png"
-        if path.exists():
-            pngs[name] = path.read_bytes()
+    for name in FIGURES:
+        data = read_listed(results, folder / f"{name}.png")
+        if data is not None:
+            pngs[name] = data
         elif name in builds:
             pngs[name] = png_bytes(*builds[name])
     return pngs

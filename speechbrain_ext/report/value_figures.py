@@ -14,6 +14,7 @@ from speechbrain_ext.report import text
 from speechbrain_ext.report.drawing import LINE, SOFT, draw_file, draw_watermark, png_bytes, run_title
 from speechbrain_ext.report.figures import curves_figure
 from speechbrain_ext.report.predicted_values import PredictedValues
+from speechbrain_ext.report.results_files import read_listed
 
 PANEL_IN = 3.1
 # Votes are few values, so that many points lie on each other: shifted by up to this share of the range.
@@ -40,8 +41,8 @@ def write_value_figures(
     rows: Sequence[PredictedValues],
     history: dict[str, Sequence[dict[str, Any]]],
     folder: str | Path,
-) -> None:
-    """Write scatter and curves, each as .png and .pdf.
+) -> list[str]:
+    """Write scatter and curves, each as .png and .pdf; returns the files' names.
 
     Arguments
     ---------
@@ -59,10 +60,12 @@ def write_value_figures(
     for suffix in ("png", "pdf"):
         scatter_figure(results, rows, folder / f"scatter.{suffix}")
         curves_figure(history, folder / f"curves.{suffix}", title, results["source"])
+    names = [f"{name}.{suffix}" for name in ("scatter", "curves") for suffix in ("png", "pdf")]
+    return [name for name in names if (folder / name).exists()]
 
 
 def value_pngs(results: dict[str, Any], rows: Sequence[PredictedValues], folder: Path) -> dict[str, bytes]:
-    """Give the figures of a run as PNG: the files of stage 3; the scatter is drawn anew where there is none.
+    """Give the figures of a run as PNG: the files of stage 3; the scatter is drawn again where it is not sound.
 
     Arguments
     ---------
@@ -78,7 +81,8 @@ def value_pngs(results: dict[str, Any], rows: Sequence[PredictedValues], folder:
     pngs : dict
         Name to bytes, only where there is something to show.
     """
-    pngs = {name: path.read_bytes() for name in ("scatter", "curves") if (path := folder / f"{name}.png").exists()}
+    found = {name: read_listed(results, folder / f"{name}.png") for name in ("scatter", "curves")}
+    pngs = {name: data for name, data in found.items() if data is not None}
     if rows and "scatter" not in pngs:
         pngs["scatter"] = png_bytes(build_scatter, results, rows)
     return pngs

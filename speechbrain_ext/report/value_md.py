@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from speechbrain_ext.labels import DIMENSIONS
-from speechbrain_ext.report.cards import selection_name
+from speechbrain_ext.report.cards import row_name, selection_name
 from speechbrain_ext.report.text import DASH, decimal, decimal_with_interval, decimal_with_std, in_range
 from speechbrain_ext.report.value_results import make_value_summary
 
@@ -46,7 +46,7 @@ def value_table(kept: Sequence[dict[str, Any]]) -> list[list[str]]:
         Cells as plain text.
     """
     rows = [HEAD]
-    for _, group in groupby(kept, key=lambda results: (results["system"], results["row"])):
+    for _, group in groupby(kept, key=lambda results: (results["system"], row_name(results))):
         seeds = list(group)
         rows += [_here(results) for results in seeds]
         if len(seeds) > 1:
@@ -61,7 +61,7 @@ def _here(results: dict[str, Any]) -> list[str]:
         for name in DIMENSIONS
     ]
     scores += [decimal(pooled["ccc_mean"]), decimal_with_std(mean["ccc_mean"], mean["ccc_mean_std"])]
-    return ["Here", results["system"], results["row"], *scores, str(results["seed"]), *_made([results])]
+    return ["Here", results["system"], row_name(results), *scores, str(results["seed"]), *_made([results])]
 
 
 def _all_seeds(kept: Sequence[dict[str, Any]]) -> list[str]:
@@ -70,7 +70,7 @@ def _all_seeds(kept: Sequence[dict[str, Any]]) -> list[str]:
     spreads = [ccc.get(name) for name in DIMENSIONS] + [summary[part]["ccc_mean"] for part in ("pooled", "mean")]
     scores = [DASH if one is None else decimal_with_std(one["mean"], one["std"]) for one in spreads]
     seeds = "mean of " + ", ".join(str(seed) for seed in summary["seeds"])
-    return ["Here", kept[0]["system"], kept[0]["row"], *scores, seeds, *_made(kept)]
+    return ["Here", kept[0]["system"], row_name(kept[0]), *scores, seeds, *_made(kept)]
 
 
 def _made(kept: Sequence[dict[str, Any]]) -> list[str]:

@@ -13,9 +13,10 @@ from typing import Any
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_json
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, train_fold
 from speechbrain_ext.training.launch import kill_group
+from speechbrain_ext.training.run_spec import RunSpec
 
 RANK_MODULE = "speechbrain_ext.bin.rank"
 

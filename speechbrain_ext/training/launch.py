@@ -17,7 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.training.experiment import RunSpec
+from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.workers import begin_worker, for_workers
 
 _TICKS = Path()

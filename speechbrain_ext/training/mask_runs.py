@@ -10,12 +10,14 @@ import numpy as np
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.segments import count_segments
-from speechbrain_ext.files import read_json
+from speechbrain_ext.files import read_sealed
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
 from speechbrain_ext.manifest import read_audio
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import is_finished
 from speechbrain_ext.training.fold import steps_of
 from speechbrain_ext.training.mask_maps import MaskMaps, share_between_sounds, silent_runs, stage_maps
+from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.step import Step
 
 SAMPLE_RATE_HZ = 16000
@@ -38,7 +40,7 @@ def load_run(folder: str | Path, cache: str = "") -> Experiment:
         It is no such folder, or what it was made from is not there or has changed.
     """
     folder = Path(folder).resolve()
-    kept = read_json(folder / "spec.json", TRAIN)
+    kept = read_sealed(folder / "spec.json", TRAIN)
     known = {field.name for field in fields(RunSpec)}
     try:
         spec = RunSpec(**{key: value for key, value in kept.items() if key in known})
@@ -135,7 +137,7 @@ def _fold(experiment: Experiment, step: str, utterance: str, asked: str) -> str:
         if asked not in folds:
             raise UserError(f"--fold {asked}: expected one of {', '.join(folds)}")
         return asked
-    trained = [name for name in folds if (experiment.step_folder(step, name) / f"done-{step}.json").exists()]
+    trained = [name for name in folds if is_finished(experiment.step_folder(step, name), step)]
     if not trained:
         raise UserError(f"{experiment.seed_folder}: expected a trained fold, found none: train one with: {TRAIN}")
     testing = [name for name in trained if utterance in folds[name]["test"]]

@@ -10,8 +10,11 @@ from statistics import median
 from typing import Any
 
 from speechbrain_ext import hparams
-from speechbrain_ext.files import read_json, sha256_json
-from speechbrain_ext.training.experiment import PREPARE, Experiment, RunSpec, folds_file, load_hparams, protocol_of
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.files import read_json, read_sealed, sha256_json
+from speechbrain_ext.training.experiment import PREPARE, Experiment, folds_file, load_hparams, protocol_of
+from speechbrain_ext.training.finished import TRAIN, is_finished
+from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.schedule import scaled_epochs
 from speechbrain_ext.yaml_tree import REFERENCE
 
@@ -86,7 +89,7 @@ def make_plan(specs: Sequence[RunSpec], force: bool = False) -> Plan:
         for fold in names:
             for step in hp.steps:
                 key = f"{_place(spec, hp, experiment, step, str(fold))} {step}"
-                whole = experiment and not force and (experiment.step_folder(step, fold) / f"done-{step}.json").exists()
+                whole = experiment and not force and is_finished(experiment.step_folder(step, fold), step)
                 state = "shared" if key in seen else "whole" if whole else "train"
                 seen.add(key)
                 planned.append(
@@ -162,14 +165,18 @@ def _rates(corpus_folder: Path, hp: hparams.Hparams) -> Callable[[str], float | 
     named: dict[str, list[float]] = defaultdict(list)
     for pattern in ("steps/*/done-*.json", f"{hp.system_name}/*/*/seed-*/fold-*/done-*.json"):
         for path in sorted(corpus_folder.glob(pattern)):
-            done = read_json(path, "./run.sh --stage 2")
+            try:
+                done = read_sealed(path, TRAIN)
+                depends = read_sealed(path.parent / f"depends-{done['step']}.json", TRAIN)
+            except UserError:
+                # A damaged record says nothing about time; training names it.
+                continue
             step, epochs = done["step"], done["epochs"]
             if step not in hp.tree["steps"] or not epochs:
                 continue
             rate = done["train_seconds"] / epochs
             named[step].append(rate)
-            depends = path.parent / f"depends-{step}.json"
-            if depends.exists() and read_json(depends, "./run.sh --stage 2")["hparams"] == hp.step_tree(step):
+            if depends["hparams"] == hp.step_tree(step):
                 same[step].append(rate)
 
     def rate_of(step: str) -> float | None:

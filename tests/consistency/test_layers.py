@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "speechbrain_ext"
 RANKS = [
-    ["errors", "files", "workers", "yaml_tree"],
+    ["errors", "files", "folders", "workers", "yaml_tree"],
     [
         "audio",
         "manifest",

@@ -19,8 +19,9 @@ from speechbrain_ext.lobes.adapters import ADAPTERS
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.manifest import Utterance, write_manifest
 from speechbrain_ext.task import Task
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
+from speechbrain_ext.training.run_spec import RunSpec
 
 RANK = 3
 # A layer has two layers of 16 x 16 with lora; behind two layers of width 16 with houlsby.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +10,10 @@ import pytest
 from speechbrain_ext.bin.prepare import main as prepare
 from speechbrain_ext.bin.run_options import run_parser, specifications
 from speechbrain_ext.errors import UsageError
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.tables import load_table
 from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import write_done
 from speechbrain_ext.training.plan import make_plan, plan_text
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes/EmoDB"
@@ -74,8 +75,8 @@ def test_whole_steps_are_reused_and_tell_the_hours(prepared, tmp_path):
     for step in ("frlm", "urlm", "fusion"):
         folder = run.step_folder(step, "1")
         folder.mkdir(parents=True)
-        done = {"step": step, "epochs": 40, "train_seconds": 40 * 90.0}
-        (folder / f"done-{step}.json").write_text(json.dumps(done))
+        write_sealed(folder / f"depends-{step}.json", {"hparams": {}})
+        write_done(folder, step, [f"depends-{step}.json"], {"epochs": 40, "train_seconds": 40 * 90.0})
     plan = make_plan(specs)
     assert counts(plan) == {"train": 22, "whole": 3, "shared": 20}
     hours, unknown = plan.hours()
@@ -91,8 +92,8 @@ def test_steps_with_the_same_keys_tell_the_hours_before_those_of_the_same_name(p
     for name, seconds, keys in (("frlm-a", 4.0, run.hp.step_tree("frlm")), ("frlm-b", 400.0, {"other": 1})):
         folder = run.corpus_folder / "steps" / name
         folder.mkdir(parents=True)
-        (folder / "done-frlm.json").write_text(json.dumps({"step": "frlm", "epochs": 2, "train_seconds": seconds}))
-        (folder / "depends-frlm.json").write_text(json.dumps({"hparams": keys}))
+        write_sealed(folder / "depends-frlm.json", {"hparams": keys})
+        write_done(folder, "frlm", ["depends-frlm.json"], {"epochs": 2, "train_seconds": seconds})
     assert {step.epoch_seconds for step in make_plan([spec]).steps} == {2.0}
 
 

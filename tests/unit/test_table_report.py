@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from report_folders import plausible_results
 
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.report.cards import comparison_card, differences, paper_mark
 from speechbrain_ext.report.results_md import kept_name
 from speechbrain_ext.report.table_figure import table_figure
@@ -169,5 +169,5 @@ def test_the_state_of_a_table_comes_from_kept_results(tmp_path):
     recipe = tmp_path / "EmoDB"
     (recipe / "tables").mkdir(parents=True)
     for one in kept:
-        write_json(recipe / "results" / kept_name(one), one)
+        write_sealed(recipe / "results" / kept_name(one), one)
     assert "## [EmoDB]" in table_list(tmp_path)

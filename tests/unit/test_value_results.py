@@ -15,13 +15,14 @@ from test_report_page import Page
 from value_folders import DIMENSIONS, value_results, value_rows, write_value_run
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.metrics_regression import concordance_bootstrap
 from speechbrain_ext.report.cards import card, comparison_card, differences, paper_card, why_not_comparable
 from speechbrain_ext.report.figures import build_curves
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.report.predicted_values import read_predicted_values, write_predicted_values
-from speechbrain_ext.report.results import make_summary, read_results
+from speechbrain_ext.report.results import make_summary
+from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.report.results_md import keep, results_md
 from speechbrain_ext.report.value_figures import build_scatter
 from speechbrain_ext.report.value_results import is_dimensional, make_value_summary
@@ -215,7 +216,7 @@ def page(tmp_path: Path) -> Page:
     for seed in (1, 2):
         folder = write_value_run(tmp_path, figures=seed == 1, seed=seed)
     results = [read_results(path) for path in folder.parent.glob("seed-*/results.json")]
-    write_json(folder.parent / "summary.json", make_value_summary(results))
+    write_sealed(folder.parent / "summary.json", make_value_summary(results))
     write_value_run(tmp_path, row="one", dimensions=["activation"], warnings=["few <i>steps</i>"])
     write_report(tmp_path / "EmoDB-real", tmp_path / "report.html")
     return Page((tmp_path / "report.html").read_text(encoding="utf-8"))
