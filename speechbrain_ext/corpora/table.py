@@ -17,6 +17,7 @@ from speechbrain_ext.corpora.corpus import Corpus
 from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, read_table_file
 from speechbrain_ext.emotion_words import emotion_of, words_expected
 from speechbrain_ext.errors import UserError
+from speechbrain_ext.files import sha256_bytes
 from speechbrain_ext.labels import DIMENSIONS
 from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.task import Task
@@ -61,7 +62,7 @@ def scan_table(csv_path: str | Path, name: str, notes: list[str] | None = None) 
     if notes is not None:
         notes.extend(_unused(path, table.columns))
     faults = list(table.faults)
-    seen, utterances = _Seen(), []
+    seen, utterances, more_wavs = _Seen(), [], []
     for row in table.rows:
         wrong: list[Fault] = []
         found = _utterance(row, name, path.parent, table.decimal_comma, wrong)
@@ -69,10 +70,12 @@ def scan_table(csv_path: str | Path, name: str, notes: list[str] | None = None) 
             fault = seen.fault_of(row, found)
             wrong += [fault] if fault else []
             utterances += [] if fault else [found]
+        if wrong and row.cells["file"] and (wav := _wav(row, path.parent, [])):
+            more_wavs.append(wav)
         faults += wrong
     utterances.sort(key=lambda item: item.id)
     if faults:
-        raise CorpusFaults(faults, utterances)
+        raise CorpusFaults(faults, utterances, tuple(more_wavs))
     if not utterances:
         raise UserError(f"{path}: no line under the first, expected one for each utterance: write them")
     return utterances
@@ -98,9 +101,13 @@ def corpus_of(csv_path: str | Path) -> Corpus:
         The file is missing, is not a CSV, lacks a column, or has no name. Faults of lines are left for `scan`.
     """
     path = Path(csv_path)
+    if not path.stem.isprintable() or not any(letter.isalnum() for letter in path.stem):
+        raise UserError(
+            f"{ascii(str(path)) if not path.stem.isprintable() else path}: the corpus is named as its file, expected "
+            "letters or digits of UTF-8: rename the file"
+        )
     key = "".join(letter for letter in path.stem.lower() if letter.isascii() and letter.isalnum())
-    if not key:
-        raise UserError(f"{path}: the corpus is named as its file, expected letters or digits: rename the file")
+    key = key or f"corpus{sha256_bytes(path.stem.encode())[:10]}"
     try:
         utterances = scan_table(path, path.stem)
     except CorpusFaults as found:
