@@ -116,6 +116,8 @@ at_most jobs "$jobs" 1 1024
 threads=${threads:-$((cores / jobs > 0 ? cores / jobs : 1))}
 at_most threads "$threads" 1 1024
 at_most nproc "$nproc" 1 1024
+whole fold-seed "$fold_seed"
+$verify && $no_audio_check && die "--verify and --no-audio-check exclude each other: leave one out"
 hparams=$recipe/hparams/$system.yaml
 systems=$(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')
 one_of system "$system" "${systems% }"

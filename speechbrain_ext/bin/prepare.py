@@ -150,7 +150,8 @@ def _corpus(asked: argparse.Namespace) -> Corpus:
         return get_corpus(asked.corpus)
     from speechbrain_ext.corpora.table import corpus_of
 
-    table = corpus_of(Path(root).expanduser().resolve())
+    # A link keeps its own name, which run.sh takes too; its files lie where it leads.
+    table = corpus_of(Path(os.path.abspath(Path(root).expanduser())))
     if asked.corpus == table.name:
         return table
     known = get_corpus(asked.corpus)

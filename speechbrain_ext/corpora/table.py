@@ -62,15 +62,16 @@ def scan_table(csv_path: str | Path, name: str, notes: list[str] | None = None) 
     if notes is not None:
         notes.extend(_unused(path, table.columns))
     faults = list(table.faults)
+    folder = Path(os.path.realpath(path)).parent
     seen, utterances, more_wavs = _Seen(), [], []
     for row in table.rows:
         wrong: list[Fault] = []
-        found = _utterance(row, name, path.parent, table.decimal_comma, wrong)
+        found = _utterance(row, name, folder, table.decimal_comma, wrong)
         if found is not None:
             fault = seen.fault_of(row, found)
             wrong += [fault] if fault else []
             utterances += [] if fault else [found]
-        if wrong and row.cells["file"] and (wav := _wav(row, path.parent, [])):
+        if wrong and row.cells["file"] and (wav := _wav(row, folder, [])):
             more_wavs.append(wav)
         faults += wrong
     utterances.sort(key=lambda item: item.id)
@@ -199,9 +200,8 @@ def _wav(row: Row, folder: Path, faults: list[Fault]) -> str:
     """Give the file's path with "/", relative to the CSV's folder where it lies in it."""
     file = row.cells["file"].replace("\\", "/")
     wav = posixpath.normpath(file) if file else ""
-    home = os.path.abspath(folder)
-    if wav.startswith(f"{home}/"):
-        wav = wav[len(home) + 1 :]
+    if wav.startswith(f"{folder}/"):
+        wav = wav[len(str(folder)) + 1 :]
     if not file:
         faults.append(Fault(row.where, "no file", "a path from the CSV's folder on, or an absolute one"))
     elif wav == ".." or wav.startswith("../"):
