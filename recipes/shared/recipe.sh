@@ -6,7 +6,7 @@ shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$shared/../.." && pwd)
 
 known_options="stage stop_stage system preset tag corpus_root corpus_edition protocol dev selection folds fold_seed
-  seed seeds nproc jobs threads device precision compile exp data wait no_audio_check force dry_run table"
+  seed seeds nproc jobs threads device precision compile exp data wait no_audio_check verify force dry_run table"
 known_options=$(printf '%s ' $known_options)
 stage=0
 stop_stage=4
@@ -32,6 +32,7 @@ exp=$recipe/exp
 data=$recipe/data
 wait=false
 no_audio_check=false
+verify=false
 force=false
 dry_run=false
 table=
@@ -76,6 +77,7 @@ $(root_help)
   --exp DIR --data DIR       where to write (exp and data in the recipe)
   --wait                     wait for another run on the same experiment
   --no-audio-check           stage 0 leaves the audio unread
+  --verify                   stage 0 hashes all audio again, also files of the recorded size and time
   --force                    redo what is there
   --dry-run                  print the commands of the stages and stop
   -- --key value ...         hyper-parameters of the system: see hparams/ and ../shared/systems/
@@ -83,9 +85,15 @@ Features are cached in \$SER_CACHE (.cache in the repository). Without a corpus 
 HELP
 }
 . "$shared/parse_options.sh"
+. "$shared/folder_name.sh"
 
 whole() { # option, value
   case "$2" in '' | *[!0-9]*) die "--$1: expected a whole number, found '$2'" ;; esac
+  [ ${#2} -le 9 ] || die "--$1: expected a whole number of up to 9 digits, found '$2'"
+}
+at_most() { # option, value, least, most
+  whole "$1" "$2"
+  [ "$2" -ge "$3" ] && [ "$2" -le "$4" ] || die "--$1 $2: expected $3 to $4"
 }
 one_of() { # option, value, names
   case " $3 " in *" $2 "*) return 0 ;; esac
@@ -104,9 +112,12 @@ whole stop-stage "$stop_stage"
 # nproc would answer with OMP_NUM_THREADS where it is set.
 cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 jobs=${jobs:-$cores}
-whole jobs "$jobs"
-[ "$jobs" -ge 1 ] || die "--jobs 0: expected at least 1"
+at_most jobs "$jobs" 1 1024
 threads=${threads:-$((cores / jobs > 0 ? cores / jobs : 1))}
+at_most threads "$threads" 1 1024
+at_most nproc "$nproc" 1 1024
+whole fold-seed "$fold_seed"
+$verify && $no_audio_check && die "--verify and --no-audio-check exclude each other: leave one out"
 hparams=$recipe/hparams/$system.yaml
 systems=$(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')
 one_of system "$system" "${systems% }"
@@ -130,7 +141,10 @@ source=real
 [ -z "$root_variable" ] || corpus_root=${corpus_root:-${!root_variable:-}}
 if [ -z "$corpus" ]; then
   case "$corpus_root" in
-    *.csv) corpus=$(basename "$corpus_root" .csv) ;;
+    *.[cC][sS][vV])
+      corpus=${corpus_root##*/}
+      corpus=${corpus%.*}
+      [ -n "$corpus" ] || die "--corpus-root $corpus_root: the corpus is named as its file: rename the file" ;;
     '') die "--corpus-root is missing: name a CSV with the columns file,speaker,emotion (recipes/README.md)" ;;
     *) die "--corpus-root $corpus_root: expected a CSV with the columns file,speaker,emotion; known corpora have recipes of their own" ;;
   esac
@@ -138,7 +152,8 @@ elif [ -z "$corpus_root" ]; then
   source=mini
   corpus_root=$data/mini-corpus/$corpus
 fi
-prepared=$data/$corpus-$source
+corpus_folder=$(folder_name "$corpus")-$source
+prepared=$data/$corpus_folder
 # A root that the environment names is said, for the command stands beside its results.
 named=
 [ "$source" = mini ] || case " ${original[*]:-}" in *" --corpus-root"*) ;; *) named=" --corpus-root DIR" ;; esac
@@ -168,10 +183,11 @@ banner
 if ! $dry_run || [ -n "$table" ]; then
   . "$repository/tools/activate_env.sh"
 fi
-run_options=(--recipe "$recipe" --system "$system" --data "$prepared" --exp "$exp" --preset "$preset" --tag "$tag"
-  --protocol "$protocol" --dev "$dev" --selection "$selection" --folds "$folds" --fold-seed "$fold_seed"
-  --seeds "${seeds:-$seed}" --nproc "$nproc" --jobs "$jobs" --threads "$threads" --device "$device"
-  --precision "$precision" --command "$command_line"
+# A value may begin with a dash, so that it stands behind the sign of equality.
+run_options=(--recipe="$recipe" --system="$system" --data="$prepared" --exp="$exp" --preset="$preset" --tag="$tag"
+  --protocol="$protocol" --dev="$dev" --selection="$selection" --folds="$folds" --fold-seed="$fold_seed"
+  --seeds="${seeds:-$seed}" --nproc="$nproc" --jobs="$jobs" --threads="$threads" --device="$device"
+  --precision="$precision" --command="$command_line"
   $(flag "$compile" --compile) $(flag "$wait" --wait) $(flag "$force" --force) -- ${overrides[@]+"${overrides[@]}"})
 
 started=$SECONDS
@@ -180,18 +196,18 @@ for ((now = stage; now <= stop_stage; now++)); do
   case $now in
     0)
       log "stage 0: prepare $corpus ($source)"
-      [ "$source" = real ] || call mini --corpus "$corpus" --out "$corpus_root"
-      call prepare --corpus "$corpus" --corpus-root "$corpus_root" --source "$source" --edition "$corpus_edition" \
-        --data "$data" --recipe "$recipe" --system "$system" --preset "$preset" --table "$table" \
-        --protocol "$protocol" --dev "$dev" \
-        --fold-seed "$fold_seed" --jobs "$jobs" $(flag "$no_audio_check" --no-audio-check) $(flag "$force" --force) \
+      [ "$source" = real ] || call mini --corpus="$corpus" --out="$corpus_root"
+      call prepare --corpus="$corpus" --corpus-root="$corpus_root" --source="$source" --edition="$corpus_edition" \
+        --data="$data" --recipe="$recipe" --system="$system" --preset="$preset" --table="$table" \
+        --protocol="$protocol" --dev="$dev" --fold-seed="$fold_seed" --jobs="$jobs" \
+        $(flag "$verify" --verify) $(flag "$no_audio_check" --no-audio-check) $(flag "$force" --force) \
         -- ${overrides[@]+"${overrides[@]}"}
       ;;
     [123])
       if [ -n "$table" ]; then
         first=$now now=$((stop_stage < 3 ? stop_stage : 3))
         log "stages $first to $now: table $table, every row"
-        table_options=(--table "$table" --stage "$first" --stop-stage "$now" $(flag "$dry_run" --dry-run))
+        table_options=(--table="$table" --stage="$first" --stop-stage="$now" $(flag "$dry_run" --dry-run))
         dry_run=false call table "${table_options[@]}" "${run_options[@]}"
       else
         case $now in
@@ -203,7 +219,7 @@ for ((now = stage; now <= stop_stage; now++)); do
       ;;
     4)
       log "stage 4: report"
-      call report page --exp "$exp/$corpus-$source" --out "$exp/$corpus-$source/report.html"
+      call report page --exp="$exp/$corpus_folder" --out="$exp/$corpus_folder/report.html"
       ;;
   esac
   log "stage $now: done in $((SECONDS - begun)) s"

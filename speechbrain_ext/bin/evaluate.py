@@ -31,13 +31,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Score for options that are read already."""
+    from speechbrain_ext.data_folder import check_audio_unchanged
     from speechbrain_ext.files import folder_lock, sha256_json, write_sealed
     from speechbrain_ext.report.results import make_summary
     from speechbrain_ext.report.value_results import is_dimensional, make_value_summary
     from speechbrain_ext.training.fold import check_trained, fold_facts
 
     results = []
-    for run in experiments(args):
+    runs = experiments(args)
+    check_audio_unchanged(runs[0].spec.data, [runs[0].utterances[identity] for identity in runs[0].used])
+    for run in runs:
         folds = chosen_folds(args, run)
         missing = [fold for fold in folds if not check_trained(run, fold)]
         if missing:

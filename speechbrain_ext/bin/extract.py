@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def extract_features(args: argparse.Namespace) -> None:
     """Extract for options that are read already."""
+    from speechbrain_ext.data_folder import check_audio_unchanged
     from speechbrain_ext.features.cache import FeatureCache
     from speechbrain_ext.features.extraction import extract
     from speechbrain_ext.features.madd_waveform import MaddWaveform, zero_share
@@ -34,6 +35,7 @@ def extract_features(args: argparse.Namespace) -> None:
         if not args.force:
             run.check_earlier_inputs()
     experiment = runs[0]
+    check_audio_unchanged(experiment.spec.data, [experiment.utterances[identity] for identity in experiment.used])
     built = experiment.hp.build()
     for name in experiment.hp.features():
         extractor = built["features"][name]()

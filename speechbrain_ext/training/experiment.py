@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext import hparams
+from speechbrain_ext.data_folder import read_facts, read_utterances
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.features.ssl_models import find
 from speechbrain_ext.files import (
     DamagedFile,
-    read_json,
     read_sealed,
     sha256_file,
     sha256_json,
@@ -22,7 +22,7 @@ from speechbrain_ext.files import (
 )
 from speechbrain_ext.folders import check_inside, folder_name
 from speechbrain_ext.folds import folds_path, read_folds
-from speechbrain_ext.manifest import Utterance, read_manifest
+from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.finished import TRAIN
@@ -49,7 +49,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         spec = self.spec
-        self.manifest = read_json(Path(spec.data) / "manifest.json", PREPARE)
+        self.manifest = read_facts(spec.data, PREPARE)
         self.hp = load_hparams(spec, self.manifest)
         self.protocol = protocol_of(spec, self.hp)
         self.folds_file = folds_file(spec, self.hp, self.manifest)
@@ -85,7 +85,7 @@ class Experiment:
     @cached_property
     def utterances(self) -> dict[str, Utterance]:
         """The manifest by id."""
-        return {utterance.id: utterance for utterance in read_manifest(Path(self.spec.data) / "manifest.jsonl")}
+        return {utterance.id: utterance for utterance in read_utterances(self.spec.data, self.manifest)}
 
     @cached_property
     def manifest_sha256(self) -> str:

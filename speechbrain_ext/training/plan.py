@@ -10,8 +10,9 @@ from statistics import median
 from typing import Any
 
 from speechbrain_ext import hparams
+from speechbrain_ext.data_folder import read_facts
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import read_json, read_sealed, sha256_json
+from speechbrain_ext.files import read_sealed, sha256_json
 from speechbrain_ext.training.experiment import PREPARE, Experiment, folds_file, load_hparams, protocol_of
 from speechbrain_ext.training.finished import TRAIN, is_finished
 from speechbrain_ext.training.run_spec import RunSpec
@@ -133,7 +134,7 @@ def _loaded(spec: RunSpec) -> tuple[hparams.Hparams, Experiment | None]:
         source = Path(spec.data).name.rpartition("-")[2]
         overrides = hparams.parse_overrides(list(spec.overrides))
         return hparams.load(spec.recipe_yaml, overrides, source, preset=spec.preset), None
-    manifest = read_json(facts, PREPARE)
+    manifest = read_facts(spec.data, PREPARE)
     hp = load_hparams(spec, manifest)
     if not folds_file(spec, hp, manifest).exists():
         return hp, None

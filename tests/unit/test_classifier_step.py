@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from speechbrain_ext.data_folder import write_data
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
-from speechbrain_ext.files import DamagedFile, write_json
+from speechbrain_ext.files import DamagedFile, write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
-from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
 from speechbrain_ext.training import base_step, classifier_step
 from speechbrain_ext.training.classifier_step import ClassifierStep
@@ -55,10 +56,9 @@ def make_corpus(folder, change=None):
         for speaker in SPEAKERS for label in CLASSES for take in range(4)
     ]  # fmt: skip
     data = folder / "data/EmoDB-mini"
-    write_manifest(data / "manifest.jsonl", utterances)
     known = {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x", "labels": {}, "task": TASK.to_dict()}
-    write_json(data / "manifest.json", known)
-    write_json(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK))
+    write_data(data, known, utterances)
+    write_sealed(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK))
     rows = rows_of(utterances)
     if change:
         change(rows)

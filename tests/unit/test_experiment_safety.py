@@ -15,13 +15,14 @@ import pytest
 from speechbrain_ext.bin import evaluate as stage_3
 from speechbrain_ext.bin import extract as stage_1
 from speechbrain_ext.bin import train as stage_2
+from speechbrain_ext.data_folder import write_data
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
-from speechbrain_ext.files import DamagedFile, read_sealed, write_json
+from speechbrain_ext.files import DamagedFile, read_sealed, write_sealed
 from speechbrain_ext.folders import check_inside, folder_name, remove_folder
 from speechbrain_ext.folds import folds_path, make_folds
-from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.report import run_figures
 from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.task import Task
@@ -93,10 +94,9 @@ def make_corpus(folder, speakers):
         for take in range(4)
     ]
     data = folder / "data/EmoDB-mini"
-    write_manifest(data / "manifest.jsonl", utterances)
     known = {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x", "labels": {}, "task": TASK.to_dict()}
-    write_json(data / "manifest.json", known)
-    write_json(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK))
+    write_data(data, known, utterances)
+    write_sealed(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK))
     with FeatureCache(folder / "cache", Functionals("eGeMAPSv02")).writer() as writer:
         for utterance in utterances:
             row = random.normal(size=88) + 2 * TASK.classes.index(utterance.label)
