@@ -6,7 +6,7 @@ shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$shared/../.." && pwd)
 
 known_options="stage stop_stage system preset tag corpus_root corpus_edition protocol dev selection folds fold_seed
-  seed seeds nproc jobs threads device precision compile exp data wait no_audio_check force dry_run table"
+  seed seeds nproc jobs threads device precision compile exp data wait trust no_audio_check force dry_run table"
 known_options=$(printf '%s ' $known_options)
 stage=0
 stop_stage=4
@@ -31,6 +31,7 @@ compile=false
 exp=$recipe/exp
 data=$recipe/data
 wait=false
+trust=false
 no_audio_check=false
 force=false
 dry_run=false
@@ -75,6 +76,7 @@ $(root_help)
                              (trainings, what is reused, hours). Tables: ${tables:-none}
   --exp DIR --data DIR       where to write (exp and data in the recipe)
   --wait                     wait for another run on the same experiment
+  --trust                    run the code that a YAML from outside this repository's recipes names; it is printed first
   --no-audio-check           stage 0 leaves the audio unread
   --force                    redo what is there
   --dry-run                  print the commands of the stages and stop
@@ -172,7 +174,7 @@ run_options=(--recipe "$recipe" --system "$system" --data "$prepared" --exp "$ex
   --protocol "$protocol" --dev "$dev" --selection "$selection" --folds "$folds" --fold-seed "$fold_seed"
   --seeds "${seeds:-$seed}" --nproc "$nproc" --jobs "$jobs" --threads "$threads" --device "$device"
   --precision "$precision" --command "$command_line"
-  $(flag "$compile" --compile) $(flag "$wait" --wait) $(flag "$force" --force) -- ${overrides[@]+"${overrides[@]}"})
+  $(flag "$compile" --compile) $(flag "$wait" --wait) $(flag "$trust" --trust) $(flag "$force" --force) -- ${overrides[@]+"${overrides[@]}"})
 
 started=$SECONDS
 for ((now = stage; now <= stop_stage; now++)); do
@@ -184,7 +186,7 @@ for ((now = stage; now <= stop_stage; now++)); do
       call prepare --corpus "$corpus" --corpus-root "$corpus_root" --source "$source" --edition "$corpus_edition" \
         --data "$data" --recipe "$recipe" --system "$system" --preset "$preset" --table "$table" \
         --protocol "$protocol" --dev "$dev" \
-        --fold-seed "$fold_seed" --jobs "$jobs" $(flag "$no_audio_check" --no-audio-check) $(flag "$force" --force) \
+        --fold-seed "$fold_seed" --jobs "$jobs" $(flag "$no_audio_check" --no-audio-check) $(flag "$trust" --trust) $(flag "$force" --force) \
         -- ${overrides[@]+"${overrides[@]}"}
       ;;
     [123])

@@ -38,6 +38,8 @@ class RunSpec:
         As the options of the same names.
     device, precision, compile
         Where and how a network runs; "" is chosen by what is there.
+    trust
+        Whether a YAML from elsewhere may run the code that it names.
     """
 
     recipe_yaml: str
@@ -59,6 +61,7 @@ class RunSpec:
     command: str = ""
     table: str = ""
     table_row: str = ""
+    trust: bool = False
 
 
 @dataclass
@@ -246,7 +249,7 @@ def load_hparams(spec: RunSpec, manifest: dict[str, Any]) -> hparams.Hparams:
     """The hyper-parameters of a run, with the corpus's labels as classes where nobody names any."""
     labels = [label for label in manifest["labels"] if label != "none"]
     overrides = hparams.parse_overrides(list(spec.overrides))
-    return hparams.load(spec.recipe_yaml, overrides, manifest["source"], labels, spec.preset)
+    return hparams.load(spec.recipe_yaml, overrides, manifest["source"], labels, spec.preset, spec.trust)
 
 
 def protocol_of(spec: RunSpec, hp: hparams.Hparams) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "speechbrain_ext"
 RANKS = [
-    ["errors", "files", "workers", "yaml_tree"],
+    ["errors", "files", "workers", "yaml_safety", "yaml_tree"],
     [
         "audio",
         "manifest",
@@ -16,6 +16,9 @@ RANKS = [
         "task",
         "agreement",
         "hparams",
+        "key_types",
+        "recipe_files",
+        "system_checks",
         "metrics",
         "metrics_regression",
         "testing",
