@@ -20,6 +20,7 @@ from speechbrain.utils.checkpoints import (
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 
 from speechbrain_ext.files import write_json
+from speechbrain_ext.training.weights_only import weights_only
 
 MARK = "COMPLETE.json"
 LOW_DISK_BYTES = 64 * 2**20
@@ -57,6 +58,10 @@ class SafeCheckpointer(Checkpointer):
     def list_checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that are whole."""
         return [checkpoint for checkpoint in super().list_checkpoints() if _is_whole(Path(checkpoint.path))]
+
+    def _call_load_hooks(self, checkpoint: Checkpoint) -> None:
+        with weights_only(str(checkpoint.path)):
+            super()._call_load_hooks(checkpoint)
 
     def sweep(self) -> None:
         """Remove what a killed process left half-written or half-deleted."""
