@@ -123,8 +123,8 @@ def refuse_objects(value: Any, where: str, error: type[UserError] = UserError, d
     if depth > MAX_DEPTH:
         raise error(f"{where}: expected at most {MAX_DEPTH} levels, found more: write it flatter")
     tag = str(getattr(getattr(value, "tag", None), "value", None) or "")
-    if tag == REF:
-        _check_formula(str(value.value), where, error)
+    if tag == REF and isinstance(getattr(value, "value", None), str):
+        _check_formula(value.value, where, error)
     elif tag or not isinstance(value, (str, int, float, list, tuple, Mapping, type(None))):
         raise error(f"{where}: found {tag or type(value).__name__}, {PLAIN_ONLY}")
     elif isinstance(value, str):
