@@ -6,7 +6,8 @@ shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$shared/../.." && pwd)
 
 known_options="stage stop_stage system preset tag corpus_root corpus_edition protocol dev selection folds fold_seed
-  seed seeds nproc jobs threads device precision compile exp data wait no_audio_check verify force dry_run table"
+  seed seeds nproc jobs threads device precision compile exp data wait trust no_audio_check verify force
+  dry_run table"
 known_options=$(printf '%s ' $known_options)
 stage=0
 stop_stage=4
@@ -31,6 +32,7 @@ compile=false
 exp=$recipe/exp
 data=$recipe/data
 wait=false
+trust=false
 no_audio_check=false
 verify=false
 force=false
@@ -76,6 +78,7 @@ $(root_help)
                              (trainings, what is reused, hours). Tables: ${tables:-none}
   --exp DIR --data DIR       where to write (exp and data in the recipe)
   --wait                     wait for another run on the same experiment
+  --trust                    run the code that a YAML from outside this repository's recipes names; it is printed first
   --no-audio-check           stage 0 leaves the audio unread
   --verify                   stage 0 hashes all audio again, also files of the recorded size and time
   --force                    redo what is there
@@ -188,7 +191,7 @@ run_options=(--recipe="$recipe" --system="$system" --data="$prepared" --exp="$ex
   --protocol="$protocol" --dev="$dev" --selection="$selection" --folds="$folds" --fold-seed="$fold_seed"
   --seeds="${seeds:-$seed}" --nproc="$nproc" --jobs="$jobs" --threads="$threads" --device="$device"
   --precision="$precision" --command="$command_line"
-  $(flag "$compile" --compile) $(flag "$wait" --wait) $(flag "$force" --force) -- ${overrides[@]+"${overrides[@]}"})
+  $(flag "$compile" --compile) $(flag "$wait" --wait) $(flag "$trust" --trust) $(flag "$force" --force) -- ${overrides[@]+"${overrides[@]}"})
 
 started=$SECONDS
 for ((now = stage; now <= stop_stage; now++)); do
@@ -200,7 +203,8 @@ for ((now = stage; now <= stop_stage; now++)); do
       call prepare --corpus="$corpus" --corpus-root="$corpus_root" --source="$source" --edition="$corpus_edition" \
         --data="$data" --recipe="$recipe" --system="$system" --preset="$preset" --table="$table" \
         --protocol="$protocol" --dev="$dev" --fold-seed="$fold_seed" --jobs="$jobs" \
-        $(flag "$verify" --verify) $(flag "$no_audio_check" --no-audio-check) $(flag "$force" --force) \
+        $(flag "$verify" --verify) $(flag "$no_audio_check" --no-audio-check) $(flag "$trust" --trust) \
+        $(flag "$force" --force) \
         -- ${overrides[@]+"${overrides[@]}"}
       ;;
     [123])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,6 +20,8 @@ MIN_SAMPLES = 400  # the convolutions in front of all three kinds see 400 sample
 FILES = (hub.CONFIG, hub.PREPROCESSOR)
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 LATE = ("masked_spec_embed",)  # used while pre-training only: a file may lack it
+# Fields of a configuration for which transformers fetches code.
+CODE_FIELDS = ("auto_map", "attn_implementation", "_attn_implementation", "experts_implementation", "custom_generate")
 TYPE = "type: -- --ssl_model DIR (or a hub's OWNER/NAME)"
 
 
@@ -92,7 +95,7 @@ class SSLModel:
         return model
 
 
-_OPTIONS = {"attn_implementation": "eager", "local_files_only": True, "dtype": "float32"}
+_OPTIONS = {"attn_implementation": "eager", "local_files_only": True, "dtype": "float32", "trust_remote_code": False}
 
 
 def find(name: str) -> SSLModel:
@@ -132,11 +135,22 @@ def configured(config: dict[str, Any]) -> Any:
     """
     from transformers import AutoConfig
 
-    known = AutoConfig.for_model(**config)
+    known = AutoConfig.for_model(**without_code(config))
     known.layerdrop = 0.0
     known.apply_spec_augment = False
     known.add_adapter = False
     return known
+
+
+def without_code(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a configuration without those that name code of a hub, which a received model could run.
+
+    Example
+    -------
+    >>> without_code({"model_type": "wav2vec2", "attn_implementation": "owner/kernel"})
+    {'model_type': 'wav2vec2'}
+    """
+    return {key: value for key, value in config.items() if key not in CODE_FIELDS}
 
 
 def blank(config: dict[str, Any]) -> Any:

@@ -21,6 +21,7 @@ from speechbrain.utils.distributed import ddp_barrier, if_main_process
 from speechbrain_ext.files import DamagedFile, check_sha256, read_sealed, sha256_file, write_sealed
 from speechbrain_ext.folders import remove_folder
 from speechbrain_ext.training.finished import TRAIN
+from speechbrain_ext.training.weights_only import weights_only
 
 MARK = "COMPLETE.json"
 LOW_DISK_BYTES = 64 * 2**20
@@ -67,6 +68,10 @@ class SafeCheckpointer(Checkpointer):
         """Checkpoints that are complete and undamaged."""
         # Chosen by folder, before SpeechBrain reads the meta file, which a kill may have cut off.
         return self._construct_checkpoint_objects([one for one in self._list_checkpoint_dirs() if self._is_sound(one)])
+
+    def _call_load_hooks(self, checkpoint: Checkpoint) -> None:
+        with weights_only(str(checkpoint.path)):
+            super()._call_load_hooks(checkpoint)
 
     def sweep(self) -> None:
         """Remove incomplete and damaged checkpoints, which a killed process or a bad disk left."""

@@ -16,6 +16,7 @@ from speechbrain_ext.files import write_json
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, train_fold
 from speechbrain_ext.training.launch import kill_group
+from speechbrain_ext.training.received import read_spec
 from speechbrain_ext.training.run_spec import RunSpec
 
 RANK_MODULE = "speechbrain_ext.bin.rank"
@@ -68,7 +69,8 @@ def train_as_rank(task_file: str) -> None:
     from speechbrain.utils.distributed import ddp_init_group
 
     task = json.loads(Path(task_file).read_text(encoding="utf-8"))
-    spec = RunSpec(**{**task["spec"], "overrides": tuple(task["spec"]["overrides"])})
+    # The file lies in a folder of the process that started this one, which has said what is trusted.
+    spec = read_spec(task["spec"], task_file, task["spec"]["trust"])
     cuda = spec.device.startswith("cuda")
     if cuda:
         spec = replace(spec, device=f"cuda:{os.environ['LOCAL_RANK']}")

@@ -12,14 +12,7 @@ from speechbrain_ext import hparams
 from speechbrain_ext.data_folder import read_facts, read_utterances
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.features.ssl_models import find
-from speechbrain_ext.files import (
-    DamagedFile,
-    read_sealed,
-    sha256_file,
-    sha256_json,
-    write_sealed,
-    write_text,
-)
+from speechbrain_ext.files import DamagedFile, read_sealed, sha256_file, sha256_json, write_sealed, write_text
 from speechbrain_ext.folders import check_inside, folder_name
 from speechbrain_ext.folds import folds_path, read_folds
 from speechbrain_ext.manifest import Utterance
@@ -250,7 +243,7 @@ def load_hparams(spec: RunSpec, manifest: dict[str, Any]) -> hparams.Hparams:
     """The hyper-parameters of a run, with the corpus's labels as classes where nobody names any."""
     labels = [label for label in manifest["labels"] if label != "none"]
     overrides = hparams.parse_overrides(list(spec.overrides))
-    return hparams.load(spec.recipe_yaml, overrides, manifest["source"], labels, spec.preset)
+    return hparams.load(spec.recipe_yaml, overrides, manifest["source"], labels, spec.preset, spec.trust)
 
 
 def protocol_of(spec: RunSpec, hp: hparams.Hparams) -> str:

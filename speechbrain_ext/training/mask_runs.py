@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import is_finished
 from speechbrain_ext.training.fold import steps_of
 from speechbrain_ext.training.mask_maps import MaskMaps, share_between_sounds, silent_runs, stage_maps
+from speechbrain_ext.training.received import read_spec
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.step import Step
 
@@ -24,7 +25,7 @@ SAMPLE_RATE_HZ = 16000
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
 
 
-def load_run(folder: str | Path, cache: str = "") -> Experiment:
+def load_run(folder: str | Path, cache: str = "", trust: bool = False) -> Experiment:
     """Read a run from its seed folder, wherever the experiments lie now; networks run on the CPU.
 
     Arguments
@@ -33,6 +34,8 @@ def load_run(folder: str | Path, cache: str = "") -> Experiment:
         exp/<CORPUS>-<source>/<system>/<row>/<protocol>/seed-<n>.
     cache : str
         The features' root, by default where the run had it.
+    trust : bool
+        Whether a YAML from outside the repository, which the run was made from, may run the code that it names.
 
     Raises
     ------
@@ -40,15 +43,11 @@ def load_run(folder: str | Path, cache: str = "") -> Experiment:
         It is no such folder, or what it was made from is not there or has changed.
     """
     folder = Path(folder).resolve()
-    kept = read_sealed(folder / "spec.json", TRAIN)
-    known = {field.name for field in fields(RunSpec)}
-    try:
-        spec = RunSpec(**{key: value for key, value in kept.items() if key in known})
-        spec = replace(spec, overrides=tuple(spec.overrides), exp=str(folder.parents[4]), cache=cache or spec.cache)
-    except (AttributeError, TypeError, IndexError):
-        raise UserError(
-            f"{folder}/spec.json: expected what stage 2 writes, found something else: train it with: {TRAIN}"
-        ) from None
+    where = folder / "spec.json"
+    spec = read_spec(read_sealed(where, TRAIN), str(where), trust)
+    if len(folder.parents) < 5:
+        raise UserError(f"{folder}: expected a seed folder, exp/.../seed-<n>, found another: name one with --run")
+    spec = replace(spec, exp=str(folder.parents[4]), cache=cache or spec.cache)
     experiment = Experiment(on_cpu(spec))
     if experiment.seed_folder != folder:
         raise UserError(f"{folder}: expected the folder {experiment.seed_folder} of its spec.json: move it back there")

@@ -133,7 +133,7 @@ def _loaded(spec: RunSpec) -> tuple[hparams.Hparams, Experiment | None]:
     if not facts.exists():
         source = Path(spec.data).name.rpartition("-")[2]
         overrides = hparams.parse_overrides(list(spec.overrides))
-        return hparams.load(spec.recipe_yaml, overrides, source, preset=spec.preset), None
+        return hparams.load(spec.recipe_yaml, overrides, source, preset=spec.preset, trust=spec.trust), None
     manifest = read_facts(spec.data, PREPARE)
     hp = load_hparams(spec, manifest)
     if not folds_file(spec, hp, manifest).exists():

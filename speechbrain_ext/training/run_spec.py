@@ -25,6 +25,8 @@ class RunSpec:
         As the options of the same names.
     device, precision, compile
         Where and how a network runs; "" is chosen by what is there.
+    trust
+        Whether a YAML from elsewhere may run the code that it names.
     """
 
     recipe_yaml: str
@@ -46,6 +48,7 @@ class RunSpec:
     command: str = ""
     table: str = ""
     table_row: str = ""
+    trust: bool = False
 
 
 def default_cache() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "speechbrain_ext"
 RANKS = [
-    ["errors", "files", "folders", "regular_file", "workers", "yaml_tree"],
+    ["errors", "files", "folders", "regular_file", "workers", "yaml_safety", "yaml_tree"],
     [
         "audio",
         "data_folder",
@@ -17,6 +17,9 @@ RANKS = [
         "task",
         "agreement",
         "hparams",
+        "key_types",
+        "recipe_files",
+        "system_checks",
         "metrics",
         "metrics_regression",
         "testing",
