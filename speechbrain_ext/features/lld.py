@@ -46,6 +46,7 @@ class LowLevelDescriptors(Extractor):
     version = 1
     dim = 76
     hop_s = 0.01
+    frame_s = 0.025  # of the common descriptors; a frame begins at its multiple of the hop
 
     def __init__(self) -> None:
         super().__init__()

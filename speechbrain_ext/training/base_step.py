@@ -19,6 +19,9 @@ from speechbrain_ext.files import folder_lock, read_json, write_json
 from speechbrain_ext.objectives import Output, ValueOutput
 from speechbrain_ext.training.experiment import Experiment
 
+# What is done with segments that hold no valid frame; the first is done where a system has no such key.
+SILENT_SEGMENTS = ("keep", "leave_out")
+
 
 class BaseStep(ABC):
     """A training step of a fold, trained or loaded.
@@ -104,8 +107,8 @@ class BaseStep(ABC):
             self._check_normalised(name, extractor)
             cache = FeatureCache(spec.cache, extractor)
             if self.pieces:
-                rows = self._segment_rows(name, extractor)
-                sources.append(FeatureSource(name, cache, sys.maxsize, segment_rows=rows))
+                rows, silent = self._segment_rows(name, extractor), self._leaves_out_silent(name, extractor)
+                sources.append(FeatureSource(name, cache, sys.maxsize, segment_rows=rows, leave_out_silent=silent))
                 continue
             frames = self._max_frames(extractor)
             silence = cache.silence() if extractor.hop_s and self.built["pad"] == "silence" else None
@@ -123,6 +126,24 @@ class BaseStep(ABC):
                 f"step {self.name}: segment_s: the feature {name} is not cut into pieces: leave segment_s out"
             )
         return rows
+
+    def _leaves_out_silent(self, name: str, extractor: Extractor) -> bool:
+        """Whether segments without a valid frame are neither trained on nor averaged."""
+        choice = self.built.get("silent_segments", SILENT_SEGMENTS[0])
+        if choice not in SILENT_SEGMENTS:
+            raise UserError(
+                f"step {self.name}: silent_segments: expected one of {', '.join(SILENT_SEGMENTS)}, found {choice!r}: "
+                "change this key"
+            )
+        if choice == SILENT_SEGMENTS[0]:
+            return False
+        # A step with earlier frozen ones takes over the segments that these kept.
+        if not extractor.zero_is_silence and not self.frozen:
+            raise UserError(
+                f"step {self.name}: silent_segments: expected keep, as the feature {name} marks no silence, "
+                f"found {choice}: leave the key out"
+            )
+        return extractor.zero_is_silence
 
     def _check_normalised(self, name: str, extractor: Extractor) -> None:
         """Refuse what would mix the rows of a feature that is not to be normalised."""
