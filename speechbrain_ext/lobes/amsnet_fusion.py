@@ -134,7 +134,8 @@ class EarlyFusion(nn.Module):
             raise ValueError(f"lld_hop_s: expected above 0 and at most logmel_hop_s {logmel_hop_s}, found {lld_hop_s}")
         if not lld_frame_s >= 0.0:
             raise ValueError(f"lld_frame_s: expected at least 0, found {lld_frame_s}")
-        self.pad, self.lld_hop_s, self.lld_frame_s, self.logmel_hop_s = check_pad(pad), lld_hop_s, lld_frame_s, logmel_hop_s
+        self.pad, self.logmel_hop_s = check_pad(pad), logmel_hop_s
+        self.lld_hop_s, self.lld_frame_s = lld_hop_s, lld_frame_s
         self.sizes = {lld_feature: lld_size, logmel_feature: n_mels}
         self.net = AttentionBLSTM(lld_size + n_mels, hidden_size, embedding_size, n_classes, dropout, peepholes)
 
@@ -151,7 +152,7 @@ class EarlyFusion(nn.Module):
         return self.net(torch.cat([slow, logmel], dim=2), mask)  # [batch, mel time, lld_size + n_mels]
 
     def _slow_down(self, lld: Tensor, mask: Tensor | None, frames: int) -> Tensor:
-        """Mean of the real descriptor frames nearest to each mel frame; 0, their mean in training, where there is none."""
+        """Mean of the real descriptor frames nearest to each mel frame; 0 where there is none."""
         place = torch.arange(lld.shape[1], device=lld.device, dtype=torch.float64)
         centre = (place * self.lld_hop_s + self.lld_frame_s / 2) / self.logmel_hop_s  # [time], in mel frames
         # The small share less keeps a centre that lies halfway from rounding into the later frame.

@@ -18,6 +18,7 @@ from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.files import folder_lock, read_json, write_json
 from speechbrain_ext.objectives import Output, ValueOutput
 from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.training_keys import required
 
 # What is done with segments that hold no valid frame; the first is done where a system has no such key.
 SILENT_SEGMENTS = ("keep", "leave_out")
@@ -94,6 +95,10 @@ class BaseStep(ABC):
     def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
         """Outputs of the step that the done file describes."""
 
+    def key(self, name: str) -> Any:
+        """A key of the system; an error that names file and key where there is none."""
+        return required(self.experiment.hp, self.built, name, self.name)
+
     @property
     def pieces(self) -> bool:
         """Whether utterances are cut into pieces of a fixed length."""
@@ -111,9 +116,9 @@ class BaseStep(ABC):
                 sources.append(FeatureSource(name, cache, sys.maxsize, segment_rows=rows, leave_out_silent=silent))
                 continue
             frames = self._max_frames(extractor)
-            silence = cache.silence() if extractor.hop_s and self.built["pad"] == "silence" else None
+            silence = cache.silence() if extractor.hop_s and self.key("pad") == "silence" else None
             source = FeatureSource(name, cache, frames, silence)
-            if self.built["speaker_normalisation"]:
+            if self.key("speaker_normalisation"):
                 everyone = list(self.experiment.utterances.values())
                 source.speaker_statistics = speaker_statistics(source, everyone)
             sources.append(source)
@@ -156,4 +161,4 @@ class BaseStep(ABC):
 
     def _max_frames(self, extractor: Extractor) -> int:
         # A feature of the whole utterance has no hop and is never cut.
-        return round(self.built["duration_s"] / extractor.hop_s) if extractor.hop_s else sys.maxsize
+        return round(self.key("duration_s") / extractor.hop_s) if extractor.hop_s else sys.maxsize

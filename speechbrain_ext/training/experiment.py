@@ -15,6 +15,7 @@ from speechbrain_ext.files import read_json, sha256_file, sha256_json, write_jso
 from speechbrain_ext.folds import folds_path, read_folds
 from speechbrain_ext.manifest import Utterance, read_manifest
 from speechbrain_ext.task import Task
+from speechbrain_ext.training.training_keys import check_training_keys
 
 SELECTIONS = ("last", "dev", "test")
 PREPARE = "./run.sh --stage 0 --stop-stage 0"
@@ -80,6 +81,7 @@ class Experiment:
         spec = self.spec
         self.manifest = read_json(Path(spec.data) / "manifest.json", PREPARE)
         self.hp = load_hparams(spec, self.manifest)
+        check_training_keys(self.hp)
         self.protocol = protocol_of(spec, self.hp)
         self.folds_file = folds_file(spec, self.hp, self.manifest)
         self.folds = read_folds(self.folds_file, f"{PREPARE} --protocol {self.protocol} --dev {spec.dev}")

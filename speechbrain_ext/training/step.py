@@ -47,7 +47,8 @@ class Step(BaseStep):
 
     def setting(self, key: str) -> Any:
         """A training key: the step's own value where it has one."""
-        return (self.node.get("training") or {}).get(key, self.built[key])
+        own = self.node.get("training") or {}
+        return own[key] if key in own else self.key(key)
 
     @property
     def epochs(self) -> int:

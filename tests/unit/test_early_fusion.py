@@ -16,19 +16,20 @@ MFCC_0 = 1  # a column of the descriptors that follows the energy of its frame
 
 
 def test_each_descriptor_frame_enters_the_mel_frame_with_the_nearest_centre():
-    """Centres of descriptors: 12.5 22.5 32.5 42.5 52.5 62.5 72.5 82.5 92.5 102.5 ms; of mel frames: 0 25 50 75 100 ms."""
+    """Centres of descriptors: 12.5, 22.5, … 102.5 ms; of mel frames: 0, 25, 50, 75, 100, 125 ms."""
     net = EarlyFusion(lld_size=1, n_mels=1)
-    lld = torch.arange(10.0).view(1, 10, 1)
+    lld = torch.arange(1.0, 11.0).view(1, 10, 1)
     mask = (torch.arange(10) < 9).unsqueeze(0)
     # 12.5 | 22.5 32.5 | 42.5 52.5 62.5 | 72.5 82.5 | 92.5 and 102.5, the last one padding here; nothing is near 125.
-    wanted = [0.0, 1.5, 4.0, 6.5, 8.0, 0.0]
+    wanted = [1.0, 2.5, 5.0, 7.5, 9.0, 0.0]
     assert net._slow_down(lld * mask.unsqueeze(2), mask, 6)[0, :, 0].tolist() == wanted
 
 
 def test_the_recipes_give_the_frame_lengths_of_the_front_ends(repository):
     for recipe in ("EmoDB", "IEMOCAP", "MSP-IMPROV"):
         built = hparams.load(repository / f"recipes/{recipe}/hparams/amsnet.yaml").build()
-        net, lld, logmel = built["steps"]["early"]["network"](), *(built["features"][name]() for name in ("lld", "logmel"))
+        net = built["steps"]["early"]["network"]()
+        lld, logmel = (built["features"][name]() for name in ("lld", "logmel"))
         assert (net.lld_hop_s, net.lld_frame_s, net.logmel_hop_s) == (lld.hop_s, lld.frame_s, logmel.hop_s)
 
 
