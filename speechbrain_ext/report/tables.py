@@ -17,6 +17,7 @@ from speechbrain_ext.report.cards import (
     protocol_name,
     selection_name,
 )
+from speechbrain_ext.report.paper_notes import paper_notes
 from speechbrain_ext.report.results import development_uar, make_summary
 from speechbrain_ext.report.text import optimism, percent
 from speechbrain_ext.tables import Table, TableRow
@@ -107,7 +108,7 @@ def fill(table: Table, results: Sequence[Sequence[dict[str, Any]]]) -> FilledTab
         is_mini=is_mini,
         lines=tuple(lines),
         not_comparable=tuple(reasons + _against_paper(table, lines, results)),
-        notes=(*_notes(results), *_development(lines, results)),
+        notes=(*_notes(results), *_development(lines, results), *paper_notes(table)),
     )
 
 

@@ -18,6 +18,10 @@ from speechbrain_ext.files import DamagedFile, folder_lock, write_sealed
 from speechbrain_ext.objectives import Output, ValueOutput
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import TRAIN, check_done, done_path, read_done, write_done
+from speechbrain_ext.training.training_keys import required
+
+# What is done with segments that hold no valid frame; the first is done where a system has no such key.
+SILENT_SEGMENTS = ("keep", "leave_out")
 
 
 class BaseStep(ABC):
@@ -104,6 +108,10 @@ class BaseStep(ABC):
     def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
         """Outputs of the step that the done file describes."""
 
+    def key(self, name: str) -> Any:
+        """A key of the system; an error that names file and key where there is none."""
+        return required(self.experiment.hp, self.built, name, self.name)
+
     @property
     def pieces(self) -> bool:
         """Whether utterances are cut into pieces of a fixed length."""
@@ -117,13 +125,13 @@ class BaseStep(ABC):
             self._check_normalised(name, extractor)
             cache = FeatureCache(spec.cache, extractor)
             if self.pieces:
-                rows = self._segment_rows(name, extractor)
-                sources.append(FeatureSource(name, cache, sys.maxsize, segment_rows=rows))
+                rows, silent = self._segment_rows(name, extractor), self._leaves_out_silent(name, extractor)
+                sources.append(FeatureSource(name, cache, sys.maxsize, segment_rows=rows, leave_out_silent=silent))
                 continue
             frames = self._max_frames(extractor)
-            silence = cache.silence() if extractor.hop_s and self.built["pad"] == "silence" else None
+            silence = cache.silence() if extractor.hop_s and self.key("pad") == "silence" else None
             source = FeatureSource(name, cache, frames, silence)
-            if self.built["speaker_normalisation"]:
+            if self.key("speaker_normalisation"):
                 everyone = list(self.experiment.utterances.values())
                 source.speaker_statistics = speaker_statistics(source, everyone)
             sources.append(source)
@@ -137,6 +145,24 @@ class BaseStep(ABC):
             )
         return rows
 
+    def _leaves_out_silent(self, name: str, extractor: Extractor) -> bool:
+        """Whether segments without a valid frame are neither trained on nor averaged."""
+        choice = self.built.get("silent_segments", SILENT_SEGMENTS[0])
+        if choice not in SILENT_SEGMENTS:
+            raise UserError(
+                f"step {self.name}: silent_segments: expected one of {', '.join(SILENT_SEGMENTS)}, found {choice!r}: "
+                "change this key"
+            )
+        if choice == SILENT_SEGMENTS[0]:
+            return False
+        # A step with earlier frozen ones takes over the segments that these kept.
+        if not extractor.zero_is_silence and not self.frozen:
+            raise UserError(
+                f"step {self.name}: silent_segments: expected keep, as the feature {name} marks no silence, "
+                f"found {choice}: leave the key out"
+            )
+        return extractor.zero_is_silence
+
     def _check_normalised(self, name: str, extractor: Extractor) -> None:
         """Refuse what would mix the rows of a feature that is not to be normalised."""
         for key in ("speaker_normalisation", "spec_augment"):
@@ -148,4 +174,4 @@ class BaseStep(ABC):
 
     def _max_frames(self, extractor: Extractor) -> int:
         # A feature of the whole utterance has no hop and is never cut.
-        return round(self.built["duration_s"] / extractor.hop_s) if extractor.hop_s else sys.maxsize
+        return round(self.key("duration_s") / extractor.hop_s) if extractor.hop_s else sys.maxsize

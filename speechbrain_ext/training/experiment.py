@@ -20,6 +20,7 @@ from speechbrain_ext.task import Task
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.training_keys import check_training_keys
 
 SELECTIONS = ("last", "dev", "test")
 PREPARE = "./run.sh --stage 0 --stop-stage 0"
@@ -44,6 +45,7 @@ class Experiment:
         spec = self.spec
         self.manifest = read_facts(spec.data, PREPARE)
         self.hp = load_hparams(spec, self.manifest)
+        check_training_keys(self.hp)
         self.protocol = protocol_of(spec, self.hp)
         self.folds_file = folds_file(spec, self.hp, self.manifest)
         self.folds = read_folds(self.folds_file, f"{PREPARE} --protocol {self.protocol} --dev {spec.dev}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,13 @@ def test_a_comparable_table_is_as_written_by_hand():
     assert markdown(filled).startswith(MARKDOWN) and "not comparable" not in markdown(filled)
     assert latex(filled).startswith(LATEX)
     assert csv_text(filled) == CSV
+
+
+def test_what_the_file_says_of_its_paper_is_printed_below():
+    folds = {"A": {"Session1F": (0.7312, 0.7257), "Session1M": (0.6625, None)}}
+    noted = replace(table(("A", 0.8, None)), note="the text says otherwise.", paper_folds=folds)
+    told = "- Of the paper: the text says otherwise.\n- The paper's folds of A (WA / UAR): Session1F 73.12 / 72.57, "
+    assert f"{told}Session1M 66.25 / –.\n" in markdown(fill(noted, [[result(0.8, 0.7)]]))
 
 
 def test_several_seeds_are_mean_and_deviation():
