@@ -6,7 +6,7 @@ shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$shared/../.." && pwd)
 
 known_options="stage stop_stage system preset tag corpus_root corpus_edition protocol dev selection folds fold_seed
-  seed seeds nproc jobs threads device precision compile exp data wait no_audio_check force dry_run table"
+  seed seeds nproc jobs threads device precision compile exp data wait no_audio_check force dry_run table columns"
 known_options=$(printf '%s ' $known_options)
 stage=0
 stop_stage=4
@@ -35,6 +35,7 @@ no_audio_check=false
 force=false
 dry_run=false
 table=
+columns=
 # tables/amsnet_table5.yaml is amsnet/5, tables/amsnet_figure6.yaml is amsnet/figure6
 tables=$(cd "$recipe/tables" 2>/dev/null && ls -- *.yaml |
   sed 's/\.yaml$//; s/_table\([0-9]\)/\/\1/; s/_figure\([0-9]\)/\/figure\1/' | tr '\n' ' ') || tables=
@@ -73,6 +74,7 @@ $(root_help)
   --compile                  torch.compile the model
   --table ID                 run every row of a paper's table and print it beside the paper's; with --dry-run: the plan
                              (trainings, what is reused, hours). Tables: ${tables:-none}
+  --columns LIST             columns of the table's LaTeX file (names: python -m speechbrain_ext.bin.table --help)
   --exp DIR --data DIR       where to write (exp and data in the recipe)
   --wait                     wait for another run on the same experiment
   --no-audio-check           stage 0 leaves the audio unread
@@ -191,7 +193,8 @@ for ((now = stage; now <= stop_stage; now++)); do
       if [ -n "$table" ]; then
         first=$now now=$((stop_stage < 3 ? stop_stage : 3))
         log "stages $first to $now: table $table, every row"
-        table_options=(--table "$table" --stage "$first" --stop-stage "$now" $(flag "$dry_run" --dry-run))
+        table_options=(--table "$table" --stage "$first" --stop-stage "$now" --columns "$columns"
+          $(flag "$dry_run" --dry-run))
         dry_run=false call table "${table_options[@]}" "${run_options[@]}"
       else
         case $now in

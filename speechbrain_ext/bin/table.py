@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from speechbrain_ext.bin.options import OptionParser, whole_number
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser, specifications
 from speechbrain_ext.errors import UsageError
+from speechbrain_ext.report.table_keys import COLUMNS, LATEX_COLUMNS
 
 if TYPE_CHECKING:
     from speechbrain_ext.tables import Table
@@ -35,6 +37,13 @@ def parser() -> OptionParser:
         help="first stage: 1 features, 2 train, 3 score",
     )
     add("--stop-stage", type=whole_number(FIRST), default=LAST, metavar="N", help="last stage (default: 3)")
+    add(
+        "--columns",
+        type=_columns,
+        default=LATEX_COLUMNS,
+        metavar="LIST",
+        help=f"columns of the LaTeX table, of {', '.join(COLUMNS)} (default: {', '.join(LATEX_COLUMNS)})",
+    )
     add("--dry-run", action="store_true", help="print the trainings, what is reused, and the hours; do nothing")
     return options
 
@@ -67,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     _run(table, args, rows)
     if args.stop_stage >= LAST:
-        _write(table, rows)
+        _write(table, rows, args.columns)
 
 
 def _list(words: list[str]) -> None:
@@ -120,7 +129,19 @@ def _forget(rows: list[argparse.Namespace]) -> None:
                 forget(run, chosen_folds(row, run))
 
 
-def _write(table: Table, rows: list[argparse.Namespace]) -> None:
+def _columns(text: str) -> tuple[str, ...]:
+    names = tuple(text.replace(",", " ").split())
+    for name in names:
+        if name not in COLUMNS or names.count(name) > 1:
+            near = difflib.get_close_matches(name, COLUMNS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"columns: {', '.join(COLUMNS)}"
+            raise argparse.ArgumentTypeError(f"{name}: expected each column once, of those that there are: {hint}")
+    return names or LATEX_COLUMNS
+
+
+def _write(table: Table, rows: list[argparse.Namespace], columns: Sequence[str]) -> None:
+    from functools import partial
+
     from speechbrain_ext.files import write_text
     from speechbrain_ext.report.figures import confusion_figure
     from speechbrain_ext.report.results import read_results
@@ -135,7 +156,7 @@ def _write(table: Table, rows: list[argparse.Namespace]) -> None:
     marks = [mark for mark in ("" if rows[0].preset == "paper" else rows[0].preset, rows[0].tag) if mark]
     if marks:
         place = place.with_name(f"{table.path.stem}.{'.'.join(marks)}.{_protocols(runs)}")
-    for kind, write in (("md", markdown), ("tex", latex), ("csv", csv_text)):
+    for kind, write in (("md", markdown), ("tex", partial(latex, keys=columns)), ("csv", csv_text)):
         write_text(f"{place}.{kind}", write(filled))
     for kind in ("png", "pdf"):
         if table.figure == "confusion":

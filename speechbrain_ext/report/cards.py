@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from speechbrain_ext.report import deviations
 from speechbrain_ext.report.results import targets_of
-from speechbrain_ext.report.text import optimism, parameters
+from speechbrain_ext.report.text import DASH, in_range, optimism, parameters
 
 PUBLISHED = "as published"
 # How the score beside a paper's is taken over folds, where a result does not say otherwise.
 AVERAGING = "mean over folds"
+# An interval over fewer speakers is too narrow to be relied on.
+FEWEST_SPEAKERS = 6
 # Protocols that test on speakers who were also trained on.
 SPEAKER_DEPENDENT = ("random5",)
 
@@ -77,6 +81,48 @@ def is_partial(results: dict[str, Any]) -> bool:
     return len(results["folds"]) < results.get("folds_of_protocol", 0)
 
 
+def has_epochs(results: dict[str, Any]) -> bool:
+    """Tell whether the run was trained in epochs; a classifier such as an SVM is fitted at once.
+
+    Example
+    -------
+    >>> has_epochs({"folds": [{"optimizer_steps": 0}]}), has_epochs({"folds": [{}]})
+    (False, True)
+    """
+    return any(fold.get("optimizer_steps", 1) for fold in results["folds"])
+
+
+def epochs_name(kept: Sequence[dict[str, Any]]) -> str:
+    """Write the epochs of all folds of some results as a range; a dash where a classifier has none.
+
+    Example
+    -------
+    >>> epochs_name([{"folds": [{"epochs": 12}, {"epochs": 20}]}])
+    '12–20'
+    """
+    epochs = [fold["epochs"] for results in kept if has_epochs(results) for fold in results["folds"]]
+    return in_range(epochs) if epochs else DASH
+
+
+def few_speakers(results: dict[str, Any]) -> str:
+    """Warn where the tested speakers are too few for an interval; empty where they suffice.
+
+    Example
+    -------
+    >>> few_speakers({"folds": [{"speakers_test": ["03"]}, {"speakers_test": ["08"]}]})
+    'Few speakers: 2 were tested, so that the interval over speakers is not reliable (at least 6).'
+    """
+    count = len({speaker for fold in results["folds"] for speaker in fold["speakers_test"]})
+    if count >= FEWEST_SPEAKERS:
+        return ""
+    if count == 1:
+        return "One speaker: 1 was tested, so that there is no interval over speakers."
+    return (
+        f"Few speakers: {count} were tested, so that the interval over speakers is not reliable "
+        f"(at least {FEWEST_SPEAKERS})."
+    )
+
+
 def why_not_comparable(results: dict[str, Any]) -> list[str]:
     """Say why the paper's number may not stand beside this result; empty where it may.
 
@@ -95,10 +141,10 @@ def why_not_comparable(results: dict[str, Any]) -> list[str]:
     >>> why_not_comparable({"paper": None})
     ['the paper gives no number for this row']
     """
-    paper = results["paper"]
+    paper, settings = results["paper"], deviations.phrases(results)
+    reasons = [f"settings differ from the paper's: {'; '.join(settings)}"] if settings else []
     if not paper:
-        return ["the paper gives no number for this row"]
-    reasons = []
+        return reasons or ["the paper gives no number for this row"]
     if results["source"] != "real":
         reasons.append("the mini corpus is synthetic")
     elif results["edition"] != PUBLISHED:
@@ -126,6 +172,8 @@ def paper_mark(results: dict[str, Any]) -> str:
         marks.append("other edition")
     if results["paper"] and results["paper"].get("protocol", results["protocol"]) != results["protocol"]:
         marks.append("other protocol")
+    if results.get(deviations.KEY, {}).keys() - {"protocol"}:
+        marks.append("other settings")
     if is_partial(results):
         marks.append("all folds")
     return ", ".join(["paper", *marks]) if marks else ""
@@ -236,8 +284,10 @@ def warnings_of(results: dict[str, Any]) -> list[str]:
     if is_partial(results):
         folds = f"{len(results['folds'])} of {results['folds_of_protocol']}"
         found["partial"] = f"Partial: only {folds} folds of the protocol were run."
-    if len({speaker for fold in results["folds"] for speaker in fold["speakers_test"]}) == 1:
-        found["one speaker"] = "One test speaker: an interval over speakers says nothing here."
+    if few := few_speakers(results):
+        found[few.split(":")[0].lower()] = few
+    if settings := deviations.sentence(results):
+        found["settings"] = settings[:1].upper() + settings[1:]
     # What a sentence above says already is not said twice.
     own = [str(warning) for warning in results.get("warnings", []) if str(warning).split(":")[0].lower() not in found]
     return list(dict.fromkeys([*found.values(), *own]))
@@ -265,7 +315,7 @@ def card(results: dict[str, Any]) -> list[tuple[str, str]]:
         ("Protocol", protocol_name(results)),
         ("Folds", f"{len(results['folds'])}, split with fold seed {results['fold_seed']}"),
         ("Development part", results["dev"]),
-        ("Model selection", selection_name(results)),
+        ("Model selection", selection_name(results) if has_epochs(results) else ""),
         ("Preset", results["preset"]),
         ("Seed", str(results["seed"])),
         ("Training", training_steps(results)),
@@ -282,8 +332,8 @@ def card(results: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def training_steps(results: dict[str, Any]) -> str:
-    """Count each step's epochs and optimiser steps in the first fold; empty where the result does not carry them."""
-    steps = results["folds"][0].get("steps", {})
+    """Count each step's epochs and optimiser steps in the first fold; empty where the result has none."""
+    steps = {name: one for name, one in results["folds"][0].get("steps", {}).items() if one["optimizer_steps"]}
     told = (f"{name} {one['epochs']} epochs, {one['optimizer_steps']} optimiser steps" for name, one in steps.items())
     return "; ".join(told)
 
