@@ -53,7 +53,7 @@ def classes_figure(results: dict[str, Any], path: str | Path) -> None:
 
 
 def speakers_figure(results: dict[str, Any], speakers: Sequence[dict[str, Any]], path: str | Path) -> None:
-    """Draw UAR (bars) and WA (markers) of each speaker; the lowest bar is marked.
+    """Draw UAR (bars) and WA (markers) of each speaker; the lowest bar is marked where it is the only one.
 
     Arguments
     ---------
@@ -79,7 +79,7 @@ def build_speakers(results: dict[str, Any], speakers: Sequence[dict[str, Any]]) 
     bars = [Bar(one["name"], one["n"], one["uar"], one["wa"], one["name"] == worst) for one in speakers]
     note = ""
     if len(bars) > MOST_SPEAKERS:
-        note = f"\nthe {MOST_SPEAKERS} lowest of {len(bars)} speakers"
+        note = f"\n{MOST_SPEAKERS} of {len(bars)} speakers, from the lowest UAR on"
         bars = sorted(bars, key=lambda bar: bar.share)[:MOST_SPEAKERS]
     return _figure(results, bars, ("UAR of the speaker", "WA of the speaker"), note)
 

@@ -97,8 +97,9 @@ def build_curves(history: dict[str, Sequence[dict[str, Any]]], title: str, sourc
     scores = [key for key in keys if key.endswith(("_uar", "_wa"))]
     concordances = [key for key in keys if key.endswith("_ccc")]
     panels = [("loss", losses), ("per cent", scores), ("CCC", concordances)]
-    # The losses' panel stands also where there are none.
-    panels = panels[:1] + [panel for panel in panels[1:] if panel[1]]
+    panels = [panel for panel in panels if panel[1]]
+    if not panels:
+        raise ValueError("curves: expected a loss or a score of some epoch, found none")
     figure = Figure(figsize=(max(6.4, 2.7 * len(steps)), 2.9 * len(panels) + 0.5), layout="constrained")
     grid = figure.subplots(len(panels), len(steps), squeeze=False, sharey="row", sharex="col")
     for row, (label, drawn) in enumerate(panels):

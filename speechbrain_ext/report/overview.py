@@ -110,7 +110,8 @@ def build_forest(results: Sequence[dict[str, Any]]) -> Figure:
     axes.grid(axis="x", alpha=0.25)
     axes.set_axisbelow(True)
     axes.margins(x=0.06)
-    axes.set_xlabel("UAR in per cent, all folds pooled, with 95 % interval over speakers")
+    interval = ", with 95 % interval over speakers" if any(one["pooled"]["uar_ci95"] for one in results) else ""
+    axes.set_xlabel(f"UAR in per cent, all folds pooled{interval}")
     warning = f"\n{len(groups)} different sets of folds: compare within a group only" if len(groups) > 1 else ""
     figure.suptitle("; ".join(sorted({corpus_name(one) for one in results})) + warning, fontsize=10)
     draw_watermark(figure, results[0]["source"], is_behind=True)
@@ -118,11 +119,12 @@ def build_forest(results: Sequence[dict[str, Any]]) -> Figure:
 
 
 def _draw_run(axes: Any, results: dict[str, Any], place: float) -> None:
-    uar, (low, high) = results["pooled"]["uar"], results["pooled"]["uar_ci95"]
+    uar, interval = results["pooled"]["uar"], results["pooled"]["uar_ci95"]
     edge = {"transform": axes.get_yaxis_transform(), "fontsize": 9, "color": INK, "va": "center"}
     axes.text(0, place - 0.18, _shortened(f"{run_name(results)}, seed {results['seed']}", 52), **edge)
-    axes.text(1, place - 0.18, with_interval(uar, (low, high)), ha="right", **edge)
-    axes.plot([100 * low, 100 * high], [place + 0.16] * 2, color=LINE, linewidth=2, solid_capstyle="butt")
+    axes.text(1, place - 0.18, with_interval(uar, interval), ha="right", **edge)
+    if interval:
+        axes.plot([100 * end for end in interval], [place + 0.16] * 2, color=LINE, linewidth=2, solid_capstyle="butt")
     axes.plot(100 * uar, place + 0.16, "s", color=LINE, markersize=6)
 
 

@@ -12,11 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_text
 from speechbrain_ext.labels import DIMENSIONS
-from speechbrain_ext.report import text
+from speechbrain_ext.report import deviations, text
 from speechbrain_ext.report.breakdown import by_class, by_speaker, worst_speaker
 from speechbrain_ext.report.cards import (
     card,
     corpus_name,
+    epochs_name,
+    has_epochs,
     hyperparameters,
     is_partial,
     paper_name,
@@ -78,6 +80,8 @@ def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
         value_names=[name for name in DIMENSIONS if any(name in run["results"]["dimensions"] for run in of_values)],
         corpora=sorted({run["corpus"] for run in runs}),
         is_mini=sources == ["mini"],
+        is_marked=any(one.get(deviations.KEY) for one in results),
+        mark_explanation=deviations.EXPLANATION,
         text=text,
     )
     write_text(out_path, page)
@@ -114,12 +118,12 @@ def _run(path: Path, place: str) -> dict[str, Any]:
     return {
         "id": "run-" + _plain(place),
         "title": f"{run_name(results)}: {protocol_name(results)}, seed {results['seed']}",
-        "name": run_name(results),
+        "name": deviations.marked(run_name(results), results),
         "results": results,
         "is_of_values": is_of_values,
         "corpus": corpus_name(results),
         "protocol": protocol_name(results),
-        "selection": selection_name(results),
+        "selection": selection_name(results) if has_epochs(results) else text.DASH,
         "is_partial": is_partial(results),
         "paper": None if reasons else results["paper"],
         "paper_name": "" if reasons else paper_name(results["paper"]),
@@ -130,7 +134,9 @@ def _run(path: Path, place: str) -> dict[str, Any]:
         **shown,
         "pngs": {name: _base64(data) for name, data in pngs.items()},
         "train_time": text.duration(sum(fold["train_seconds"] for fold in results["folds"])),
-        "epochs": text.in_range([fold["epochs"] for fold in results["folds"]]),
+        "has_epochs": has_epochs(results),
+        "epochs": epochs_name([results]),
+        "folds": sorted(results["folds"], key=lambda fold: text.natural_key(fold["name"])),
     }
 
 

@@ -12,6 +12,7 @@ from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import read_json
 from speechbrain_ext.metrics import confusion_matrix, expected_calibration_error, scores_of_confusion, speaker_bootstrap
 from speechbrain_ext.report.predictions import Prediction, check_predictions, read_predictions, write_predictions
+from speechbrain_ext.report.text import natural_key
 
 __all__ = ["Prediction", "make_results", "make_summary", "read_predictions", "read_results", "write_predictions"]
 
@@ -208,7 +209,7 @@ def _fold(rows: Sequence[Prediction], classes: Sequence[str], fact: dict[str, An
     fold = {key: fact[key] for key in ("name", "n_train", "n_dev", "n_test")}
     fold |= _scores(confusion) | {"confusion": confusion.tolist()}
     fold |= {key: fact[key] for key in ("epochs", "train_seconds")}
-    fold["speakers_test"] = sorted({row.speaker for row in rows})
+    fold["speakers_test"] = sorted({row.speaker for row in rows}, key=natural_key)
     return fold | {key: value for key, value in fact.items() if key not in fold}
 
 

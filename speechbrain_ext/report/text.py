@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,18 @@ def with_std(share: float, std: float | None) -> str:
     if std is None:
         return percent(share)
     return f"{percent(share)} ± {percent(std)}"
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts names by the numbers in them: 2 before 10.
+
+    Example
+    -------
+    >>> sorted(["s10", "s2", "s"], key=natural_key)
+    ['s', 's2', 's10']
+    """
+    parts = [part for part in re.split(r"(\d+)", name) if part]
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def in_range(values: Sequence[float]) -> str:

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.report.cards import corpus_name, protocol_name
+from speechbrain_ext.report.cards import corpus_name, has_epochs, protocol_name
 from speechbrain_ext.report.drawing import (
     BAR,
     DEV_LINE,
@@ -38,6 +38,7 @@ FEWEST_POINTS = 5
 LARGEST_PERPLEXITY = 30.0
 SEED = 0
 KINDS = {"w2e": "wav2vec 2.0 embedding (W2E)", "fused": "fused features", "embedding": "last hidden layer"}
+SCORES = "scores of the classifier"
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ def _points(axes: Axes, panel: Panel, classes: Sequence[str], is_named: bool) ->
                 linewidths=0.3,
                 label=name,
             )
-    words = KINDS.get(panel.kind, panel.kind)
+    is_scores = panel.kind == "embedding" and "folds" in panel.facts and not has_epochs(panel.facts)
+    words = SCORES if is_scores else KINDS.get(panel.kind, panel.kind)
     run = f"{run_name(panel.facts)}, seed {panel.facts['seed']}\n" if is_named else ""
     axes.set_title(f"{run}{words} (n = {len(panel.points)})", fontsize=9)
     # The axes of t-SNE have no unit and no direction.

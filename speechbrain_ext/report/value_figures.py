@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from speechbrain_ext.report import text
+from speechbrain_ext.report.cards import has_epochs
 from speechbrain_ext.report.drawing import LINE, SOFT, draw_file, draw_watermark, png_bytes, run_title
-from speechbrain_ext.report.figures import curves_figure
 from speechbrain_ext.report.predicted_values import PredictedValues
+from speechbrain_ext.report.run_figures import draw_curves
 
 PANEL_IN = 3.1
 # Votes are few values, so that many points lie on each other: shifted by up to this share of the range.
@@ -58,7 +59,7 @@ def write_value_figures(
     title = f"{results['corpus']}, {results['system']} {results['row']}, {results['protocol']}"
     for suffix in ("png", "pdf"):
         scatter_figure(results, rows, folder / f"scatter.{suffix}")
-        curves_figure(history, folder / f"curves.{suffix}", title, results["source"])
+        draw_curves(history, folder / f"curves.{suffix}", title, results)
 
 
 def value_pngs(results: dict[str, Any], rows: Sequence[PredictedValues], folder: Path) -> dict[str, bytes]:
@@ -78,7 +79,8 @@ def value_pngs(results: dict[str, Any], rows: Sequence[PredictedValues], folder:
     pngs : dict
         Name to bytes, only where there is something to show.
     """
-    pngs = {name: path.read_bytes() for name in ("scatter", "curves") if (path := folder / f"{name}.png").exists()}
+    names = ("scatter", "curves") if has_epochs(results) else ("scatter",)
+    pngs = {name: path.read_bytes() for name in names if (path := folder / f"{name}.png").exists()}
     if rows and "scatter" not in pngs:
         pngs["scatter"] = png_bytes(build_scatter, results, rows)
     return pngs

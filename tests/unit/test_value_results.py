@@ -157,10 +157,10 @@ def test_kept_results_stand_in_a_table_of_their_own(tmp_path: Path) -> None:
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")
     ]
-    head = next(number for number, row in enumerate(rows) if "CCC valence [95 %]" in row)
+    head = next(number for number, row in enumerate(rows) if "CCC valence, pooled [95 %]" in row)
     assert len({len(row) for row in rows[head:]}) == 1
     _, *seeds, one = rows[head + 1 :]
-    assert [row[8] for row in seeds] == ["1", "2", "mean of 1, 2"] and all(row[2] == "dims" for row in seeds)
+    assert [row[8] for row in seeds] == ["1", "2", "mean ± std of 1, 2"] and all(row[2] == "dims" for row in seeds)
     pooled, mean = value_results()["pooled"], value_results()["mean"]
     low, high = pooled["ccc_ci95"]["dominance"]
     assert seeds[0][5] == f"{pooled['ccc']['dominance']:.3f} [{low:.3f}, {high:.3f}]"
@@ -176,7 +176,7 @@ def test_a_protocol_with_dimensions_alone_has_no_table_of_classes(tmp_path: Path
     recipe.mkdir(parents=True)
     kept = keep(write_value_run(tmp_path), recipe)
     assert kept.name == "amsnet.dims.speaker.seed1.json" and read_results(kept)["target"] == "dimensions"
-    assert "WA [95 %]" not in results_md(recipe) and "CCC valence" in results_md(recipe)
+    assert "WA, pooled [95 %]" not in results_md(recipe) and "CCC valence" in results_md(recipe)
 
 
 def test_figures_show_every_utterance_and_the_line_of_equality() -> None:
