@@ -111,14 +111,14 @@ def _order(path: Path) -> tuple[Any, ...]:
 def _run(path: Path, place: str) -> dict[str, Any]:
     """Lay out what the template shows of one run."""
     results = read_results(path)
-    reasons = why_not_comparable(results)
+    name, reasons = deviations.marked(run_name(results), results), why_not_comparable(results)
     is_of_values = is_dimensional(results)
     shown = (_of_values if is_of_values else _of_classes)(results, path.parent)
     pngs = shown.pop("pngs") | beside_pngs(path.parent)
     return {
         "id": "run-" + _plain(place),
-        "title": f"{run_name(results)}: {protocol_name(results)}, seed {results['seed']}",
-        "name": deviations.marked(run_name(results), results),
+        "title": f"{name}: {protocol_name(results)}, seed {results['seed']}",
+        "name": name,
         "results": results,
         "is_of_values": is_of_values,
         "corpus": corpus_name(results),
@@ -162,7 +162,7 @@ def _systems(runs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any
         systems.setdefault(run["results"]["system"], []).append(run)
     laid_out = []
     for name, own in systems.items():
-        seeds = _seeds(folder / name)
+        seeds = _seeds(folder / name, [run["results"] for run in own])
         of_classes = [summary for summary in seeds if not is_dimensional(summary)]
         of_values = [summary for summary in seeds if is_dimensional(summary)]
         known = {"id": "system-" + _plain(name), "name": name, "runs": own}
@@ -170,11 +170,16 @@ def _systems(runs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any
     return laid_out
 
 
-def _seeds(folder: Path) -> list[dict[str, Any]]:
-    """Read each summary.json of a system that sums up more than one seed."""
+def _seeds(folder: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Read each summary.json of a system that sums up more than one seed; the seeds' results say how they differ."""
+    differing = {one["row"]: one for one in results if one.get(deviations.KEY)}
     found = [read_results(path) for path in sorted(folder.glob("*/*/summary.json"))]
     return [
-        {**summary, "name": summary["row"], "protocol_name": protocol_name(summary)}
+        {
+            **summary,
+            "name": deviations.marked(summary["row"], differing.get(summary["row"], {})),
+            "protocol_name": protocol_name(summary),
+        }
         for summary in found
         if len(summary["seeds"]) > 1
     ]
