@@ -6,7 +6,7 @@ shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$shared/../.." && pwd)
 
 known_options="stage stop_stage system preset tag corpus_root corpus_edition protocol dev selection folds fold_seed
-  seed seeds nproc jobs threads device precision compile exp data wait no_audio_check force dry_run table columns"
+  seed seeds nproc jobs threads device precision compile exp data wait no_audio_check force dry_run table columns paper"
 known_options=$(printf '%s ' $known_options)
 stage=0
 stop_stage=4
@@ -36,6 +36,7 @@ force=false
 dry_run=false
 table=
 columns=
+paper=false
 # tables/amsnet_table5.yaml is amsnet/5, tables/amsnet_figure6.yaml is amsnet/figure6
 tables=$(cd "$recipe/tables" 2>/dev/null && ls -- *.yaml |
   sed 's/\.yaml$//; s/_table\([0-9]\)/\/\1/; s/_figure\([0-9]\)/\/figure\1/' | tr '\n' ' ') || tables=
@@ -75,6 +76,7 @@ $(root_help)
   --table ID                 run every row of a paper's table and print it beside the paper's; with --dry-run: the plan
                              (trainings, what is reused, hours). Tables: ${tables:-none}
   --columns LIST             columns of the table's LaTeX file (names: python -m speechbrain_ext.bin.table --help)
+  --paper                    stage 4 and --table draw figures for a paper too: PDF, no title, 3.4 in and 7 in wide, 8 pt
   --exp DIR --data DIR       where to write (exp and data in the recipe)
   --wait                     wait for another run on the same experiment
   --no-audio-check           stage 0 leaves the audio unread
@@ -194,7 +196,7 @@ for ((now = stage; now <= stop_stage; now++)); do
         first=$now now=$((stop_stage < 3 ? stop_stage : 3))
         log "stages $first to $now: table $table, every row"
         table_options=(--table "$table" --stage "$first" --stop-stage "$now" --columns "$columns"
-          $(flag "$dry_run" --dry-run))
+          $(flag "$paper" --paper) $(flag "$dry_run" --dry-run))
         dry_run=false call table "${table_options[@]}" "${run_options[@]}"
       else
         case $now in
@@ -206,7 +208,8 @@ for ((now = stage; now <= stop_stage; now++)); do
       ;;
     4)
       log "stage 4: report"
-      call report page --exp "$exp/$corpus-$source" --out "$exp/$corpus-$source/report.html"
+      call report page --exp "$exp/$corpus-$source" --out "$exp/$corpus-$source/report.html" \
+        $(flag "$paper" --paper)
       ;;
   esac
   log "stage $now: done in $((SECONDS - begun)) s"

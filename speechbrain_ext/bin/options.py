@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from speechbrain_ext.errors import UsageError
 
 PICTURES = (".png", ".pdf")
+PRINT_HELP = "draw figures for a paper too: PDF, no title, 3.4 in and 7 in wide, 8 pt"
 
 
 class OptionParser(argparse.ArgumentParser):

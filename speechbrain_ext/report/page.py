@@ -21,12 +21,11 @@ from speechbrain_ext.report.cards import (
     has_epochs,
     hyperparameters,
     is_partial,
-    paper_name,
     protocol_name,
     selection_name,
     warnings_of,
-    why_not_comparable,
 )
+from speechbrain_ext.report.comparability import paper_name, why_not_comparable
 from speechbrain_ext.report.drawing import png_bytes, run_name
 from speechbrain_ext.report.overview import FoldGroup, build_forest, fold_groups, forest_figure, groups_warning
 from speechbrain_ext.report.predicted_values import read_predicted_values

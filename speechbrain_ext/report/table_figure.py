@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from speechbrain_ext.report.drawing import DEV_LINE, LINE, SOFT, draw_file, draw_watermark
+from speechbrain_ext.report.drawing import (
+    DEV_LINE,
+    LINE,
+    SOFT,
+    draw_file,
+    draw_watermark,
+    is_narrow,
+    is_print,
+    new_figure,
+    set_title,
+)
 from speechbrain_ext.report.tables import SCORES, FilledTable, marked_name
 
 # Means over folds lie a little above the pooled score, so that equal numbers are both seen.
@@ -29,14 +39,15 @@ def table_figure(table: FilledTable, path: str | Path) -> None:
 
 def build_table_figure(table: FilledTable) -> Figure:
     """A panel a score: the pooled score with its interval, and above it the means over folds, ours and the paper's."""
-    figure = Figure(figsize=(8.2, 0.42 * len(table.lines) + 2.0), layout="constrained")
+    figure = new_figure(8.2, 0.42 * len(table.lines) + (1.6 if is_print() else 2.0), in_rows=True)
     panels = figure.subplots(1, len(SCORES), sharey=True)
     for axes, score in zip(panels, SCORES, strict=True):
         _panel(axes, table, score)
     panels[0].set_yticks(range(len(table.lines)), [marked_name(line) for line in table.lines])
     panels[0].set_ylim(len(table.lines) - 0.4, -0.6)
-    figure.suptitle(table.title, fontsize=10)
-    figure.legend(handles=_legend(table), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    set_title(figure, table.title)
+    columns = 1 if is_narrow() else 2 if is_print() else 3
+    figure.legend(handles=_legend(table), loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
     draw_watermark(figure, "mini" if table.is_mini else "real")
     return figure
 
@@ -56,6 +67,8 @@ def _panel(axes: Axes, table: FilledTable, score: str) -> None:
     axes.set_xlabel(f"{score.upper()} in per cent")
     axes.grid(axis="x", alpha=0.25)
     axes.tick_params(axis="y", length=0)
+    if is_narrow():
+        axes.locator_params(axis="x", nbins=3)
 
 
 def _legend(table: FilledTable) -> list[Line2D]:

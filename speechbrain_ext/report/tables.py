@@ -9,16 +9,8 @@ from typing import Any
 import numpy as np
 
 from speechbrain_ext.report import deviations
-from speechbrain_ext.report.cards import (
-    comparison_card,
-    differences,
-    few_speakers,
-    is_speaker_dependent,
-    paper_card,
-    paper_mark,
-    protocol_name,
-    selection_name,
-)
+from speechbrain_ext.report.cards import few_speakers, is_speaker_dependent, protocol_name, selection_name
+from speechbrain_ext.report.comparability import comparison_card, differences, paper_card, paper_mark
 from speechbrain_ext.report.results import development_uar, make_summary
 from speechbrain_ext.report.text import optimism, percent
 from speechbrain_ext.tables import Table, TableRow

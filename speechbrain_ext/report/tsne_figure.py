@@ -28,7 +28,10 @@ from speechbrain_ext.report.drawing import (
     WIDTH_IN,
     draw_file,
     draw_watermark,
+    is_narrow,
+    new_figure,
     run_name,
+    set_title,
 )
 
 # Told apart without colours too: each class has a marker of its own.
@@ -133,7 +136,7 @@ def build_tsne(panels: Sequence[Sequence[Panel]]) -> Figure:
     width = max(WIDTH_IN, 3.2 * columns)
     # A single panel would be as high as it is wide.
     height = 1.5 + rows * min(4.4, width / columns)
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = new_figure(width, height)
     grid = figure.subplots(rows, columns, squeeze=False)
     first = panels[0][0].facts
     runs = {_identity(panel.facts): panel for row in panels for panel in row}
@@ -145,8 +148,9 @@ def build_tsne(panels: Sequence[Sequence[Panel]]) -> Figure:
     }
     names = [name for name in first["classes"] if name in handles]
     drawn_handles = [handles[name] for name in names]
-    figure.legend(drawn_handles, names, loc="outside lower center", ncols=min(len(names), 5), frameon=False, fontsize=9)
-    figure.suptitle(_title(list(runs.values())), fontsize=10)
+    columns = min(len(names), 3 if is_narrow() else 5)
+    figure.legend(drawn_handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
+    set_title(figure, _title(list(runs.values())))
     draw_watermark(figure, first["source"], is_behind=True)
     return figure
 

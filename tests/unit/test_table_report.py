@@ -13,7 +13,7 @@ from report_folders import plausible_results
 
 from speechbrain_ext.errors import UsageError
 from speechbrain_ext.files import write_json
-from speechbrain_ext.report.cards import comparison_card, differences, paper_mark
+from speechbrain_ext.report.comparability import comparison_card, differences, paper_mark
 from speechbrain_ext.report.results_md import kept_name
 from speechbrain_ext.report.table_figure import build_table_figure, table_figure
 from speechbrain_ext.report.table_keys import COLUMNS

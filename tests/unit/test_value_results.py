@@ -17,7 +17,8 @@ from value_folders import DIMENSIONS, value_results, value_rows, write_value_run
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_json
 from speechbrain_ext.metrics_regression import concordance_bootstrap
-from speechbrain_ext.report.cards import card, comparison_card, differences, paper_card, why_not_comparable
+from speechbrain_ext.report.cards import card
+from speechbrain_ext.report.comparability import comparison_card, differences, paper_card, why_not_comparable
 from speechbrain_ext.report.figures import build_curves
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.report.predicted_values import read_predicted_values, write_predicted_values
