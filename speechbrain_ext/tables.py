@@ -30,6 +30,8 @@ SOURCE_KEYS = ("paper", "table")
 ROW_KEYS = ("name", "system", "variant", "protocol", "overrides", "paper")
 PAPER_KEYS = ("wa", "uar", "folds")
 FIGURES = ("scores", "confusion")
+# A table's `source: paper:` begins so where no paper prints its rows.
+OWN_SOURCE = "this repository"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class TableRow:
         The row's own hyper-parameters.
     paper_wa, paper_uar : float or None
         The paper's numbers as fractions.
+    of_paper : bool
+        Whether the row's settings are a paper's; False in a table of this repository's own.
     """
 
     name: str
@@ -59,6 +63,7 @@ class TableRow:
     overrides: dict[str, Any]
     paper_wa: float | None
     paper_uar: float | None
+    of_paper: bool = True
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,8 @@ def load_table(recipe: str | Path, identity: str) -> Table:
     if not isinstance(tree["rows"], list) or not tree["rows"]:
         raise UserError(f"{path}: rows: expected a list of rows, found {tree['rows']!r}")
     prefix = path.stem.removeprefix(f"{system}_")
-    rows = [_row(Path(recipe), path, prefix, system, node) for node in tree["rows"]]
+    of_paper = not str(source["paper"]).startswith(OWN_SOURCE)
+    rows = [_row(Path(recipe), path, prefix, system, node, of_paper) for node in tree["rows"]]
     for which in ("name", "folder"):
         names = [getattr(row, which) for row in rows]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -210,7 +216,7 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
     return (*row.words, *(word for pair in mine for word in pair))
 
 
-def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any) -> TableRow:
+def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of_paper: bool) -> TableRow:
     name = str(node.get("name", "without a name")) if isinstance(node, dict) else repr(node)
     where = f"{path}: row {name}"
     _check_keys(node, ROW_KEYS, where, optional=("system",))
@@ -236,7 +242,7 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any) ->
     if paper is not None:
         _check_keys(paper, PAPER_KEYS, f"{where}: paper", optional=("folds",))
     scores = [_fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
-    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores)
+    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, of_paper)
 
 
 def _has_folds(node: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ repository=$(cd "$shared/../.." && pwd)
 
 known_options="stage stop_stage system preset tag corpus_root corpus_edition protocol dev selection folds fold_seed
   seed seeds nproc jobs threads device precision compile exp data wait trust no_audio_check verify force
-  dry_run table"
+  dry_run table columns paper"
 known_options=$(printf '%s ' $known_options)
 stage=0
 stop_stage=4
@@ -38,6 +38,8 @@ verify=false
 force=false
 dry_run=false
 table=
+columns=
+paper=false
 # tables/amsnet_table5.yaml is amsnet/5, tables/amsnet_figure6.yaml is amsnet/figure6
 tables=$(cd "$recipe/tables" 2>/dev/null && ls -- *.yaml |
   sed 's/\.yaml$//; s/_table\([0-9]\)/\/\1/; s/_figure\([0-9]\)/\/figure\1/' | tr '\n' ' ') || tables=
@@ -76,6 +78,8 @@ $(root_help)
   --compile                  torch.compile the model
   --table ID                 run every row of a paper's table and print it beside the paper's; with --dry-run: the plan
                              (trainings, what is reused, hours). Tables: ${tables:-none}
+  --columns LIST             columns of the table's LaTeX file (names: python -m speechbrain_ext.bin.table --help)
+  --paper                    stage 4 and --table draw figures for a paper too: PDF, no title, 3.4 in and 7 in wide, 8 pt
   --exp DIR --data DIR       where to write (exp and data in the recipe)
   --wait                     wait for another run on the same experiment
   --trust                    run the code that a YAML from outside this repository's recipes names; it is printed first
@@ -211,7 +215,8 @@ for ((now = stage; now <= stop_stage; now++)); do
       if [ -n "$table" ]; then
         first=$now now=$((stop_stage < 3 ? stop_stage : 3))
         log "stages $first to $now: table $table, every row"
-        table_options=(--table="$table" --stage="$first" --stop-stage="$now" $(flag "$dry_run" --dry-run))
+        table_options=(--table="$table" --stage="$first" --stop-stage="$now" --columns="$columns"
+          $(flag "$paper" --paper) $(flag "$dry_run" --dry-run))
         dry_run=false call table "${table_options[@]}" "${run_options[@]}"
       else
         case $now in
@@ -223,7 +228,7 @@ for ((now = stage; now <= stop_stage; now++)); do
       ;;
     4)
       log "stage 4: report"
-      call report page --exp="$exp/$corpus_folder" --out="$exp/$corpus_folder/report.html"
+      call report page --exp="$exp/$corpus_folder" --out="$exp/$corpus_folder/report.html" $(flag "$paper" --paper)
       ;;
   esac
   log "stage $now: done in $((SECONDS - begun)) s"

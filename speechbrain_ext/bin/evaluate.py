@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.mask_figure import draw_beside_results as draw_masks
-from speechbrain_ext.bin.run_facts import paper_of, run_facts
+from speechbrain_ext.bin.run_facts import differs_from_paper, paper_of, run_facts
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
 from speechbrain_ext.bin.tsne import draw_beside_results as draw_vectors
 from speechbrain_ext.errors import UserError
@@ -48,7 +48,9 @@ def evaluate(args: argparse.Namespace) -> None:
         with folder_lock(run.seed_folder, args.wait):
             run.check_claim()
             facts = [fold_facts(run, fold) for fold in folds]
-            made_from = sha256_json({"folds": facts, "depends": run.depends(), "paper": paper_of(run)})
+            differs = differs_from_paper(run)
+            known = {"paper": paper_of(run, differs), "differs": differs}
+            made_from = sha256_json({"folds": facts, "depends": run.depends(), **known})
             path = run.seed_folder / "results.json"
             old = _read_old(path) if path.exists() and not args.force else {}
             is_scored = old.get("made_from") == made_from
@@ -160,6 +162,7 @@ def _histories(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, list[d
 
 
 def _tell(results: dict[str, Any]) -> None:
+    from speechbrain_ext.report.cards import few_speakers
     from speechbrain_ext.report.value_results import is_dimensional
 
     scores = _tell_values(results) if is_dimensional(results) else _tell_classes(results)
@@ -167,20 +170,22 @@ def _tell(results: dict[str, Any]) -> None:
         f"{results['corpus']} ({results['edition']}), {results['system']} {results['row']}, {results['protocol']}, "
         f"seed {results['seed']}: {scores}"
     )
-    for warning in results["warnings"]:
+    for warning in filter(None, [*results["warnings"], few_speakers(results)]):
         print(f"note: {warning}")
 
 
 def _tell_classes(results: dict[str, Any]) -> str:
+    from speechbrain_ext.report.text import percent, with_interval
+
     pooled, mean = results["pooled"], results["mean"]
 
     def interval(key: str) -> str:
-        low, high = pooled[f"{key}_ci95"]
-        return f"{100 * pooled[key]:.2f} [{100 * low:.1f}, {100 * high:.1f}]"
+        return f"{key.upper()} {with_interval(pooled[key], pooled[f'{key}_ci95'])}"
 
+    over = " [95 % over speakers]" if pooled["wa_ci95"] else ""
     return (
-        f"WA {interval('wa')}, UAR {interval('uar')} per cent (95 % over speakers), "
-        f"mean over folds {100 * mean['wa']:.2f} / {100 * mean['uar']:.2f}"
+        f"pooled {interval('wa')}, {interval('uar')} per cent{over}, "
+        f"mean over folds {percent(mean['wa'])} / {percent(mean['uar'])}"
     )
 
 
@@ -192,7 +197,8 @@ def _tell_values(results: dict[str, Any]) -> str:
         f"{name} {decimal_with_interval(pooled['ccc'][name], pooled['ccc_ci95'][name])}"
         for name in results["dimensions"]
     )
-    return f"CCC {', '.join(told)} (95 % over speakers), mean over folds {decimal(mean['ccc_mean'])}"
+    over = " [95 % over speakers]" if all(pooled["ccc_ci95"].values()) else ""
+    return f"pooled CCC {', '.join(told)}{over}, mean over folds {decimal(mean['ccc_mean'])}"
 
 
 if __name__ == "__main__":

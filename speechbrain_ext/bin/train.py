@@ -77,9 +77,10 @@ def _epochs_left(run: Experiment, fold: str, built: dict[str, Any]) -> int:
 def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:
     from tqdm import tqdm
 
+    # A classifier that is fitted at once has no optimiser.
+    steps = f"{facts['optimizer_steps']} optimiser steps, " if facts["optimizer_steps"] else ""
     tqdm.write(
-        f"train: seed {spec.seed} fold {fold}: {facts['n_train']} utterances, "
-        f"{facts['optimizer_steps']} optimiser steps, {facts['train_seconds']:.0f} s"
+        f"train: seed {spec.seed} fold {fold}: {facts['n_train']} utterances, {steps}{facts['train_seconds']:.0f} s"
     )
 
 

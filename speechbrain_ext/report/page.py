@@ -12,19 +12,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_text
 from speechbrain_ext.labels import DIMENSIONS
-from speechbrain_ext.report import text
+from speechbrain_ext.report import deviations, text
 from speechbrain_ext.report.breakdown import by_class, by_speaker, worst_speaker
 from speechbrain_ext.report.cards import (
     card,
     corpus_name,
+    epochs_name,
+    has_epochs,
     hyperparameters,
     is_partial,
-    paper_name,
     protocol_name,
     selection_name,
     warnings_of,
-    why_not_comparable,
 )
+from speechbrain_ext.report.comparability import paper_name, why_not_comparable
 from speechbrain_ext.report.drawing import png_bytes, run_name
 from speechbrain_ext.report.overview import FoldGroup, build_forest, fold_groups, forest_figure, groups_warning
 from speechbrain_ext.report.predicted_values import read_predicted_values
@@ -79,6 +80,8 @@ def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
         value_names=[name for name in DIMENSIONS if any(name in run["results"]["dimensions"] for run in of_values)],
         corpora=sorted({run["corpus"] for run in runs}),
         is_mini=sources == ["mini"],
+        is_marked=any(one.get(deviations.KEY) for one in results),
+        mark_explanation=deviations.EXPLANATION,
         text=text,
     )
     write_text(out_path, page)
@@ -114,19 +117,19 @@ def _order(path: Path) -> tuple[Any, ...]:
 
 def _run(path: Path, place: str, results: dict[str, Any]) -> dict[str, Any]:
     """Lay out what the template shows of one run."""
-    reasons = why_not_comparable(results)
+    name, reasons = deviations.marked(run_name(results), results), why_not_comparable(results)
     is_of_values = is_dimensional(results)
     shown = (_of_values if is_of_values else _of_classes)(results, path.parent)
     pngs = shown.pop("pngs") | beside_pngs(path.parent)
     return {
         "id": "run-" + _plain(place),
-        "title": f"{run_name(results)}: {protocol_name(results)}, seed {results['seed']}",
-        "name": run_name(results),
+        "title": f"{name}: {protocol_name(results)}, seed {results['seed']}",
+        "name": name,
         "results": results,
         "is_of_values": is_of_values,
         "corpus": corpus_name(results),
         "protocol": protocol_name(results),
-        "selection": selection_name(results),
+        "selection": selection_name(results) if has_epochs(results) else text.DASH,
         "is_partial": is_partial(results),
         "paper": None if reasons else results["paper"],
         "paper_name": "" if reasons else paper_name(results["paper"]),
@@ -137,7 +140,9 @@ def _run(path: Path, place: str, results: dict[str, Any]) -> dict[str, Any]:
         **shown,
         "pngs": {name: _base64(data) for name, data in pngs.items()},
         "train_time": text.duration(sum(fold["train_seconds"] for fold in results["folds"])),
-        "epochs": text.in_range([fold["epochs"] for fold in results["folds"]]),
+        "has_epochs": has_epochs(results),
+        "epochs": epochs_name([results]),
+        "folds": sorted(results["folds"], key=lambda fold: text.natural_key(fold["name"])),
     }
 
 
@@ -163,7 +168,7 @@ def _systems(runs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any
         systems.setdefault(run["results"]["system"], []).append(run)
     laid_out = []
     for name, own in systems.items():
-        seeds = _seeds(folder / name)
+        seeds = _seeds(folder / name, [run["results"] for run in own])
         of_classes = [summary for summary in seeds if not is_dimensional(summary)]
         of_values = [summary for summary in seeds if is_dimensional(summary)]
         known = {"id": "system-" + _plain(name), "name": name, "runs": own}
@@ -171,8 +176,12 @@ def _systems(runs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any
     return laid_out
 
 
-def _seeds(folder: Path) -> list[dict[str, Any]]:
-    """Read each summary.json of a system that sums up more than one seed; damaged ones are named and left out."""
+def _seeds(folder: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Read each summary.json of a system that sums up more than one seed; damaged ones are named and left out.
+
+    The seeds' results say how the row differs from the paper's preset.
+    """
+    differing = {one["row"]: one for one in results if one.get(deviations.KEY)}
     found = []
     for path in sorted(folder.glob("*/*/summary.json")):
         try:
@@ -180,7 +189,11 @@ def _seeds(folder: Path) -> list[dict[str, Any]]:
         except UserError as fault:
             print(f"warning: {fault}; it is left out of the page", flush=True)
     return [
-        {**summary, "name": summary["row"], "protocol_name": protocol_name(summary)}
+        {
+            **summary,
+            "name": deviations.marked(summary["row"], differing.get(summary["row"], {})),
+            "protocol_name": protocol_name(summary),
+        }
         for summary in found
         if len(summary["seeds"]) > 1
     ]

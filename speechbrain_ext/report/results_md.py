@@ -9,8 +9,8 @@ from typing import Any
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_text
-from speechbrain_ext.report import class_md, paper_rows, value_md
-from speechbrain_ext.report.cards import PUBLISHED, corpus_name, is_partial, protocol_name, row_name
+from speechbrain_ext.report import class_md, deviations, paper_rows, value_md
+from speechbrain_ext.report.cards import PUBLISHED, corpus_name, few_speakers, is_partial, protocol_name, row_name
 from speechbrain_ext.report.rescoring import check_scores
 from speechbrain_ext.report.results import development_uar
 from speechbrain_ext.report.results_files import predictions_path, read_results, write_results
@@ -22,8 +22,9 @@ RESULTS_PAGE = "RESULTS.md"
 KEEP = "python -m speechbrain_ext.bin.report keep EXP"
 EXPLANATION = (
     "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
-    "recall. Square brackets: 95 % interval, bootstrap over speakers. ±: standard deviation over folds; in a row of "
-    "several seeds, over seeds. The papers' numbers are means over folds."
+    "recall. Pooled: one score over the utterances of all folds; square brackets: its 95 % interval, bootstrap over "
+    "speakers. Mean of folds ±: standard deviation over folds. In a row of several seeds every ± is over seeds. The "
+    f"papers' numbers are means over folds. {deviations.EXPLANATION}"
 )
 # An absolute path of the machine, quoted or bare; a fraction such as 4/5 and a web address are none.
 QUOTED_PATH = re.compile(r"(?P<quote>['\"])(?:~?/|[A-Za-z]:\\)[^'\"\n]*(?P=quote)")
@@ -155,7 +156,7 @@ def results_md(recipe_folder: str | Path) -> str:
 
 
 def _kept(recipe: Path) -> list[dict[str, Any]]:
-    kept = []
+    kept, known = [], deviations.KeptDeviations(recipe)
     for path in sorted((recipe / RESULTS_FOLDER).glob("*/*.json")):
         results = read_results(path)
         _refuse(path, results, recipe.name)
@@ -165,7 +166,7 @@ def _kept(recipe: Path) -> list[dict[str, Any]]:
             raise UserError(
                 f"{path}: expected the name {kept_name(results)}, found {place}: keep it again with: {KEEP}"
             )
-        kept.append(results)
+        kept.append({**results, deviations.KEY: known.of(results)})
     return kept
 
 
@@ -228,7 +229,9 @@ def _protocol(kept: list[dict[str, Any]]) -> list[str]:
 def own_warnings(results: dict[str, Any]) -> list[str]:
     """A run's warnings but the one on its folds, which is the heading's."""
     told = [warning for warning in results.get("warnings", []) if not warning.startswith(("folds: ", "optimistic: "))]
-    return told + ([optimism(results)] if results["selection"] == "test" else [])
+    settings = "" if any(warning.startswith("settings: ") for warning in told) else deviations.sentence(results)
+    optimistic = optimism(results) if results["selection"] == "test" else ""
+    return [*told, *filter(None, (settings, few_speakers(results), optimistic))]
 
 
 def _table(rows: list[list[str]], rule: str) -> list[str]:

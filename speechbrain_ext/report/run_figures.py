@@ -8,6 +8,7 @@ from typing import Any
 
 from speechbrain_ext.report.bars import build_classes, build_speakers, classes_figure, speakers_figure
 from speechbrain_ext.report.breakdown import by_speaker
+from speechbrain_ext.report.cards import has_epochs
 from speechbrain_ext.report.drawing import png_bytes
 from speechbrain_ext.report.figures import build_confusion, confusion_figure, curves_figure
 from speechbrain_ext.report.predictions import Prediction
@@ -42,9 +43,17 @@ def write_run_figures(
         confusion_figure(results, folder / f"confusion.{suffix}")
         classes_figure(results, folder / f"classes.{suffix}")
         speakers_figure(results, speakers, folder / f"speakers.{suffix}")
-        curves_figure(history, folder / f"curves.{suffix}", title, results["source"])
+        draw_curves(history, folder / f"curves.{suffix}", title, results)
     names = [f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf")]
     return [name for name in names if (folder / name).exists()]
+
+
+def draw_curves(history: dict[str, Sequence[dict[str, Any]]], path: Path, title: str, results: dict[str, Any]) -> None:
+    """Draw the curves of training; a classifier that is fitted at once has none, and an earlier file is removed."""
+    if has_epochs(results):
+        curves_figure(history, path, title, results["source"])
+    else:
+        path.unlink(missing_ok=True)
 
 
 def beside_pngs(folder: Path) -> dict[str, bytes]:
@@ -78,6 +87,8 @@ def run_pngs(results: dict[str, Any], speakers: Sequence[dict[str, Any]], folder
         builds["speakers"] = (build_speakers, results, speakers)
     pngs = {}
     for name in FIGURES:
+        if name == "curves" and not has_epochs(results):
+            continue
         data = read_listed(results, folder / f"{name}.png")
         if data is not None:
             pngs[name] = data

@@ -73,7 +73,7 @@ def test_seeds_stand_each_in_a_row_and_together(recipe: Path, tmp_path: Path) ->
     for seed in (2, 1, 10):
         keep(write_run(tmp_path, seed=seed, selection="test"), recipe)
     rows = _rows(results_md(recipe), "Here")
-    assert [row[7] for row in rows] == ["1", "2", "10", "mean of 1, 2, 10"]
+    assert [row[7] for row in rows] == ["1", "2", "10", "mean ± std of 1, 2, 10"]
     assert rows[0][8] == "test (optimistic)"
     mean = sum(plausible_results(seed=seed)["pooled"]["wa"] for seed in (1, 2, 10)) / 3
     assert rows[3][3].startswith(f"{100 * mean:.2f} ± ")
