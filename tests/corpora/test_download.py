@@ -90,7 +90,8 @@ def zip_of(*members):
         for name, content, mode in members:
             info = zipfile.ZipInfo(name)
             info.external_attr, info.compress_type = mode << 16, zipfile.ZIP_DEFLATED
-            with warnings.catch_warnings(action="ignore"):  # of two members of one name
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # two members of one name
                 stream.writestr(info, content)
     return data.getvalue()
 

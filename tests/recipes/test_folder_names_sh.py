@@ -6,10 +6,8 @@ import json
 import random
 import subprocess
 
-import numpy as np
 import pytest
-import soundfile
-from recipe_runs import REPOSITORY, only_error, run
+from recipe_runs import REPOSITORY, only_error, run, write_corpus
 
 from speechbrain_ext.corpora.table import corpus_of
 from speechbrain_ext.folders import folder_name
@@ -69,17 +67,6 @@ def test_the_shell_and_the_package_agree_on_many_names():
 def test_names_do_not_depend_on_the_locale(locale, monkeypatch):
     monkeypatch.setenv("LC_ALL", locale)
     assert by_shell(["é", "Ünï"]) == [folder_name("é"), folder_name("Ünï")]
-
-
-def write_corpus(folder, name, speakers=("anna", "ben")):
-    """A CSV of that name with two speakers and two emotions."""
-    lines = ["file,speaker,emotion"]
-    for number in range(8):
-        wav = f"{number}.wav"
-        soundfile.write(folder / wav, 0.1 * np.random.default_rng(number).standard_normal(4000), 16000)
-        lines.append(f"{wav},{speakers[number % 2]},{('sad', 'angry')[number // 2 % 2]}")
-    (folder / name).write_text("\n".join(lines) + "\n")
-    return folder / name
 
 
 SLOW_NAMES = [pytest.param(name, marks=pytest.mark.slow) for name in ("my corpus.Csv", "a.b.csv", "$(touch x).csv")]

@@ -1,7 +1,8 @@
-"""Audio that changes, is touched or goes away after stage 0: what is hashed, what is refused, what is kept."""
+"""Audio and files of stage 0 that change, are touched or go away: what is hashed, what is refused, what is kept."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 
@@ -17,6 +18,8 @@ from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extraction import AudioItem, extract
 from speechbrain_ext.features.resampled import ResampledAudio
 from speechbrain_ext.features.spectrogram import LogMel
+from speechbrain_ext.files import DamagedFile
+from speechbrain_ext.folds import read_folds
 
 NAMES = [f"{who}{text}{letter}a" for who in ("03", "08", "09") for text in ("a01", "a02") for letter in "WN"]
 FIRST = f"wav/{NAMES[0]}.wav"
@@ -214,3 +217,27 @@ def test_read_kept_audio_item_is_named_once(tmp_path):
 
     with pytest.raises(UserError, match="gave no logmel: a.wav: cannot be read"):
         extract(FeatureCache(tmp_path, LogMel(n_mels=4)), [AudioItem("a", "a.wav", read)], progress=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("edition", "as published"), ("root", "elsewhere"), ("manifest_sha256", "0" * 64)]
+)
+def test_later_stages_refuse_edited_facts(prepare, data, name, value):
+    prepare()
+    facts = json.loads((data / "manifest.json").read_text())
+    (data / "manifest.json").write_text(json.dumps(facts | {name: value}))
+    with pytest.raises(DamagedFile, match="manifest.json: damaged or edited.*--stage 0"):
+        read_facts(data)
+
+
+def test_later_stages_refuse_an_edited_manifest_and_edited_folds(prepare, data):
+    prepare()
+    facts = read_facts(data)
+    assert len(read_utterances(data, facts)) == len(NAMES)
+    manifest, folds = data / "manifest.jsonl", data / "folds" / "speaker.json"
+    manifest.write_text(manifest.read_text().replace('"label": "anger"', '"label": "neutral"', 1))
+    with pytest.raises(DamagedFile, match="manifest.jsonl: damaged or edited"):
+        read_utterances(data, facts)
+    folds.write_text(folds.read_text().replace("03a01Na", "08a01Na", 1))
+    with pytest.raises(DamagedFile, match="speaker.json: damaged or edited"):
+        read_folds(folds, "again")

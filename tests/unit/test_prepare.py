@@ -13,10 +13,8 @@ import soundfile
 
 from speechbrain_ext.bin.prepare import main
 from speechbrain_ext.corpora import Expected, get_corpus
-from speechbrain_ext.data_folder import read_facts, read_utterances
 from speechbrain_ext.edition import count, differences, name_edition
 from speechbrain_ext.errors import UsageError, UserError
-from speechbrain_ext.files import DamagedFile
 from speechbrain_ext.folds import make_folds, read_folds
 from speechbrain_ext.manifest import read_manifest
 
@@ -158,30 +156,6 @@ def test_a_damaged_file_is_named_and_made_again(prepare, made, name, damage):
         path: content for path, (content, *_) in before.items() if ".lock" not in path
     }
     assert "nothing to do" in prepare()
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("edition", "as published"), ("root", "elsewhere"), ("manifest_sha256", "0" * 64)]
-)
-def test_later_stages_refuse_edited_facts(prepare, made, name, value):
-    prepare()
-    facts = json.loads((made / "manifest.json").read_text())
-    (made / "manifest.json").write_text(json.dumps(facts | {name: value}))
-    with pytest.raises(DamagedFile, match="manifest.json: damaged or edited.*--stage 0"):
-        read_facts(made)
-
-
-def test_later_stages_refuse_an_edited_manifest_and_edited_folds(prepare, made):
-    prepare()
-    facts = read_facts(made)
-    assert len(read_utterances(made, facts)) == len(NAMES)
-    manifest, folds = made / "manifest.jsonl", made / "folds" / "speaker.json"
-    manifest.write_text(manifest.read_text().replace('"label": "anger"', '"label": "neutral"', 1))
-    with pytest.raises(DamagedFile, match="manifest.jsonl: damaged or edited"):
-        read_utterances(made, facts)
-    folds.write_text(folds.read_text().replace("03a01Na", "08a01Na", 1))
-    with pytest.raises(DamagedFile, match="speaker.json: damaged or edited"):
-        read_folds(folds, "again")
 
 
 @pytest.mark.parametrize("lost", ["manifest.json", "manifest.jsonl"])
