@@ -25,8 +25,10 @@ def train(args: argparse.Namespace) -> None:
     """Train for options that are read already."""
     from speechbrain_ext.files import folder_lock
     from speechbrain_ext.training.fold import is_trained
+    from speechbrain_ext.training.system_build import check_system
 
     runs = experiments(args)
+    check_system(runs[0].hp)
     folds = chosen_folds(args, runs[0])
     if runs[0].selection == "test":
         print("warning: --selection test chooses epochs on the test part: scores are optimistic, for reproduction only")
