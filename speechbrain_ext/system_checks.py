@@ -146,3 +146,19 @@ def _cure(key: str, usual: Any) -> str:
     if isinstance(usual, (dict, list)) or str(usual).startswith("!"):
         return "give another value, or leave it out"
     return f"give another value, such as -- --{key} {usual if isinstance(usual, str) else json.dumps(usual)}"
+
+
+def training_value(built: Mapping[str, Any], node: Mapping[str, Any], key: str, *default: Any) -> Any:
+    """A key of a phase's training: its own value where it has one, else the system's, else the default.
+
+    Raises
+    ------
+    UserError
+        Neither has it, and there is no default.
+    """
+    for place in (node.get("training") or {}, built):
+        if key in place:
+            return place[key]
+    if default:
+        return default[0]
+    raise UserError(f"{key}: expected this key of a training, found none: add it to the system's YAML")

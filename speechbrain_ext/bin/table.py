@@ -105,11 +105,12 @@ def _run(table: Table, args: argparse.Namespace, rows: list[argparse.Namespace])
     from speechbrain_ext.bin.evaluate import evaluate
     from speechbrain_ext.bin.extract import extract_features
     from speechbrain_ext.bin.train import train
+    from speechbrain_ext.training.system_build import check_system
 
     stages = [extract_features, train, evaluate][args.stage - FIRST : args.stop_stage - FIRST + 1]
     for row in rows:
-        # Every row is checked before the first is trained.
-        specifications(row)
+        # Every row is built before the first is trained.
+        check_system(experiments(row)[0].hp)
     if args.force and train in stages:
         _forget(rows)
     for number, (row, known) in enumerate(zip(rows, table.rows, strict=True), 1):

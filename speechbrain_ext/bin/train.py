@@ -26,10 +26,12 @@ def train(args: argparse.Namespace) -> None:
     from speechbrain_ext.data_folder import check_audio_unchanged, write_corpus_name
     from speechbrain_ext.files import folder_lock
     from speechbrain_ext.training.fold import is_trained
+    from speechbrain_ext.training.system_build import check_system
 
     runs = experiments(args)
     check_audio_unchanged(runs[0].spec.data, [runs[0].utterances[identity] for identity in runs[0].used])
     write_corpus_name(runs[0].corpus_folder, runs[0].manifest)
+    check_system(runs[0].hp)
     folds = chosen_folds(args, runs[0])
     if runs[0].selection == "test":
         print("warning: --selection test chooses epochs on the test part: scores are optimistic, for reproduction only")

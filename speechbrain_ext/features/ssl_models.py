@@ -98,21 +98,53 @@ class SSLModel:
 _OPTIONS = {"attn_implementation": "eager", "local_files_only": True, "dtype": "float32", "trust_remote_code": False}
 
 
-def find(name: str) -> SSLModel:
+@dataclass(frozen=True)
+class ModelOutline(SSLModel):
+    """A model's configuration without its weights: what is built from it has the true sizes and random values."""
+
+    def load(self) -> Any:
+        """Build the model with random weights."""
+        return blank(self.config)
+
+
+def outline(name: str) -> ModelOutline:
+    """Describe a model without fetching it: as it is where it lies on this machine, else as a base model of 768.
+
+    Arguments
+    ---------
+    name : str
+        As `find` takes it.
+
+    Raises
+    ------
+    UserError
+        A folder of that name holds no such model.
+    """
+    if Path(name).expanduser().exists() or (re.fullmatch(hub.NAME, name) and hub.kept(name)):
+        model = find(name)
+        return ModelOutline(model.name, model.folder, model.config, model.normalise)
+    base = {"model_type": KINDS[0], "hidden_size": 768, "num_hidden_layers": 12}
+    return ModelOutline(name, Path(), base, True)
+
+
+def find(name: str | SSLModel) -> SSLModel:
     """Find a model by its folder or its hub's name, and read its configuration.
 
     A model in the hub's cache is taken as it is, without a word to the hub.
 
     Arguments
     ---------
-    name : str
-        A folder with config.json, preprocessor_config.json and weights, or `owner/name[@revision]`.
+    name : str or SSLModel
+        A folder with config.json, preprocessor_config.json and weights, or `owner/name[@revision]`; a model that was
+        found already is given back.
 
     Raises
     ------
     UserError
         No such folder, files missing or of another kind, or the hub out of reach.
     """
+    if isinstance(name, SSLModel):
+        return name
     place = Path(name).expanduser()
     if place.is_dir():
         folder = place.resolve()

@@ -40,7 +40,7 @@ def encoder_of(ssl_model: str | Mapping[str, Any] | Any) -> nn.Module:
     >>> encoder_of(small).config.layerdrop
     0.1
     """
-    if isinstance(ssl_model, str):
+    if isinstance(ssl_model, (str, ssl_models.SSLModel)):
         return _loaded(ssl_models.find(ssl_model))
     from transformers import AutoConfig, AutoModel
 
