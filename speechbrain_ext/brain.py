@@ -174,12 +174,14 @@ class EmotionBrain(sb.Brain):
                 torch.distributed.broadcast(buffer, src=0)
 
     def on_fit_batch_start(self, batch: Batch, should_step: bool) -> None:
-        """Seed from where we are, so that a resumed run draws what the uninterrupted one drew."""
+        """Seed from the place in the training, so that a resumed run draws what the uninterrupted one drew."""
         rank = torch.distributed.get_rank() if is_distributed_initialized() else 0
         seed = seed_of(self.hparams.seed, self.hparams.epoch_counter.current, self.step, rank)
         torch.manual_seed(seed)
         # transformers draws the masks of its SpecAugment there.
         np.random.seed(seed % 2**32)
+        if hasattr(self.plain_model.criterion, "follow_rate"):
+            self.plain_model.criterion.follow_rate(self.optimizer.param_groups[0]["lr"])
 
     def on_stage_end(self, stage: sb.Stage, stage_loss: float, epoch: int | None = None) -> None:
         """After training without a development part, or after validation: log, anneal, checkpoint."""

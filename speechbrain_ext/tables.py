@@ -9,7 +9,7 @@ import difflib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ruamel.yaml.error import YAMLError
 from speechbrain_ext import hparams
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.folds import PROTOCOLS
+from speechbrain_ext.labels import EMOTIONS
 from speechbrain_ext.task import TASK_KEYS
 from speechbrain_ext.yaml_tree import plain, read
 
@@ -47,6 +48,8 @@ class TableRow:
         The row's own hyper-parameters.
     paper_wa, paper_uar : float or None
         The paper's numbers as fractions.
+    paper_recalls : dict
+        The recall of each class by its name, as fractions, where the paper prints them.
     """
 
     name: str
@@ -58,6 +61,7 @@ class TableRow:
     overrides: dict[str, Any]
     paper_wa: float | None
     paper_uar: float | None
+    paper_recalls: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -211,9 +215,24 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any) ->
     folder = f"{prefix}-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
     paper = node["paper"]
     if paper is not None:
-        _check_keys(paper, ("wa", "uar"), f"{where}: paper")
+        _check_keys(paper, ("wa", "uar", "recalls"), f"{where}: paper", optional=("recalls",))
     scores = [_fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
-    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores)
+    recalls = _recalls((paper or {}).get("recalls"), f"{where}: paper: recalls")
+    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, recalls)
+
+
+def _recalls(recalls: Any, where: str) -> dict[str, float]:
+    """The recall of each class as a fraction."""
+    if recalls is None:
+        return {}
+    if not isinstance(recalls, dict) or not recalls:
+        raise UserError(f"{where}: expected per cent by class, found {recalls!r}")
+    for name, value in recalls.items():
+        if name not in EMOTIONS:
+            raise UserError(f"{where}: class {name}: {_nearest(str(name), EMOTIONS, 'classes')}")
+        if value is None:
+            raise UserError(f"{where}: {name}: expected per cent, found none")
+    return {name: _fraction(value, f"{where}: {name}") for name, value in recalls.items()}
 
 
 def _fraction(value: Any, where: str) -> float | None:
