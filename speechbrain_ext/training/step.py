@@ -19,6 +19,7 @@ from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from speechbrain_ext.brain import EmotionBrain, StepModel, seed_of
 from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_piece_dataset
 from speechbrain_ext.dataio.statistics import statistics
+from speechbrain_ext.divergence import check_statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
@@ -131,6 +132,7 @@ class Step(BaseStep):
             if source.name not in model.normalizers:
                 continue
             mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts["train"]))
+            check_statistics(self.name, source.name, mean, deviation)
             model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
         if model.scale is not None:
             values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts["train"])]

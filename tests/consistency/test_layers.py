@@ -27,7 +27,7 @@ RANKS = [
     ["corpora"],
     ["folds", "audit", "edition", "preparation", "exchange", "features"],
     ["dataio", "lobes", "losses", "classifiers", "regressors"],
-    ["objectives", "brain", "training", "tables"],
+    ["objectives", "divergence", "brain", "training", "tables"],
     ["report"],
     ["bin"],
 ]
