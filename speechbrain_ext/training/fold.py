@@ -127,6 +127,7 @@ def torch_settings(threads: int) -> Iterator[None]:
     # Gradients that fade over many frames become denormal numbers, with which a step takes ten times as long.
     torch.set_flush_denormal(True)
     # Needed by deterministic cuBLAS; harmless elsewhere.
+    chosen = "CUBLAS_WORKSPACE_CONFIG" in os.environ
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     # Nothing reads memory that nothing wrote, and to fill it takes a fifth of a step.
@@ -134,6 +135,8 @@ def torch_settings(threads: int) -> Iterator[None]:
     try:
         yield
     finally:
+        if not chosen:
+            os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
         torch.utils.deterministic.fill_uninitialized_memory = fills

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,6 @@ from tqdm import tqdm
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.workers import begin_worker, for_workers
-
-_TICKS = Path()
 
 
 def map_folds(
@@ -62,14 +61,15 @@ def map_folds(
     context = multiprocessing.get_context("spawn")
     ticks = tempfile.TemporaryDirectory(prefix="ticks-")
     pool = ProcessPoolExecutor(
-        min(jobs, len(tasks)), mp_context=context, initializer=_begin, initargs=(os.getpid(), ticks.name)
+        min(jobs, len(tasks)), mp_context=context, initializer=begin_worker, initargs=(os.getpid(),)
     )
     results: dict[tuple[RunSpec, str], Any] = {}
     unit = "epoch" if total else "fold"
     bar = tqdm(total=total or len(tasks), desc=title, unit=unit, delay=2.0, mininterval=_pause())
     try:
         with for_workers(tasks[0][0].threads):
-            waiting = {pool.submit(_call, function, spec, fold, bool(total)): (spec, fold) for spec, fold in tasks}
+            folder = ticks.name if total else None
+            waiting = {pool.submit(_call, function, spec, fold, folder): (spec, fold) for spec, fold in tasks}
         with bar:
             while waiting:
                 ended, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -101,19 +101,15 @@ def _take(
         on_done(*task, results[task])
 
 
-def _begin(parent: int, folder: str) -> None:
-    begin_worker(parent)
-    global _TICKS
-    _TICKS = Path(folder) / str(os.getpid())
+def _call(function: Callable[..., Any], spec: RunSpec, fold: str, ticks: str | None) -> Any:
+    if ticks is None:
+        return function(spec, fold)
+    return function(spec, fold, partial(_tick, Path(ticks) / str(os.getpid())))
 
 
-def _call(function: Callable[..., Any], spec: RunSpec, fold: str, ticking: bool) -> Any:
-    return function(spec, fold, _tick) if ticking else function(spec, fold)
-
-
-def _tick(epoch: int) -> None:
+def _tick(path: Path, epoch: int) -> None:
     # A byte an epoch in a file of the worker's own: a killed worker leaves no lock behind.
-    with open(_TICKS, "ab") as stream:
+    with open(path, "ab") as stream:
         stream.write(b".")
 
 
