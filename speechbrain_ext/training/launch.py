@@ -67,7 +67,7 @@ def map_folds(
         min(jobs, len(tasks)), mp_context=context, initializer=_begin, initargs=(os.getpid(), ticks.name)
     )
     results: dict[tuple[RunSpec, str], Any] = {}
-    bar = tqdm(total=len(tasks), desc=title, unit="fold", delay=2.0, mininterval=_pause())
+    bar = tqdm(total=len(tasks), desc=title, unit="fold", delay=2.0, mininterval=_pause(), miniters=0)
     try:
         with for_workers(tasks[0][0].threads):
             calls = [(function, spec, fold, number if progress else None) for number, (spec, fold) in enumerate(tasks)]
@@ -153,8 +153,8 @@ def _show(bar: tqdm, title: str, progress: Progress | None, done: int) -> None:
     bar.bar_format = share + "{desc} [{elapsed} so far]"
     bar.total, bar.unit = progress.total_s, "s"
     bar.set_description_str(f"{title}: {progress.text()}", refresh=False)
-    # At least an instant, so that the bar is drawn when nothing is known yet.
-    bar.update(max(progress.done_s - bar.n, 1e-9))
+    # A rate that is measured anew may lower what is done.
+    bar.update(progress.done_s - bar.n)
 
 
 def _pause() -> float:

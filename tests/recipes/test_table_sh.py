@@ -127,7 +127,5 @@ def test_several_seeds_stand_in_one_row_with_their_deviation(whole):
     assert float(row["wa_mean_of_folds_percent"]) == pytest.approx(50 * sum(means), abs=1e-4)
     assert row["std_over"] == "seeds"
     assert float(row["wa_std_percent"]) == pytest.approx(50 * abs(means[0] - means[1]), abs=1e-4)
-    assert (
-        "is the mean over seeds 1, 2; ±: standard deviation over seeds"
-        in (exp / "tables/amsnet_figure4.short.random5.md").read_text()
-    )
+    text = (exp / "tables/amsnet_figure4.short.random5.md").read_text()
+    assert "is the mean over seeds 1, 2; ±: standard deviation over seeds" in text

@@ -70,9 +70,7 @@ def test_workers_report_epochs_and_seconds_to_the_bar(monkeypatch, capfd):
     spec = RunSpec("recipe.yaml", "data", "exp", "cache")
     tasks = [(spec, "1"), (spec, "2")]
     seen = []
-    monkeypatch.setattr(
-        launch, "_show", lambda bar, title, progress, done: seen.append((progress.text(), progress.done_s))
-    )
+    monkeypatch.setattr(launch, "_show", lambda bar, title, now, done: seen.append((now.text(), now.done_s)))
     progress = Progress([Phase(number, step, epochs) for number in range(2) for step, epochs in STEPS.items()], 2)
     results = launch.map_folds(pretend, tasks, 2, "train", progress)
     assert [found["fold"] for found in results.values()] == ["1", "2"]
@@ -101,3 +99,7 @@ def test_the_bar_shows_no_share_while_a_phase_is_unknown():
     progress.epoch(0, "frlm", 1, 2.0)
     launch._show(shown, "train", progress, 0)
     assert "percentage" in shown.bar_format and shown.total == pytest.approx(12.0)
+    moved = []
+    shown.n, shown.update = 9.0, moved.append
+    launch._show(shown, "train", progress, 0)
+    assert moved == [pytest.approx(2.0 - 9.0)], "what is done goes down with a lower rate"
