@@ -76,8 +76,8 @@ $(root_help)
   --jobs N --threads N       worker processes, threads of each (cores, cores / jobs)
   --device D --precision P   cpu, cuda; fp32, bf16, fp16 (cuda where there is one; fp32)
   --compile                  torch.compile the model
-  --table ID                 run every row of a paper's table and print it beside the paper's; with --dry-run: the plan
-                             (trainings, what is reused, hours). Tables: ${tables:-none}
+  --table ID                 run every row of a paper's table and print it beside the paper's.
+                             Tables: ${tables:-none}
   --columns LIST             columns of the table's LaTeX file (names: python -m speechbrain_ext.bin.table --help)
   --paper                    stage 4 and --table draw figures for a paper too: PDF, no title, 3.4 in and 7 in wide, 8 pt
   --exp DIR --data DIR       where to write (exp and data in the recipe)
@@ -86,7 +86,7 @@ $(root_help)
   --no-audio-check           stage 0 leaves the audio unread
   --verify                   stage 0 hashes all audio again, also files of the recorded size and time
   --force                    redo what is there
-  --dry-run                  print the commands of the stages and stop
+  --dry-run                  print the plan: stages, folds, what is reused, hours (of trainings here, else of kept results)
   -- --key value ...         hyper-parameters of the system: see hparams/ and ../shared/systems/
 Features are cached in \$SER_CACHE (.cache in the repository). Without a corpus everything runs on synthetic speech.
 HELP
@@ -176,26 +176,24 @@ banner() {
   log "=================================================================================="
 }
 call() { # module, arguments
-  if $dry_run; then
-    printf 'would run: python -m speechbrain_ext.bin.%s\n' "$(printf '%q ' "$@")"
-  else
-    SER_PARENT=$$ OMP_NUM_THREADS=$threads "$python" -m speechbrain_ext.bin."$@"
-  fi
+  SER_PARENT=$$ OMP_NUM_THREADS=$threads "$python" -m speechbrain_ext.bin."$@"
 }
 named_protocol() { [ "$protocol" = paper ] && sed -n 's/^protocol: *\([a-z0-9-]*\).*/\1/p' "$hparams" || echo "$protocol"; }
 flag() { if "$1"; then printf '%s' "$2"; fi; }
 
 banner
-# The plan of a table reads its files, so that --dry-run needs the environment too.
-if ! $dry_run || [ -n "$table" ]; then
-  . "$repository/tools/activate_env.sh"
-fi
+. "$repository/tools/activate_env.sh"
 # A value may begin with a dash, so that it stands behind the sign of equality.
 run_options=(--recipe="$recipe" --system="$system" --data="$prepared" --exp="$exp" --preset="$preset" --tag="$tag"
   --protocol="$protocol" --dev="$dev" --selection="$selection" --folds="$folds" --fold-seed="$fold_seed"
   --seeds="${seeds:-$seed}" --nproc="$nproc" --jobs="$jobs" --threads="$threads" --device="$device"
   --precision="$precision" --command="$command_line"
   $(flag "$compile" --compile) $(flag "$wait" --wait) $(flag "$trust" --trust) $(flag "$force" --force) -- ${overrides[@]+"${overrides[@]}"})
+
+if $dry_run; then
+  call plan --stage="$stage" --stop-stage="$stop_stage" --table="$table" "${run_options[@]}"
+  exit
+fi
 
 started=$SECONDS
 for ((now = stage; now <= stop_stage; now++)); do
@@ -215,9 +213,8 @@ for ((now = stage; now <= stop_stage; now++)); do
       if [ -n "$table" ]; then
         first=$now now=$((stop_stage < 3 ? stop_stage : 3))
         log "stages $first to $now: table $table, every row"
-        table_options=(--table="$table" --stage="$first" --stop-stage="$now" --columns="$columns"
-          $(flag "$paper" --paper) $(flag "$dry_run" --dry-run))
-        dry_run=false call table "${table_options[@]}" "${run_options[@]}"
+        call table --table="$table" --stage="$first" --stop-stage="$now" --columns="$columns" \
+          $(flag "$paper" --paper) "${run_options[@]}"
       else
         case $now in
           1) log "stage 1: features of $system"; call extract "${run_options[@]}" ;;

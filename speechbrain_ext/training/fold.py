@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -48,7 +49,7 @@ def check_trained(experiment: Experiment, fold: str) -> bool:
     return all(check_done(experiment.step_folder(name, fold), name) for name in experiment.hp.steps)
 
 
-def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None = None) -> dict[str, Any]:
+def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | None = None) -> dict[str, Any]:
     """Train the steps of a fold that are not whole yet.
 
     Arguments
@@ -57,7 +58,7 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None 
     fold : str
         The fold's name.
     on_epoch : callable
-        Called with the epoch after each epoch of each step.
+        Called with the step's name and the epoch after each epoch of each step.
 
     Returns
     -------
@@ -68,7 +69,7 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None 
     folder = experiment.fold_folder(fold)
     with torch_settings(spec.threads):
         for step in steps_of(experiment, fold):
-            step.train(on_epoch)
+            step.train(None if on_epoch is None else partial(on_epoch, step.name))
     if if_main_process():
         where = {name: os.path.relpath(experiment.step_folder(name, fold), folder) for name in experiment.hp.steps}
         write_json(folder / "fold.json", {"fold": fold, "steps": where})
