@@ -59,6 +59,7 @@ def run_facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
         "overrides": list(spec.overrides),
         "command": spec.command,
         "warnings": _warnings(run, facts),
+        **({"label_map": manifest["label_map"]} if manifest.get("label_map") else {}),
         **_madd_share(run),
     }
 
@@ -92,9 +93,10 @@ def _madd_share(run: Experiment) -> dict[str, float]:
 
 
 def _warnings(run: Experiment, facts: list[dict[str, Any]]) -> list[str]:
-    from speechbrain_ext.audit import describe
+    from speechbrain_ext.audit import confounded, describe
 
     told = [f"folds: {describe(run.folds)}"]
+    told += confounded(run.task.label_of, [run.utterances[identity] for identity in run.used])
     if run.selection == "test":
         told.append("optimistic: the epoch was chosen on the test part")
     if len(facts) < len(run.folds["folds"]):

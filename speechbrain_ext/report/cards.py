@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from speechbrain_ext.edition import is_other_edition, is_published
 from speechbrain_ext.report.results import targets_of
 from speechbrain_ext.report.text import optimism, parameters
 
@@ -101,7 +102,7 @@ def why_not_comparable(results: dict[str, Any]) -> list[str]:
     reasons = []
     if results["source"] != "real":
         reasons.append("the mini corpus is synthetic")
-    elif results["edition"] != PUBLISHED:
+    elif not is_published(results["edition"]):
         reasons.append("this copy is not the corpus as published")
     if paper.get("protocol", results["protocol"]) != results["protocol"]:
         reasons.append(f"the paper's protocol is {paper['protocol']}")
@@ -122,7 +123,7 @@ def paper_mark(results: dict[str, Any]) -> str:
     marks = []
     if results["source"] != "real":
         marks.append("other corpus")
-    elif results["edition"] != PUBLISHED:
+    elif not is_published(results["edition"]):
         marks.append("other edition")
     if results["paper"] and results["paper"].get("protocol", results["protocol"]) != results["protocol"]:
         marks.append("other protocol")
@@ -227,7 +228,7 @@ def warnings_of(results: dict[str, Any]) -> list[str]:
     found = {}
     if results["source"] == "mini":
         found["mini corpus"] = "Synthetic mini corpus: these numbers say that the software runs, nothing about speech."
-    elif results["edition"] != PUBLISHED:
+    elif is_other_edition(results["corpus"], results["edition"]):
         found["edition"] = "This copy is not the corpus as published: no paper's number stands beside it."
     if is_speaker_dependent(results):
         found["speaker-dependent"] = "Speaker-dependent: test speakers were also trained on; new ones will do worse."

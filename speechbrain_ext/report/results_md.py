@@ -7,10 +7,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from speechbrain_ext.edition import is_other_edition, is_published
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_json, write_text
 from speechbrain_ext.report import class_md, paper_rows, value_md
-from speechbrain_ext.report.cards import PUBLISHED, corpus_name, is_partial, protocol_name
+from speechbrain_ext.report.cards import corpus_name, is_partial, protocol_name
 from speechbrain_ext.report.results import development_uar, read_results
 from speechbrain_ext.report.text import optimism, percent
 from speechbrain_ext.report.value_results import is_dimensional
@@ -179,13 +180,13 @@ def _refuse(path: Path, results: dict[str, Any], corpus: str) -> None:
 
 def _order(results: dict[str, Any]) -> tuple[Any, ...]:
     edition = results["edition"]
-    group = (edition != PUBLISHED, edition, results["protocol"], results["system"], results["row"])
+    group = (not is_published(edition), edition, results["protocol"], results["system"], results["row"])
     return (*group, results["seed"])
 
 
 def _edition(kept: list[dict[str, Any]]) -> list[str]:
     lines = [f"## {_plain(corpus_name(kept[0]))}", ""]
-    if kept[0]["edition"] != PUBLISHED:
+    if is_other_edition(kept[0]["corpus"], kept[0]["edition"]):
         lines += ["This copy is not the corpus as published: no paper's number stands beside these rows.", ""]
     for _, group in groupby(kept, key=lambda results: results["protocol"]):
         lines += _protocol(list(group))
