@@ -10,13 +10,15 @@ import numpy as np
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.segments import count_segments
-from speechbrain_ext.files import read_json
+from speechbrain_ext.files import read_sealed
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
 from speechbrain_ext.manifest import read_audio
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import is_finished
 from speechbrain_ext.training.fold import steps_of
 from speechbrain_ext.training.mask_maps import MaskMaps, share_between_sounds, silent_runs, stage_maps
 from speechbrain_ext.training.received import read_spec
+from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.step import Step
 
 SAMPLE_RATE_HZ = 16000
@@ -42,7 +44,7 @@ def load_run(folder: str | Path, cache: str = "", trust: bool = False) -> Experi
     """
     folder = Path(folder).resolve()
     where = folder / "spec.json"
-    spec = read_spec(read_json(where, TRAIN), str(where), trust)
+    spec = read_spec(read_sealed(where, TRAIN), str(where), trust)
     if len(folder.parents) < 5:
         raise UserError(f"{folder}: expected a seed folder, exp/.../seed-<n>, found another: name one with --run")
     spec = replace(spec, exp=str(folder.parents[4]), cache=cache or spec.cache)
@@ -134,7 +136,7 @@ def _fold(experiment: Experiment, step: str, utterance: str, asked: str) -> str:
         if asked not in folds:
             raise UserError(f"--fold {asked}: expected one of {', '.join(folds)}")
         return asked
-    trained = [name for name in folds if (experiment.step_folder(step, name) / f"done-{step}.json").exists()]
+    trained = [name for name in folds if is_finished(experiment.step_folder(step, name), step)]
     if not trained:
         raise UserError(f"{experiment.seed_folder}: expected a trained fold, found none: train one with: {TRAIN}")
     testing = [name for name in trained if utterance in folds[name]["test"]]

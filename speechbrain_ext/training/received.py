@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.training.experiment import RunSpec
+from speechbrain_ext.training.run_spec import RunSpec
 
 KINDS = {"str": str, "int": int, "bool": bool}
 REMAKE = "./run.sh --stage 2 --stop-stage 2"

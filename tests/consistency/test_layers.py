@@ -7,9 +7,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "speechbrain_ext"
 RANKS = [
-    ["errors", "files", "workers", "yaml_safety", "yaml_tree"],
+    ["errors", "files", "folders", "regular_file", "workers", "yaml_safety", "yaml_tree"],
     [
         "audio",
+        "data_folder",
         "manifest",
         "labels",
         "emotion_words",
@@ -38,6 +39,7 @@ NO_TORCH = (
     "edition",
     "preparation",
     "manifest",
+    "data_folder",
     "labels",
     "metrics",
     "metrics_regression",
