@@ -89,7 +89,8 @@ $(root_help)
   --verify                   stage 0 hashes all audio again, also files of the recorded size and time
   --force                    redo what is there
   --dry-run                  print the plan: stages, folds, what is reused, hours (of trainings here, else of kept results)
-  -- --key value ...         hyper-parameters of the system: see hparams/ and ../shared/systems/
+  -- --key value ...         hyper-parameters of the system
+  -- --help                  its hyper-parameters with value, type, meaning and source, for --system and --preset
 Features are cached in \$SER_CACHE (.cache in the repository). Without a corpus everything runs on synthetic speech.
 HELP
 }
@@ -143,6 +144,10 @@ if [ -n "$table" ]; then
   system=${table%/*}
 else
   case "$tag" in table[0-9]* | figure[0-9]*) die "--tag $tag: such names are for the rows of --table: choose another" ;; esac
+fi
+if [ "${overrides[*]-}" = --help ]; then
+  . "$repository/tools/activate_env.sh"
+  exec "$python" -m speechbrain_ext.bin.keys --recipe="$recipe" --system="$system" --preset="$preset"
 fi
 [ ${#overrides[@]} -eq 0 ] || [ -n "$tag" ] || die "overrides need a name for their row: add --tag NAME before --"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechbrain_ext.bin.options import MOST_JOBS, OptionParser, folder, whole_number
+from speechbrain_ext.bin.run_options import print_trusted
 from speechbrain_ext.errors import UsageError, UserError
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ def _splits(corpus: Corpus, asked: argparse.Namespace) -> tuple[tuple[str, Task]
     for system, protocol, words in runs:
         path = asked.recipe / "hparams" / f"{system}.yaml"
         hp = load(path, parse_overrides(list(words)), asked.source, preset=asked.preset, trust=asked.trust)
+        print_trusted(hp.trusted)
         own = protocol or hp.corpus["protocol"]
         split = (own if asked.protocol == "paper" else asked.protocol, hp.task)
         if split not in found:
