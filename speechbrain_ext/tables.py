@@ -30,6 +30,8 @@ SOURCE_KEYS = ("paper", "table")
 ROW_KEYS = ("name", "system", "variant", "protocol", "overrides", "paper")
 PAPER_KEYS = ("wa", "uar", "folds")
 FIGURES = ("scores", "confusion")
+# A table's `source: paper:` begins so where no paper prints its rows.
+OWN_SOURCE = "this repository"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class TableRow:
         The row's own hyper-parameters.
     paper_wa, paper_uar : float or None
         The paper's numbers as fractions.
+    of_paper : bool
+        Whether the row's settings are a paper's; False in a table of this repository's own.
     """
 
     name: str
@@ -59,6 +63,7 @@ class TableRow:
     overrides: dict[str, Any]
     paper_wa: float | None
     paper_uar: float | None
+    of_paper: bool = True
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,8 @@ def load_table(recipe: str | Path, identity: str) -> Table:
     if not isinstance(tree["rows"], list) or not tree["rows"]:
         raise UserError(f"{path}: rows: expected a list of rows, found {tree['rows']!r}")
     prefix = path.stem.removeprefix(f"{system}_")
-    rows = [_row(Path(recipe), path, prefix, system, node) for node in tree["rows"]]
+    of_paper = not str(source["paper"]).startswith(OWN_SOURCE)
+    rows = [_row(Path(recipe), path, prefix, system, node, of_paper) for node in tree["rows"]]
     for which in ("name", "folder"):
         names = [getattr(row, which) for row in rows]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -201,7 +207,8 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
     if len(systems) == 1 or not asked:
         return (*row.words, *user)
     folder = table.path.parent.parent / "hparams"
-    known = {name: hparams.load(folder / f"{name}.yaml").tree.keys() | TASK_KEYS for name in systems}
+    # Only their keys are read, nothing is built: whether their code is trusted is asked before a run.
+    known = {name: hparams.load(folder / f"{name}.yaml", trust=True).tree.keys() | TASK_KEYS for name in systems}
     for key in asked:
         if not any(key in keys for keys in known.values()):
             raise UsageError(f"--{key}: {_nearest(key, sorted(set().union(*known.values())), 'keys')}")
@@ -209,7 +216,7 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
     return (*row.words, *(word for pair in mine for word in pair))
 
 
-def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any) -> TableRow:
+def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of_paper: bool) -> TableRow:
     name = str(node.get("name", "without a name")) if isinstance(node, dict) else repr(node)
     where = f"{path}: row {name}"
     _check_keys(node, ROW_KEYS, where, optional=("system",))
@@ -223,7 +230,9 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any) ->
     for key, value in overrides.items():
         words += [f"--{key}", _word(value)]
     try:
-        loaded = hparams.load(recipe / "hparams" / f"{system}.yaml", hparams.parse_overrides(words))
+        # The values are checked, nothing is built: whether the system's code is trusted is asked before a run.
+        system_yaml = recipe / "hparams" / f"{system}.yaml"
+        loaded = hparams.load(system_yaml, hparams.parse_overrides(words), trust=True)
         if loaded.plain()["variant"] != variant:
             raise UserError(f"variant: expected a name, found {variant!r}")
     except UserError as fault:
@@ -233,7 +242,7 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any) ->
     if paper is not None:
         _check_keys(paper, PAPER_KEYS, f"{where}: paper", optional=("folds",))
     scores = [_fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
-    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores)
+    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, of_paper)
 
 
 def _has_folds(node: dict[str, Any]) -> bool:
@@ -267,7 +276,7 @@ def _word(value: Any) -> str:
         try:
             if YAML().load(value) == value:
                 return value
-        except YAMLError:
+        except (YAMLError, ValueError, RecursionError):
             pass
     return json.dumps(value)
 

@@ -17,6 +17,7 @@ from speechbrain_ext.corpora.corpus import Corpus
 from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, read_table_file
 from speechbrain_ext.emotion_words import emotion_of, words_expected
 from speechbrain_ext.errors import UserError
+from speechbrain_ext.files import sha256_bytes
 from speechbrain_ext.labels import DIMENSIONS
 from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.task import Task
@@ -61,18 +62,21 @@ def scan_table(csv_path: str | Path, name: str, notes: list[str] | None = None) 
     if notes is not None:
         notes.extend(_unused(path, table.columns))
     faults = list(table.faults)
-    seen, utterances = _Seen(), []
+    folder = Path(os.path.realpath(path)).parent
+    seen, utterances, more_wavs = _Seen(), [], []
     for row in table.rows:
         wrong: list[Fault] = []
-        found = _utterance(row, name, path.parent, table.decimal_comma, wrong)
+        found = _utterance(row, name, folder, table.decimal_comma, wrong)
         if found is not None:
             fault = seen.fault_of(row, found)
             wrong += [fault] if fault else []
             utterances += [] if fault else [found]
+        if wrong and row.cells["file"] and (wav := _wav(row, folder, [])):
+            more_wavs.append(wav)
         faults += wrong
     utterances.sort(key=lambda item: item.id)
     if faults:
-        raise CorpusFaults(faults, utterances)
+        raise CorpusFaults(faults, utterances, tuple(more_wavs))
     if not utterances:
         raise UserError(f"{path}: no line under the first, expected one for each utterance: write them")
     return utterances
@@ -98,9 +102,13 @@ def corpus_of(csv_path: str | Path) -> Corpus:
         The file is missing, is not a CSV, lacks a column, or has no name. Faults of lines are left for `scan`.
     """
     path = Path(csv_path)
+    if not path.stem.isprintable() or not any(letter.isalnum() for letter in path.stem):
+        raise UserError(
+            f"{ascii(str(path)) if not path.stem.isprintable() else path}: the corpus is named as its file, expected "
+            "letters or digits of UTF-8: rename the file"
+        )
     key = "".join(letter for letter in path.stem.lower() if letter.isascii() and letter.isalnum())
-    if not key:
-        raise UserError(f"{path}: the corpus is named as its file, expected letters or digits: rename the file")
+    key = key or f"corpus{sha256_bytes(path.stem.encode())[:10]}"
     try:
         utterances = scan_table(path, path.stem)
     except CorpusFaults as found:
@@ -192,9 +200,8 @@ def _wav(row: Row, folder: Path, faults: list[Fault]) -> str:
     """Give the file's path with "/", relative to the CSV's folder where it lies in it."""
     file = row.cells["file"].replace("\\", "/")
     wav = posixpath.normpath(file) if file else ""
-    home = os.path.abspath(folder)
-    if wav.startswith(f"{home}/"):
-        wav = wav[len(home) + 1 :]
+    if wav.startswith(f"{folder}/"):
+        wav = wav[len(str(folder)) + 1 :]
     if not file:
         faults.append(Fault(row.where, "no file", "a path from the CSV's folder on, or an absolute one"))
     elif wav == ".." or wav.startswith("../"):

@@ -18,6 +18,7 @@ from speechbrain_ext.exchange.given import PARTS, Given, csv_text, used_utteranc
 from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, Facts, facts_by_name, read_speakers, tell_missing
 from speechbrain_ext.files import write_json, write_text
 from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.regular_file import read_regular
 
 # the words of EmoBox's own files, its spelling of boredom among them
 WORDS = {
@@ -188,7 +189,7 @@ def _folds(
     names: Any = {}
     if (folder / NAMES_FILE).exists():
         try:
-            names = json.loads((folder / NAMES_FILE).read_text(encoding="utf-8"))
+            names = json.loads(read_regular(folder / NAMES_FILE).decode("utf-8"))
         except (OSError, ValueError, RecursionError):
             names = None
         if not isinstance(names, dict):

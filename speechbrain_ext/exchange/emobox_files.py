@@ -11,6 +11,7 @@ from typing import Any
 from speechbrain_ext.corpora.table import LONGEST_S
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.manifest import Fault
+from speechbrain_ext.regular_file import read_regular
 
 PART_WORDS = {"train": "train", "dev": "valid", "test": "test"}
 NAMES_FILE = "fold_names.json"
@@ -52,7 +53,7 @@ def read_records(path: Path, folder: Path, faults: list[Fault]) -> list[tuple[st
     """Give the records of a file with their places; wrong ones become faults."""
     name = path.relative_to(folder).as_posix()
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
         if path.suffix == ".json":
             whole = json.loads(text)
             items = [{"key": key, **value} for key, value in whole.items()]

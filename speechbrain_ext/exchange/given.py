@@ -186,7 +186,7 @@ def write_table(path: str | Path, given: Given, audio_root: str | Path) -> list[
     rows, missing = [], []
     for item in sorted(given.utterances, key=lambda item: item.id):
         audio = _located(root, item.wav)
-        if not audio.exists():
+        if not os.path.exists(audio):
             missing.append(audio)
         rows.append(_row(item, _named(audio, path.parent)) | {"fold": (fold_of or {}).get(item.id, "")})
     if missing:
@@ -216,7 +216,7 @@ def _located(root: Path, wav: str) -> Path:
     """The file below the root; where it is not there, without the folders that the other tool puts before it."""
     parts = PurePosixPath(wav).parts
     tails = (root.joinpath(*parts[index:]) for index in range(len(parts)))
-    return next((path for path in tails if path.is_file()), root / wav)
+    return next((path for path in tails if os.path.isfile(path)), root / wav)
 
 
 def _named(audio: Path, folder: Path) -> str:

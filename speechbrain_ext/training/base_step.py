@@ -6,7 +6,6 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
@@ -15,9 +14,10 @@ from speechbrain_ext.dataio.dataset import FeatureSource, speaker_statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
-from speechbrain_ext.files import folder_lock, read_json, write_json
+from speechbrain_ext.files import DamagedFile, folder_lock, write_sealed
 from speechbrain_ext.objectives import Output, ValueOutput
 from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import TRAIN, check_done, done_path, read_done, write_done
 from speechbrain_ext.training.training_keys import required
 
 # What is done with segments that hold no valid frame; the first is done where a system has no such key.
@@ -46,28 +46,41 @@ class BaseStep(ABC):
         self.sources = self._sources()
 
     @property
-    def done_file(self) -> Path:
-        """Written last: the step is whole when it is there."""
-        return self.folder / f"done-{self.name}.json"
-
-    @property
     def done(self) -> dict[str, Any] | None:
-        """What the finished step says of itself, or None."""
-        return read_json(self.done_file, "./run.sh --stage 2") if self.done_file.exists() else None
+        """The record of the finished training, or None where it is not finished."""
+        return read_done(self.folder, self.name)
 
     def train(self, on_epoch: Callable[[int], None] | None = None) -> None:
-        """Train, or go on from where a killed run came to, unless the step is whole already."""
-        if self.done:
+        """Train, or go on from the last checkpoint of a killed run, unless training is finished.
+
+        What is damaged is named, and trained again from the last checkpoint that is not.
+        """
+        if self._is_finished():
             return
         # The lock belongs to one process; the other ranks of a DDP run follow the first.
         with folder_lock(self.folder, wait=True) if if_main_process() else nullcontext():
             ddp_barrier()
-            if not self.done:
+            finished = self._is_finished()
+            ddp_barrier()
+            if not finished:
                 if if_main_process():
+                    done_path(self.folder, self.name).unlink(missing_ok=True)
                     depends = self.experiment.step_depends(self.name, self.fold)
-                    write_json(self.folder / f"depends-{self.name}.json", depends)
+                    write_sealed(self.folder / f"depends-{self.name}.json", depends)
                 self._fit(on_epoch)
         ddp_barrier()
+
+    def _is_finished(self) -> bool:
+        try:
+            return check_done(self.folder, self.name)
+        except DamagedFile as fault:
+            if if_main_process():
+                print(f"warning: {fault}: step {self.name} of fold {self.fold} is trained again", flush=True)
+            return False
+
+    def _write_done(self, files: Sequence[str], facts: dict[str, Any]) -> None:
+        names = [*files, f"train_log-{self.name}.jsonl", f"depends-{self.name}.json"]
+        write_done(self.folder, self.name, names, facts)
 
     def outputs(self, ids: Sequence[str]) -> list[Output] | list[ValueOutput]:
         """Run the trained step on utterances, in the order of their ids.
@@ -75,16 +88,16 @@ class BaseStep(ABC):
         Raises
         ------
         UserError
-            The step is not trained yet.
+            The step is not trained yet, or what was trained is damaged.
         """
         return self._run(self.trained, sorted(ids))
 
     @property
     def trained(self) -> dict[str, Any]:
-        """What the finished step says of itself; an error where it is not finished."""
+        """The record of the finished training; an error where it is not finished."""
         done = self.done
         if not done:
-            raise UserError(f"missing {self.done_file}: train it with: ./run.sh --stage 2 --stop-stage 2")
+            raise UserError(f"missing {done_path(self.folder, self.name)}: train it with: {TRAIN}")
         return done
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import resource
 from collections.abc import Callable, Collection, Sequence
@@ -18,10 +19,11 @@ from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from speechbrain_ext.brain import EmotionBrain, StepModel, seed_of
 from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_piece_dataset
 from speechbrain_ext.dataio.statistics import statistics
+from speechbrain_ext.divergence import check_statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
-from speechbrain_ext.files import write_json, write_text
+from speechbrain_ext.files import read_checked, write_text
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.lobes.value_scale import ValueScale
 from speechbrain_ext.objectives import (
@@ -35,6 +37,7 @@ from speechbrain_ext.objectives import (
 )
 from speechbrain_ext.training.base_step import BaseStep
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.schedule import PiecewiseRate, scaled_epochs
 
 Embeddings = dict[str, dict[str, torch.Tensor]]
@@ -70,9 +73,11 @@ class Step(BaseStep):
         return self._trained(done).run(self._dataset(ids))
 
     def _trained(self, done: dict[str, Any]) -> EmotionBrain:
-        checkpoint = self.folder / "save" / done["checkpoint"] / "model.ckpt"
+        name = f"save/{done['checkpoint']}/model.ckpt"
         model = self._model(trained=True)
-        model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+        # Hashed and loaded from the same bytes.
+        data = read_checked(self.folder / name, done["files"][name], TRAIN)
+        model.load_state_dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
         return self._brain(model, None, History(), EpochCounter(0), None)
 
     def _dataset(
@@ -127,6 +132,7 @@ class Step(BaseStep):
             if source.name not in model.normalizers:
                 continue
             mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts["train"]))
+            check_statistics(self.name, source.name, mean, deviation)
             model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
         if model.scale is not None:
             values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts["train"])]
@@ -261,11 +267,11 @@ class Step(BaseStep):
         write_text(
             self.folder / f"train_log-{self.name}.jsonl", "".join(json.dumps(row) + "\n" for row in history.rows)
         )
-        write_json(
-            self.done_file,
+        checkpoint = Path(chosen.path).name
+        self._write_done(
+            [f"save/{checkpoint}/model.ckpt"],
             {
-                "step": self.name,
-                "checkpoint": Path(chosen.path).name,
+                "checkpoint": checkpoint,
                 "epochs": len(history.rows),
                 "selected_epoch": epoch,
                 **{key: of_epoch[key] for key in DEV_SCORES if key in of_epoch},

@@ -16,7 +16,7 @@ from tiny_ssl import write_tiny
 from speechbrain_ext import hparams
 from speechbrain_ext.brain import StepModel
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
-from speechbrain_ext.training.experiment import RunSpec
+from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.step import Step
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"

@@ -13,7 +13,7 @@ from speechbrain_ext.files import write_json
 from speechbrain_ext.folds import folds_path, make_folds
 from speechbrain_ext.manifest import Utterance, write_manifest
 from speechbrain_ext.task import Task
-from speechbrain_ext.training.experiment import RunSpec
+from speechbrain_ext.training.run_spec import RunSpec
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09"), "08"

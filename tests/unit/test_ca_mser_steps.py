@@ -10,16 +10,18 @@ import pytest
 import torch
 from tiny_ssl import write_tiny
 
+from speechbrain_ext.data_folder import write_data
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.ca_mser_encoded import CaMserEncoded
 from speechbrain_ext.features.ca_mser_features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
 from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
-from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import predict_fold, steps_of, train_fold
+from speechbrain_ext.training.run_spec import RunSpec
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09"), "08"
@@ -44,12 +46,11 @@ def spec(tmp_path_factory, repository, model):
             known = {"id": name, "sha256": name, "speaker": speaker, "label": label}
             utterances.append(Utterance(corpus="EmoDB", wav="x.wav", sample_rate_hz=16000, num_samples=20000, **known))
     data = folder / "data/EmoDB-mini"
-    write_manifest(data / "manifest.jsonl", utterances)
     facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_json(data / "manifest.json", facts)
+    write_data(data, facts, utterances)
     task = Task(CLASSES)
     path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_json(path, make_folds(utterances, "speaker", "none", task=task))
+    write_sealed(path, make_folds(utterances, "speaker", "none", task=task))
     for extractor in (CaMserSpectrogram(), CaMserMfcc(), CaMserAudio(), CaMserEncoded(str(model))):
         with FeatureCache(folder / "cache", extractor).writer() as writer:
             for name, signal in signals.items():

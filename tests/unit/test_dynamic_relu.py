@@ -102,6 +102,14 @@ def test_backward_twice_in_parts_and_for_parameters_alone():
     assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1]) and torch.equal(first[1], alone[0])
 
 
+def test_a_second_backward_pass_says_what_is_wrong():
+    lobe, x = lobe_and_input()
+    total = lobe(x).sum()
+    total.backward()
+    with pytest.raises(RuntimeError, match="^the dynamic ReLU: a second backward pass .*: run the forward pass again"):
+        torch.autograd.grad(total, x)
+
+
 def test_an_utterance_does_not_depend_on_its_batch_mates():
     lobe, x = lobe_and_input((6, 8, 5, 7), torch.float32)
     with torch.no_grad():
