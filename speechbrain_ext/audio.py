@@ -10,8 +10,14 @@ import numpy as np
 import soundfile
 import soxr
 
+from speechbrain_ext.regular_file import check_regular
+
 MIN_RATE_HZ = 8000
 MIN_LENGTH_S = 0.025  # 400 samples at 16 kHz, the least that wav2vec 2.0 takes
+# Full scale is 1. Resampled, normalised or limited speech overshoots it by a few dB; 8 is 18 dB above it. Larger values
+# are integers that were stored as float without being scaled, or damage.
+MAX_PEAK = 8.0
+BLOCK_VALUES = 1 << 22
 RESAMPLER = f"soxr {soxr.__version__}, quality HQ"
 
 
@@ -43,16 +49,31 @@ def read_samples(path: str | Path, start_s: float | None = None, end_s: float | 
 
     Raises
     ------
+    OSError
+        The file is missing, or is not a regular file, which is then not opened.
     soundfile.LibsndfileError
-        The file is missing or is not audio.
+        The file is not audio.
     """
+    check_regular(path)
     with soundfile.SoundFile(str(path)) as stream:
         rate_hz = stream.samplerate
         start = 0 if start_s is None else min(round(start_s * rate_hz), stream.frames)
         stop = stream.frames if end_s is None else min(round(end_s * rate_hz), stream.frames)
         stream.seek(start)
-        samples = stream.read(max(stop - start, 0), dtype="float32", always_2d=True)  # [samples, channels]
-    return samples, rate_hz
+        return _read_blocks(stream, stop - start), rate_hz
+
+
+def _read_blocks(stream: soundfile.SoundFile, frames: int) -> np.ndarray:
+    """Read up to so many frames, [frames, channels]: a header that promises more than there is claims no memory."""
+    blocks = [np.zeros((0, stream.channels), np.float32)]
+    while frames > 0:
+        most = max(1, BLOCK_VALUES // stream.channels)
+        block = stream.read(min(frames, most), dtype="float32", always_2d=True)  # [frames, channels]
+        if not len(block):
+            break
+        blocks.append(block)
+        frames -= len(block)
+    return blocks[1] if len(blocks) == 2 else np.concatenate(blocks)  # [frames, channels]
 
 
 def mix_down(samples: np.ndarray) -> np.ndarray:
@@ -133,7 +154,7 @@ def hash_samples(samples: np.ndarray, sample_rate_hz: int) -> str:
 
 def fault_of_file(path: str | Path) -> AudioFault | None:
     """Find a WAV file that is shorter than its own header says, as a broken copy leaves it."""
-    size = Path(path).stat().st_size
+    size = check_regular(path).st_size
     with open(path, "rb") as stream:
         head = stream.read(12)
     if head[:4] != b"RIFF" or head[8:] != b"WAVE":
@@ -172,6 +193,9 @@ def fault_of_samples(samples: np.ndarray, sample_rate_hz: int) -> AudioFault | N
         return AudioFault(f"too short: {len(samples)} samples", f"{round(MIN_LENGTH_S * sample_rate_hz)} or more")
     if not np.isfinite(samples).all():
         return AudioFault("not finite: NaN or infinite samples", "finite samples")
+    peak = float(np.abs(samples).max())
+    if peak > MAX_PEAK:
+        return AudioFault(f"out of range: a sample of {peak:g}", f"samples of -1 to 1, {MAX_PEAK:g} at most")
     mono = mix_down(samples)  # [samples]
     if np.ptp(mono) == 0:
         return AudioFault(f"silent: all samples are {mono[0]:g}", "speech")

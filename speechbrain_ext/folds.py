@@ -15,7 +15,7 @@ from typing import Any
 
 from speechbrain_ext.audit import DECLARED, audit
 from speechbrain_ext.errors import UsageError, UserError
-from speechbrain_ext.files import read_json
+from speechbrain_ext.files import read_sealed
 from speechbrain_ext.labels import in_order
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
@@ -130,15 +130,15 @@ def read_folds(path: str | Path, made_by: str) -> dict[str, Any]:
 
     Raises
     ------
+    DamagedFile
+        The file is not what stage 0 wrote.
     UserError
         The file is missing or is not a split.
     """
-    folds = read_json(path, made_by)
+    folds = read_sealed(path, made_by)
     wanted = {"protocol", "corpus", "fold_seed", "dev", "classes", "folds", "audit"}
     parts = {"name", "train", "dev", "test"}
-    if not (
-        isinstance(folds, dict) and wanted <= folds.keys() and all(parts <= fold.keys() for fold in folds["folds"])
-    ):
+    if not (wanted <= folds.keys() and all(parts <= fold.keys() for fold in folds["folds"])):
         raise UserError(f"{path}: not a folds file: delete it and make it again with: {made_by}")
     return folds
 

@@ -17,6 +17,7 @@ from speechbrain_ext import audio
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import replacing
 from speechbrain_ext.labels import EMOTIONS
+from speechbrain_ext.regular_file import NotRegularFile
 
 
 @dataclass
@@ -112,9 +113,19 @@ class CorpusFaults(UserError):
         What is wrong.
     utterances : list of Utterance
         The rest of the corpus, so that a reader can look for more faults there.
+    more_wavs : tuple of str
+        Audio files of utterances whose labels are wrong, for the same purpose.
+    notes : tuple of str
+        What is odd and no fault.
     """
 
-    def __init__(self, faults: list[Fault], utterances: list[Utterance]) -> None:
+    def __init__(
+        self,
+        faults: list[Fault],
+        utterances: list[Utterance],
+        more_wavs: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> None:
         first = faults[0]
         super().__init__(
             f"{len(faults)} faults, the first is {first.file}: found {first.found}, expected {first.expected}: "
@@ -122,6 +133,8 @@ class CorpusFaults(UserError):
         )
         self.faults = faults
         self.utterances = utterances
+        self.more_wavs = more_wavs
+        self.notes = notes
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
@@ -203,7 +216,7 @@ def measure(
     """
     if not check_audio:
         return list(utterances), [], ["the audio was not read: no rate, length or hash is known"]
-    with ThreadPoolExecutor(max_workers=max(jobs, 1)) as pool:
+    with ThreadPoolExecutor(max_workers=max(1, min(jobs, len(utterances)))) as pool:
         work = pool.map(_measure_one(Path(root)), utterances)
         results = list(tqdm(work, desc="audio", total=len(utterances), unit="file", delay=2, leave=False))
     measured = [utterance for utterance, _ in results]
@@ -219,6 +232,8 @@ def _measure_one(root: Path) -> Callable[[Utterance], tuple[Utterance, Fault | N
             if fault is None:
                 samples, rate_hz = audio.read_samples(path, utterance.start_s, utterance.end_s)
                 fault = audio.fault_of_samples(samples, rate_hz)
+        except NotRegularFile as error:
+            fault = audio.AudioFault(error.kind, "a regular file")
         except (OSError, soundfile.SoundFileError) as error:
             reason = getattr(error, "strerror", None) or str(error).split(": ")[-1]
             fault = audio.AudioFault(f"unreadable: {reason}", "audio that libsndfile reads")
@@ -265,13 +280,18 @@ def read_audio(root: str | Path, utterance: Utterance, sample_rate_hz: int = 160
     Raises
     ------
     UserError
-        The file cannot be read.
+        The file cannot be read, or its samples are not those that stage 0 measured.
     """
     path = Path(root) / utterance.wav
     try:
         samples, rate_hz = audio.read_samples(path, utterance.start_s, utterance.end_s)
     except (OSError, soundfile.SoundFileError) as fault:
         raise UserError(f"{path}: cannot be read ({fault}): check the corpus's folder and run stage 0 again") from None
+    if utterance.sha256 is not None and audio.hash_samples(samples, rate_hz) != utterance.sha256:
+        raise UserError(
+            f"{path}: other samples than stage 0 measured (their SHA-256 differs): restore the file, or accept the new "
+            "one with: ./run.sh --stage 0 --stop-stage 0 --force"
+        )
     mono = audio.mix_down(samples)  # [samples]
     if rate_hz == sample_rate_hz:
         return np.ascontiguousarray(mono)

@@ -52,6 +52,7 @@ while [ $# -gt 0 ]; do
         value=$2
         shift
       fi
+      [ -n "$value" ] || die "$option: an empty value: type $option VALUE, or leave it out for its default"
       if [ "${!name}" = true ] || [ "${!name}" = false ]; then
         case "$value" in true | false) ;; *) die "$option: expected true or false, found $value" ;; esac
       fi

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechbrain_ext.bin.options import OptionParser, whole_number
+from speechbrain_ext.bin.options import OptionParser, folder, whole_number
 from speechbrain_ext.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,20 +24,22 @@ def parser() -> OptionParser:
     export = commands.add_parser("export", help="write a prepared corpus and its folds for another tool")
     add = export.add_argument
     add("--format", choices=FORMATS, required=True, help="whose files")
-    add("--data", type=Path, required=True, metavar="DIR", help="the folder data/<CORPUS>-<source> of stage 0")
+    add("--data", type=folder, required=True, metavar="DIR", help="the folder data/<CORPUS>-<source> of stage 0")
     add("--protocol", metavar="NAME", help="the folds to write: session, speaker, ... (default: the corpus alone)")
     add("--dev", default="none", metavar="NAME", help="the folds' rule of development (default: none)")
     add("--fold-seed", type=whole_number(0), default=0, metavar="N", help="the folds' seed (default: 0)")
-    add("--out", type=Path, required=True, metavar="DIR", help="the folder to write; new or empty")
+    add("--out", type=folder, required=True, metavar="DIR", help="the folder to write; new or empty")
     import_ = commands.add_parser("import", help="make a CSV for --corpus-root from another tool's files")
     add = import_.add_argument
     add("--format", choices=FORMATS, required=True, help="whose files")
-    add("--in", dest="source", type=Path, required=True, metavar="PATH", help="its folder; of nkululeko the CSV")
-    add("--audio-root", type=Path, metavar="DIR", help="what its files are relative to (default: where its files lie)")
+    add("--in", dest="source", type=folder, required=True, metavar="PATH", help="its folder; of nkululeko the CSV")
+    add(
+        "--audio-root", type=folder, metavar="DIR", help="what its files are relative to (default: where its files lie)"
+    )
     add(
         "--speakers", type=Path, metavar="FILE", help="a CSV key,speaker[,gender,session,text], where EmoBox tells none"
     )
-    add("--out", type=Path, required=True, metavar="CSV", help="the CSV to write; new")
+    add("--out", type=folder, required=True, metavar="CSV", help="the CSV to write; new")
     return top
 
 
@@ -60,17 +62,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _export(asked: argparse.Namespace) -> list[str]:
+    from speechbrain_ext.data_folder import read_facts, read_utterances
     from speechbrain_ext.exchange.audformat import export_audformat
     from speechbrain_ext.exchange.emobox import export_emobox
     from speechbrain_ext.exchange.given import audit_given, strange_labels
     from speechbrain_ext.exchange.nkululeko import export_nkululeko
-    from speechbrain_ext.files import read_json
     from speechbrain_ext.folds import check_rules, folds_path, read_folds
-    from speechbrain_ext.manifest import read_manifest
 
     made_by = "python -m speechbrain_ext.bin.prepare"
-    utterances = read_manifest(asked.data / "manifest.jsonl")
-    facts = read_json(asked.data / "manifest.json", made_by)
+    facts = read_facts(asked.data, made_by)
+    utterances = read_utterances(asked.data, facts, made_by)
     folds = None
     if asked.protocol is not None:
         check_rules(asked.protocol, asked.dev)

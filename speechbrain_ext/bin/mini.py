@@ -7,9 +7,10 @@ import os
 import shutil
 from pathlib import Path
 
-from speechbrain_ext.bin.options import OptionParser
+from speechbrain_ext.bin.options import OptionParser, folder
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import folder_lock, sha256_bytes, sha256_file, sha256_json, write_json
+from speechbrain_ext.regular_file import read_regular
 
 MARKER = "mini.json"
 CORPORA = ("emodb", "iemocap", "mspimprov")
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     """
     parser = OptionParser(prog="python -m speechbrain_ext.bin.mini", description=__doc__)
     parser.add_argument("--corpus", type=_key, choices=CORPORA, required=True, help="whose layout")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write; kept when whole")
+    parser.add_argument("--out", required=True, type=folder, metavar="DIR", help="folder to write; kept when whole")
     options = parser.parse_args(argv)
     made = write_mini(options.corpus, options.out, progress=True)
     print(f"mini corpus {options.corpus}: {'written to' if made else 'already whole in'} {options.out}")
@@ -119,9 +120,9 @@ def _is_whole(corpus: str, out: Path, version: str) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
-        marker = json.loads((out / MARKER).read_text(encoding="utf-8"))
+        marker = json.loads(read_regular(out / MARKER).decode("utf-8"))
         kind, stamp, digest = marker["corpus"], marker["version"], marker["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         kind = None
     if kind != corpus:
         raise UserError(

@@ -12,6 +12,9 @@ from typing import Any, NoReturn
 from speechbrain_ext.errors import UsageError
 
 PICTURES = (".png", ".pdf")
+MOST = 2**31 - 1
+MOST_JOBS = 1024
+PRINT_HELP = "draw figures for a paper too: PDF, no title, 3.4 in and 7 in wide, 8 pt"
 
 
 class OptionParser(argparse.ArgumentParser):
@@ -35,8 +38,8 @@ class OptionParser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """A type for options: a whole number from `least` on.
+def whole_number(least: int, most: int = MOST) -> Callable[[str], int]:
+    """A type for options: a whole number from `least` to `most`.
 
     Example
     -------
@@ -49,11 +52,25 @@ def whole_number(least: int) -> Callable[[str], int]:
             number = int(text)
         except ValueError:
             number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least} on, found {text!r}")
+        if not least <= number <= most:
+            found = text if len(text) <= 40 else f"{text[:40]}..."
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, found {found!r}")
         return number
 
     return read
+
+
+def folder(text: str) -> Path:
+    """A type for options: the name of a folder, which is not empty.
+
+    Example
+    -------
+    >>> folder("exp").name
+    'exp'
+    """
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError(f"expected the name of a folder, found {text!r}")
+    return Path(text)
 
 
 def check_pictures(paths: Sequence[Path], known: Sequence[str] = PICTURES) -> None:

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechbrain_ext.bin.options import OptionParser, whole_number
+from speechbrain_ext.bin.options import MOST_JOBS, OptionParser, folder, whole_number
+from speechbrain_ext.bin.run_options import print_trusted
 from speechbrain_ext.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from speechbrain_ext.corpora import Corpus
+    from speechbrain_ext.corpora.label_map import LabelMap
     from speechbrain_ext.manifest import Fault
     from speechbrain_ext.preparation import Prepared
     from speechbrain_ext.task import Task
@@ -29,7 +31,13 @@ def parser() -> OptionParser:
     )
     add("--source", choices=("real", "mini"), default="real", help="what the folder holds (default: real)")
     add("--edition", metavar="TEXT", help="what this copy is, when it is not as published (default: recognised)")
-    add("--data", default="data", metavar="DIR", help="where to write; makes <CORPUS>-<source> in it (default: data)")
+    add(
+        "--data",
+        type=folder,
+        default=Path("data"),
+        metavar="DIR",
+        help="where to write; makes <CORPUS>-<source> in it (default: data)",
+    )
     add(
         "--protocol",
         default="paper",
@@ -38,9 +46,12 @@ def parser() -> OptionParser:
     )
     add("--dev", default="none", metavar="NAME", help="none, speaker, session, fraction (default: none)")
     add("--fold-seed", type=whole_number(0), default=0, metavar="N", help="the seed of the split itself (default: 0)")
-    add("--jobs", type=whole_number(1), metavar="N", help="threads that read audio (default: cores)")
+    add("--jobs", type=whole_number(1, MOST_JOBS), metavar="N", help="threads that read audio (default: cores)")
+    add("--label-map", type=Path, metavar="FILE", help="what emotions of a CSV mean that the vocabulary does not know")
+    add("--verify", action="store_true", help="hash all audio, also files of the recorded size and time of change")
     add("--no-audio-check", action="store_true", help="leave the audio unread: no rate, length or hash is known")
     add("--force", action="store_true", help="redo what was made from other inputs")
+    add("--trust", action="store_true", help="use a recipe from outside the repository, or one that names other code")
     add("--recipe", type=Path, metavar="DIR", help="take classes, utterances and protocol from its --system or --table")
     add("--system", metavar="NAME", help="a YAML of the recipe's hparams folder")
     add("--preset", default="paper", metavar="NAME", help="the system's preset: paper (default), official")
@@ -64,14 +75,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     asked = parser().parse_args(argv)
 
+    from speechbrain_ext.corpora.label_map import read_label_map
     from speechbrain_ext.folds import check_rules
     from speechbrain_ext.manifest import CorpusFaults
     from speechbrain_ext.preparation import Request, prepare
 
-    corpus = _corpus(asked)
+    label_map = read_label_map(asked.label_map) if asked.label_map else {}
+    corpus = _corpus(asked, label_map)
     check_rules(corpus.protocols[0] if asked.protocol == "paper" else asked.protocol, asked.dev)
     splits = _splits(corpus, asked)
-    data = Path(asked.data).resolve()
+    if asked.verify and asked.no_audio_check:
+        raise UsageError("--verify and --no-audio-check exclude each other: leave one out")
+    data = asked.data.resolve()
     request = Request(
         corpus=corpus,
         root=_root(corpus, asked, data),
@@ -84,11 +99,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         jobs=asked.jobs or os.cpu_count() or 1,
         check_audio=not asked.no_audio_check,
         force=asked.force,
+        verify=asked.verify,
+        label_map=label_map,
     )
     try:
         prepared = prepare(request)
     except CorpusFaults as found:
-        print(_fault_table(found.faults), file=sys.stderr)
+        print("\n".join([_fault_table(found.faults), *(f"note: {note}" for note in found.notes)]), file=sys.stderr)
         raise UserError(
             f"{len(found.faults)} faults in {request.root}, nothing was written: mend or remove these files, run again"
         ) from None
@@ -107,19 +124,17 @@ def summary(corpus: Corpus, prepared: Prepared) -> str:
         f"edition: {facts['edition']}",
         *counts(facts),
         *annotators(corpus, prepared.utterances),
-        *(f"note: {note}" for note in facts["notes"]),
+        *(f"note: {note}" for note in (*facts["notes"], *prepared.remarks)),
     ]
     if facts["source"] == "real" and (other := differences(corpus, facts)):
         lines.append(f"warning: this is not {corpus.name} as published: {', '.join(other)}")
     for split in prepared.splits:
-        lines += folds_text(corpus, split.folds)
-    wrote = {"manifest.json": prepared.wrote_manifest}
-    wrote |= {f"folds/{split.file.name}": split.written for split in prepared.splits}
+        lines += [*folds_text(corpus, split.folds), *(f"warning: {warning}" for warning in split.warnings)]
     folder = prepared.folder
-    if not any(wrote.values()):
-        lines.append(f"nothing to do: {folder} is whole and made from the same inputs")
+    if prepared.wrote:
+        lines.append(f"wrote {', '.join(prepared.wrote)} in {folder}")
     else:
-        lines.append(f"wrote {', '.join(name for name, done in wrote.items() if done)} in {folder}")
+        lines.append(f"nothing to do: {folder} is complete and made from the same inputs")
     return "\n".join(lines)
 
 
@@ -131,7 +146,7 @@ def _fault_table(faults: Sequence[Fault]) -> str:
     )
 
 
-def _corpus(asked: argparse.Namespace) -> Corpus:
+def _corpus(asked: argparse.Namespace, label_map: LabelMap) -> Corpus:
     """The corpus of the registry; where the root is a CSV, the corpus that it lists."""
     from dataclasses import replace
 
@@ -139,10 +154,13 @@ def _corpus(asked: argparse.Namespace) -> Corpus:
 
     root = asked.corpus_root or ""
     if not root.lower().endswith(".csv"):
+        if asked.label_map:
+            raise UsageError(f"--label-map {asked.label_map}: only a CSV needs it: leave it out")
         return get_corpus(asked.corpus)
     from speechbrain_ext.corpora.table import corpus_of
 
-    table = corpus_of(Path(root).expanduser().resolve())
+    # A link keeps its own name, which run.sh takes too; its files lie where it leads.
+    table = corpus_of(Path(os.path.abspath(Path(root).expanduser())), label_map)
     if asked.corpus == table.name:
         return table
     known = get_corpus(asked.corpus)
@@ -166,7 +184,8 @@ def _splits(corpus: Corpus, asked: argparse.Namespace) -> tuple[tuple[str, Task]
     found = []
     for system, protocol, words in runs:
         path = asked.recipe / "hparams" / f"{system}.yaml"
-        hp = load(path, parse_overrides(list(words)), asked.source, preset=asked.preset)
+        hp = load(path, parse_overrides(list(words)), asked.source, preset=asked.preset, trust=asked.trust)
+        print_trusted(hp.trusted)
         own = protocol or hp.corpus["protocol"]
         split = (own if asked.protocol == "paper" else asked.protocol, hp.task)
         if split not in found:

@@ -6,6 +6,7 @@ Each file's name says all: `SSTTTEv.wav`, speaker, sentence, emotion (initial of
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from speechbrain_ext.corpora import download
 from speechbrain_ext.corpora.corpus import Corpus, Expected
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.regular_file import read_regular
 from speechbrain_ext.task import Task
 
 NAME = re.compile(r"(?P<speaker>[0-9]{2})(?P<text>[a-z][0-9]{2})(?P<emotion>[A-Z])(?P<version>[a-z])")
@@ -60,18 +62,21 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
     perceived = _perception_test(root / "erkennung.txt")
     utterances: dict[str, Utterance] = {}
     faults: list[Fault] = []
+    misnamed: list[str] = []
     for path in files:
         wav = path.relative_to(root).as_posix()
         if path.stem in utterances:
             faults.append(Fault(wav, f"a second file {path.stem}", "one file for each utterance"))
             continue
         found = _parse(path, wav, faults)
-        if found is not None:
+        if found is None:
+            misnamed.append(wav)
+        else:
             found.extra |= perceived.get(found.id, {})
             utterances[found.id] = found
     good = sorted(utterances.values(), key=lambda utterance: utterance.id)
     if faults:
-        raise CorpusFaults(faults, good)
+        raise CorpusFaults(faults, good, tuple(misnamed))
     return good
 
 
@@ -84,7 +89,7 @@ def _wav_files(root: Path) -> list[Path]:
     for folder in (root / "wav", root):
         if folder.is_dir():
             names = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".wav")
-            files = [path for path in names if not path.name.startswith(".") and path.is_file()]
+            files = [path for path in names if not path.name.startswith(".")]
             if files:
                 return files
     raise UserError(
@@ -123,7 +128,7 @@ def _parse(path: Path, wav: str, faults: list[Fault]) -> Utterance | None:
 def _perception_test(path: Path) -> dict[str, dict[str, float]]:
     """Read the listeners' per cent by utterance; lines without two numbers are passed by."""
     try:
-        text = path.read_text(encoding="iso-8859-1")
+        text = read_regular(path).decode("iso-8859-1")
     except FileNotFoundError:
         return {}
     perceived = {}
@@ -134,6 +139,8 @@ def _perception_test(path: Path) -> dict[str, dict[str, float]]:
         try:
             recognised, natural = (float(column.replace(",", ".")) for column in columns[2:4])
         except ValueError:
+            continue
+        if not (math.isfinite(recognised) and math.isfinite(natural)):
             continue
         perceived[Path(columns[1]).stem] = {"recognised_percent": recognised, "natural_percent": natural}
     return perceived

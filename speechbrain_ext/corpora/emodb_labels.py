@@ -14,6 +14,7 @@ from pathlib import Path
 from speechbrain_ext.corpora.emodb import NAME
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.manifest import CorpusFaults, Fault
+from speechbrain_ext.regular_file import read_regular
 
 FOLDER, SUFFIX = "lablaut", ".lablaut"
 PAUSE = "."
@@ -128,7 +129,7 @@ def read_marks(path: str | Path) -> list[Mark]:
 def _read(path: Path, file: str, faults: list[Fault]) -> list[Mark]:
     """Read a file's marks; its faults are added to those given."""
     try:
-        lines = _LINE_END.split(path.read_bytes().decode("iso-8859-1"))
+        lines = _LINE_END.split(read_regular(path).decode("iso-8859-1"))
     except OSError as fault:
         faults.append(Fault(file, f"unreadable: {fault.strerror or fault}", "a label file"))
         return []

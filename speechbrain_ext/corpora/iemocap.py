@@ -17,6 +17,7 @@ from speechbrain_ext.corpora.iemocap_labels import EMOTION_OF_CODE, Block, parse
 from speechbrain_ext.corpora.text import decode
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.regular_file import read_regular
 from speechbrain_ext.task import Task
 
 SESSIONS = ("1", "2", "3", "4", "5")
@@ -111,7 +112,7 @@ def _blocks_of_file(path: Path, session: str, file: str, faults: list[Fault]) ->
         faults.append(Fault(file, f"a dialog of session {of_session}", f"dialogs of session {session} in its folder"))
         return []
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as fault:
         faults.append(Fault(file, f"unreadable: {fault.strerror}", "a text file"))
         return []

@@ -23,6 +23,7 @@ from speechbrain_ext.corpora.msp_improv_labels import (
 from speechbrain_ext.corpora.text import decode
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.regular_file import read_regular
 from speechbrain_ext.task import Task
 
 LABEL_FILES = ("Evalution.txt", "Evaluation.txt")  # the release's own spelling first
@@ -74,7 +75,7 @@ def _label_text(root: Path) -> tuple[str, str]:
     """Give the label file's name and its text."""
     if not root.is_dir():
         raise UserError(_wrong_root(root, "a file" if root.exists() else "no such folder"))
-    contents = {name: _bytes(root / name) for name in LABEL_FILES if (root / name).is_file()}
+    contents = {name: _bytes(root / name) for name in LABEL_FILES if (root / name).exists()}
     if not contents:
         raise UserError(_wrong_root(root, "no label file"))
     if len(set(contents.values())) > 1:
@@ -88,7 +89,7 @@ def _label_text(root: Path) -> tuple[str, str]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as fault:
         raise UserError(f"{path}: {fault.strerror}: make it readable and run the command again") from None
 

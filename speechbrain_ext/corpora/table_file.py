@@ -13,6 +13,7 @@ from pathlib import Path
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.manifest import Fault
+from speechbrain_ext.regular_file import read_regular
 
 SEPARATORS = (",", ";", "\t")
 # as pandas writes a length of time, and audformat with it: "0 days 00:00:01.500000", "0 days"
@@ -122,7 +123,7 @@ def read_number(text: str, decimal_comma: bool = False) -> float:
 
 def _text(path: Path, required: Sequence[str]) -> str:
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as fault:
         raise UserError(
             f"{path}: cannot be read ({fault.strerror}), expected a CSV with columns {','.join(required)}: name it"

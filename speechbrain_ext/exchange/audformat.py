@@ -20,6 +20,7 @@ from speechbrain_ext.exchange.given import GENDER_WORDS, PARTS, Given, csv_text,
 from speechbrain_ext.files import write_text
 from speechbrain_ext.labels import DIMENSIONS, in_order
 from speechbrain_ext.manifest import Utterance
+from speechbrain_ext.regular_file import read_regular
 
 
 def export_audformat(
@@ -100,7 +101,7 @@ def import_audformat(folder: str | Path) -> Given:
     """
     path = Path(folder) / "db.yaml"
     try:
-        header = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        header = yaml.safe_load(read_regular(path).decode("utf-8-sig"))
     except OSError as fault:
         raise UserError(
             f"{path}: cannot be read ({fault.strerror}), expected audformat's header: name its folder"

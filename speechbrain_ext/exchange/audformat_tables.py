@@ -42,7 +42,7 @@ class DatabaseReader:
     def given(self) -> Given:
         """Make the utterances and folds of what the tables say."""
         labels = _mapping(_mapping(_mapping(self.header.get("schemes")).get("speaker")).get("labels"))
-        corpus = str(self.header.get("name") or self.folder.name)
+        corpus = _text(self.header.get("name")) or self.folder.name
         utterances: dict[Place, Utterance] = {}
         strange: dict[str, int] = {}
         speechless = []
@@ -58,7 +58,7 @@ class DatabaseReader:
                 speechless.append(place[0])
             elif is_judged:
                 speaker = _mapping(labels.get(facts["speaker"]))
-                gender = facts.get("gender") or str(speaker.get("gender") or speaker.get("sex") or "")
+                gender = facts.get("gender") or (_text(speaker.get("gender")) or _text(speaker.get("sex")))
                 utterances[place] = _utterance(corpus, place, facts, label, vad, GENDER_OF.get(gender.lower()))
         if self.faults:
             raise CorpusFaults(self.faults, list(utterances.values()))
@@ -90,7 +90,7 @@ class DatabaseReader:
         kind = table.get("type")
         if kind not in ("filewise", "segmented") or not re.fullmatch(r"[\w.-]+", name):
             raise UserError(
-                f"{self.folder / 'db.yaml'}: table {name!r} of type {kind!r}: expected filewise or segmented"
+                f"{self.folder / 'db.yaml'}: table {name!r} of type {_text(kind)!r}: expected filewise or segmented"
             )
         if not path.is_file():
             others = [suffix for suffix in ("parquet", "pkl") if path.with_suffix(f".{suffix}").is_file()]
@@ -117,7 +117,8 @@ class DatabaseReader:
     def _aliases(self, table: Mapping[str, Any]) -> dict[str, str]:
         """Names of columns: usual ones, and that of the only column whose scheme is a fact."""
         columns = {
-            str(name): str(_mapping(column).get("scheme_id")) for name, column in _mapping(table.get("columns")).items()
+            str(name): _text(_mapping(column).get("scheme_id"))
+            for name, column in _mapping(table.get("columns")).items()
         }
         lower = {name.lower() for name in columns}
         aliases = {alias: fact for alias, fact in ALIASES.items() if fact not in lower}
@@ -130,7 +131,7 @@ class DatabaseReader:
     def _part_of(self, table: Mapping[str, Any]) -> tuple[str, str] | None:
         split = table.get("split_id")
         kind = _mapping(_mapping(self.header.get("splits")).get(split) if isinstance(split, str) else None).get("type")
-        return (str(table.get("fold", "1")), kind) if kind in PARTS else None
+        return (_text(table.get("fold", "1")), kind) if kind in PARTS else None
 
     def _place(self, row: Row) -> Place | None:
         times: list[float | None] = []
@@ -194,6 +195,11 @@ def _left_out(word: str, count: int) -> str:
 
 def _order(place: Place) -> tuple[str, float, float]:
     return place[0], place[1] or 0.0, place[2] or 0.0
+
+
+def _text(value: Any) -> str:
+    """A scalar as text; "" for anything else, as the text of nested aliases may be longer than any memory."""
+    return str(value) if isinstance(value, (str, int, float)) else ""
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:

@@ -94,9 +94,13 @@ def extract(cache: FeatureCache, items: Iterable[AudioItem], jobs: int = 1, prog
     wanted = {item.key: item for item in items}
     counts, faults = _fill(cache, wanted, jobs, progress)
     if faults:
-        told = [f"{wanted[key].where}: {fault}" for key, fault in faults.items()]
+        told = [_named(wanted[key].where, fault) for key, fault in faults.items()]
         raise UserError(_summary(cache.extractor.name, told, len(wanted)))
     return counts
+
+
+def _named(where: str, fault: str) -> str:
+    return fault if fault.startswith(f"{where}: ") else f"{where}: {fault}"
 
 
 def _fill(

@@ -17,9 +17,11 @@ from typing import Any
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import folder_lock, write_json
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, train_fold
 from speechbrain_ext.training.launch import kill_group
+from speechbrain_ext.training.received import read_spec
+from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.workers import KEEP_MEMORY, THREAD_VARIABLES, begin_worker
 
 RANK_MODULE = "speechbrain_ext.bin.rank"
@@ -155,7 +157,8 @@ def train_as_rank(task_file: str) -> None:
 
     begin_worker(int(os.environ[LAUNCHER]))
     task = json.loads(Path(task_file).read_text(encoding="utf-8"))
-    spec = RunSpec(**{**task["spec"], "overrides": tuple(task["spec"]["overrides"])})
+    # The file lies in a folder of the process that started this one, which has said what is trusted.
+    spec = read_spec(task["spec"], task_file, task["spec"]["trust"])
     cuda = spec.device.startswith("cuda")
     if cuda:
         spec = replace(spec, device=f"cuda:{os.environ['LOCAL_RANK']}")

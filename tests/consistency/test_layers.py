@@ -7,15 +7,21 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "speechbrain_ext"
 RANKS = [
-    ["errors", "files", "workers", "yaml_tree"],
+    ["errors", "files", "folders", "regular_file", "workers", "yaml_safety", "yaml_tree"],
     [
         "audio",
+        "data_folder",
         "manifest",
         "labels",
         "emotion_words",
         "task",
         "agreement",
         "hparams",
+        "key_listing",
+        "key_types",
+        "recipe_files",
+        "printed_scores",
+        "system_checks",
         "metrics",
         "metrics_regression",
         "testing",
@@ -23,7 +29,7 @@ RANKS = [
     ["corpora"],
     ["folds", "audit", "edition", "preparation", "exchange", "features"],
     ["dataio", "lobes", "losses", "classifiers", "regressors"],
-    ["objectives", "brain", "training", "tables"],
+    ["objectives", "divergence", "brain", "training", "tables"],
     ["report"],
     ["bin"],
 ]
@@ -35,6 +41,7 @@ NO_TORCH = (
     "edition",
     "preparation",
     "manifest",
+    "data_folder",
     "labels",
     "metrics",
     "metrics_regression",

@@ -10,17 +10,19 @@ from tiny_ssl import LAYERS, SIZE, write_tiny
 
 from speechbrain_ext import hparams
 from speechbrain_ext.bin.run_facts import run_facts
+from speechbrain_ext.data_folder import write_data
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.ssl import Waveform
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
 from speechbrain_ext.lobes.adapters import ADAPTERS
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
-from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
+from speechbrain_ext.training.run_spec import RunSpec
 
 RANK = 3
 # A layer has two layers of 16 x 16 with lora; behind two layers of width 16 with houlsby.
@@ -50,11 +52,10 @@ def spec(tmp_path_factory, repository, model):
                 utterances.append(made)
                 writer.add(name, random.normal(size=(1600, 1)).astype("f4"))
     data = folder / "data/EmoDB-mini"
-    write_manifest(data / "manifest.jsonl", utterances)
     facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_json(data / "manifest.json", facts)
+    write_data(data, facts, utterances)
     task = Task(CLASSES)
-    write_json(folds_path(data, "speaker", "none", task_name=task.name(Task())), make_folds(utterances, "speaker"))
+    write_sealed(folds_path(data, "speaker", "none", task_name=task.name(Task())), make_folds(utterances, "speaker"))
     return RunSpec(
         recipe_yaml=str(repository / "recipes/EmoDB/hparams/ssl_finetune.yaml"),
         data=str(data),
@@ -84,7 +85,7 @@ def test_results_count_what_is_trained_and_all(spec, adapter):
 
 def test_an_unknown_adapter_is_told_before_training(spec):
     run = replace(spec, row="wrong", overrides=(*spec.overrides, "--adapter=prefix"))
-    with pytest.raises(UserError, match="step finetune: adapter: expected one of null, lora, houlsby") as fault:
+    with pytest.raises(UserError, match="--adapter: expected one of lora, houlsby or null, found 'prefix'") as fault:
         train_fold(run, FOLD)
     assert "\n" not in str(fault.value)
 

@@ -12,17 +12,19 @@ from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from tiny_ssl import write_tiny
 
 from speechbrain_ext.bin.extract import check_resources
+from speechbrain_ext.data_folder import write_data
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.features.ca_mser_encoded import CaMserEncoded
 from speechbrain_ext.features.ca_mser_features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
 from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
 from speechbrain_ext.lobes import alexnet
-from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import predict_fold, steps_of, train_fold
+from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.step import Step
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
@@ -48,12 +50,11 @@ def spec(tmp_path_factory, repository, model):
             known = {"id": name, "sha256": name, "speaker": speaker, "label": label}
             utterances.append(Utterance(corpus="EmoDB", wav="x.wav", sample_rate_hz=16000, num_samples=20000, **known))
     data = folder / "data/EmoDB-mini"
-    write_manifest(data / "manifest.jsonl", utterances)
     facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_json(data / "manifest.json", facts)
+    write_data(data, facts, utterances)
     task = Task(CLASSES)
     path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_json(path, make_folds(utterances, "speaker", "none", task=task))
+    write_sealed(path, make_folds(utterances, "speaker", "none", task=task))
     for extractor in (CaMserSpectrogram(), CaMserMfcc(), CaMserAudio(), CaMserEncoded(str(model))):
         with FeatureCache(folder / "cache", extractor).writer() as writer:
             for name, signal in signals.items():
@@ -172,14 +173,14 @@ def test_the_counter_is_told_of_the_development_part(spec, model, monkeypatch):
     asked = []
     monkeypatch.setattr(Step, "_counter", lambda self, has_dev: asked.append(has_dev) or EpochCounter(1))
     for selection in ("last", "test"):
-        with pytest.raises(StopIteration):
+        with pytest.raises(InterruptedError):
             monkeypatch.setattr(Step, "_brain", stop)
             train_fold(replace(run_of(spec, model, f"told-{selection}"), selection=selection), FOLD)
     assert asked == [False, True]
 
 
 def stop(*_):
-    raise StopIteration
+    raise InterruptedError
 
 
 @pytest.mark.parametrize(

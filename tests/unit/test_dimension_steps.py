@@ -10,18 +10,20 @@ import pytest
 import torch
 
 from speechbrain_ext.bin.run_options import run_parser, specifications
+from speechbrain_ext.data_folder import write_data
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
 from speechbrain_ext.features.lld import LowLevelDescriptors
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
-from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.metrics_regression import concordance
 from speechbrain_ext.objectives import ValueOutput
 from speechbrain_ext.task import Task
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
+from speechbrain_ext.training.run_spec import RunSpec
 
 SPEAKERS, FOLD = ["03", "08", "09", "10"], "08"
 DIMENSIONS = ("activation", "valence")
@@ -62,13 +64,12 @@ def make_corpus(folder, scale=1.0):
                 )  # fmt: skip
             )
     data = folder / "data/EmoDB-mini"
-    write_manifest(data / "manifest.jsonl", utterances)
     known = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_json(data / "manifest.json", known)
+    write_data(data, known, utterances)
     for dev in ("none", "speaker"):
         recipe = Task(tuple("anger boredom disgust fear happiness neutral sadness".split()), dimensions=DIMENSIONS)
         path = folds_path(data, "speaker", dev, task_name=recipe.name(Task()))
-        write_json(path, make_folds(utterances, "speaker", dev, task=recipe))
+        write_sealed(path, make_folds(utterances, "speaker", dev, task=recipe))
     assert task.uses(utterances[0]) and task.label_of(utterances[0]) is None
     for extractor, frames, width in ((Functionals("eGeMAPSv02"), 1, 88), (LowLevelDescriptors(), 5, 76)):
         mix = random.normal(size=(3, width))

@@ -124,6 +124,19 @@ def test_nothing_but_the_input_is_kept():
     assert {t.data_ptr() for t in kept if t.numel() >= x.numel() // 4} == {x.data_ptr()}
 
 
+def test_a_map_that_varies_by_single_digits_of_its_mean_has_its_true_variance():
+    """The mean lies between two numbers of the type; what rounding it leaves out would be a third of the variance."""
+    base = torch.tensor(1000.0)
+    step = torch.nextafter(base, torch.tensor(2000.0)) - base
+    # One place in width: sums over it are exact, and all others are in double precision.
+    x = base + step * (torch.arange(4 * 8 * 36).reshape(4, 8, 36, 1) % 4 == 0)
+    norm = nn.BatchNorm2d(8, momentum=1.0)
+    DynamicReLU(8).after_norm(x, norm)
+    wanted = x.double().transpose(0, 1).flatten(1).var(1)
+    assert wanted.min() > 0
+    torch.testing.assert_close(norm.running_var.double(), wanted, rtol=1e-4, atol=0)
+
+
 def test_bfloat16_is_computed_in_the_weights_type():
     lobe, x = lobe_and_input(dtype=torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):

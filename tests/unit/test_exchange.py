@@ -10,14 +10,14 @@ from exchange_corpora import emodb, facts, iemocap, msp_improv, of_folds, parts,
 
 from speechbrain_ext.bin import exchange as command
 from speechbrain_ext.corpora.table import corpus_of, scan_table
+from speechbrain_ext.data_folder import write_data
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.exchange.audformat import export_audformat, import_audformat
 from speechbrain_ext.exchange.emobox import export_emobox, import_emobox
 from speechbrain_ext.exchange.given import audit_given, fold_of_each, write_table
 from speechbrain_ext.exchange.nkululeko import export_nkululeko, import_nkululeko
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
-from speechbrain_ext.manifest import write_manifest
 from speechbrain_ext.task import Task
 
 FOUR = Task(("anger", "happiness", "neutral", "sadness"), merge_excited=True)
@@ -41,7 +41,8 @@ def test_emobox_round_trip(tmp_path, make, protocol, dev, task):
     folds = make_folds(items, protocol, dev, task=task)
     export_emobox(tmp_path / "x", items, folds)
     back = import_emobox(tmp_path / "x")
-    assert facts(back.utterances) == facts(of_folds(items, folds)) and back.notes == []
+    assert facts(back.utterances) == facts(of_folds(items, folds))
+    assert back.notes == ["label_map.json counts exc as happiness, here it stays excited"] * (make is iemocap)
     assert parts(back.folds) == parts(folds["folds"])
     assert (tmp_path / "x" / "speakers.csv").exists() == (make is segments)
     assert back.corpus in (items[0].corpus, "iemocap", "mspimprov", "myown")
@@ -150,10 +151,9 @@ def prepared(tmp_path):
     """A prepared corpus of label trees, its folds by speaker and at random."""
     data, root = tmp_path / "data" / "EmoDB-real", tmp_path / "EmoDB"
     items = emodb()
-    write_manifest(data / "manifest.jsonl", items)
-    write_json(data / "manifest.json", {"corpus": "EmoDB", "source": "real", "root": str(root)})
+    write_data(data, {"corpus": "EmoDB", "source": "real", "root": str(root)}, items)
     for protocol in ("speaker", "random5"):
-        write_json(folds_path(data, protocol), make_folds(items, protocol))
+        write_sealed(folds_path(data, protocol), make_folds(items, protocol))
     for item in items:
         (root / item.wav).parent.mkdir(parents=True, exist_ok=True)
         (root / item.wav).touch()

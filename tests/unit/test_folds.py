@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from speechbrain_ext.audit import DECLARED, audit, describe
 from speechbrain_ext.errors import UsageError, UserError
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.folds import DEV_RULES, PROTOCOLS, folds_path, make_folds, read_folds
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
@@ -254,8 +254,8 @@ def test_files_are_named_by_what_differs(tmp_path):
     with pytest.raises(UserError, match="make it with: again"):
         read_folds(path, "again")
     folds = make_folds(ITEMS, "speaker")
-    write_json(path, folds)
+    write_sealed(path, folds)
     assert read_folds(path, "again") == folds
-    write_json(path, {"folds": []})
+    write_sealed(path, {"folds": []})
     with pytest.raises(UserError, match="not a folds file"):
         read_folds(path, "again")

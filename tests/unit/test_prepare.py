@@ -5,17 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
 from speechbrain_ext.bin.prepare import main
-from speechbrain_ext.corpora import Expected, get_corpus
-from speechbrain_ext.edition import count, differences, name_edition
+from speechbrain_ext.corpora import get_corpus
 from speechbrain_ext.errors import UsageError, UserError
-from speechbrain_ext.folds import make_folds
+from speechbrain_ext.folds import make_folds, read_folds
 from speechbrain_ext.manifest import read_manifest
 
 NAMES = [f"{who}{text}{letter}a" for who in ("03", "08", "09") for text in ("a01", "a02") for letter in "WN"]
@@ -68,7 +66,7 @@ def test_whole_run(prepare, made, root):
     assert facts["labels"] == {"anger": 6, "neutral": 6} and facts["speakers"] == {"03": 4, "08": 4, "09": 4}
     assert facts["found_beside_expected"]["labels"]["anger"] == {"found": 6, "expected": 127}
     assert facts["found_beside_expected"]["labels"]["fear"] == {"found": 0, "expected": 69}
-    folds = json.loads((made / "folds" / "speaker.json").read_text())
+    folds = read_folds(made / "folds" / "speaker.json", "again")
     assert folds == make_folds(items, "speaker", task=get_corpus("emodb").task)
     for told in ("12 utterances", "127", "warning", "03 ", "audit: speaker-independent"):
         assert told in out
@@ -141,18 +139,21 @@ def test_moved_corpus_is_found_again(prepare, made, root, tmp_path):
     assert json.loads((made / "manifest.json").read_text())["root"] == str(moved)
 
 
-def test_what_was_changed_by_hand_is_refused(prepare, made):
+@pytest.mark.parametrize("name", ["manifest.jsonl", "manifest.json", "folds/speaker.json", "audio.json"])
+@pytest.mark.parametrize("damage", ["edited", "cut", "empty"])
+def test_a_damaged_file_is_named_and_made_again(prepare, made, name, damage):
     prepare()
-    with (made / "manifest.jsonl").open("a") as stream:
-        stream.write("\n")
-    with pytest.raises(UserError, match="changed by hand"):
-        prepare()
-    prepare("--force")
-    folds = json.loads((made / "folds" / "speaker.json").read_text())
-    folds["folds"][0]["train"].pop()
-    (made / "folds" / "speaker.json").write_text(json.dumps(folds))
-    with pytest.raises(UserError, match="speaker.json was made from other inputs"):
-        prepare()
+    before, data = state(made), (made / name).read_bytes()
+    edited = data.replace(b"03", b"08", 1)
+    assert edited != data
+    (made / name).write_bytes({"edited": edited, "cut": data[: len(data) // 2], "empty": b""}[damage])
+    out = prepare()
+    assert f"wrote {name}" in out or f", {name}" in out
+    assert name == "audio.json" or f"{made / name}: damaged" in out and ": made again" in out
+    assert {path: content for path, (content, *_) in state(made).items() if ".lock" not in path} == {
+        path: content for path, (content, *_) in before.items() if ".lock" not in path
+    }
+    assert "nothing to do" in prepare()
 
 
 @pytest.mark.parametrize("lost", ["manifest.json", "manifest.jsonl"])
@@ -167,7 +168,7 @@ def test_all_faults_in_one_table_and_nothing_written(prepare, made, root, capsys
     (root / "wav" / "99a01Wa.wav").write_bytes(b"")
     (root / "wav" / f"{NAMES[0]}.wav").write_bytes(b"")
     soundfile.write(root / "wav" / f"{NAMES[1]}.wav", np.zeros(800), 16000)
-    with pytest.raises(UserError, match="3 faults.*nothing was written") as caught:
+    with pytest.raises(UserError, match="4 faults.*nothing was written") as caught:
         prepare()
     assert caught.value.exit_status == 1
     table = capsys.readouterr().err
@@ -216,26 +217,6 @@ def test_unwritable_output_is_one_line(prepare, tmp_path):
     (tmp_path / "data").write_text("a file")
     with pytest.raises(UserError, match="cannot write"):
         prepare()
-
-
-def test_editions():
-    corpus = get_corpus("emodb")
-    expected = Expected(utterances=2, hours=0.41, labels={"anger": 2}, speakers={"03": 1, "08": 1})
-    corpus = replace(corpus, expected=expected)
-    counts = {"utterances": 2, "hours": 0.4131, "labels": {"anger": 2}, "speakers": {"03": 1, "08": 1}, "parts": {}}
-    assert name_edition(corpus, "real", counts, None) == "as published"
-    assert name_edition(corpus, "real", counts, "As published") == "as published"
-    assert name_edition(corpus, "real", counts, "denoised") == "denoised"
-    assert name_edition(corpus, "mini", counts, "denoised") == "mini"
-    shorter = counts | {"hours": 0.29}
-    assert name_edition(corpus, "real", shorter, None) == "not as published: 2 utterances, 0.29 h"
-    assert name_edition(corpus, "real", shorter, "2 s copy") == "2 s copy"
-    with pytest.raises(UserError, match="0.29 h, published are 2 utterances, 0.41 h"):
-        name_edition(corpus, "real", shorter, "as published")
-    assert name_edition(corpus, "real", counts | {"hours": None}, None).startswith("not as published")
-    swapped = counts | {"speakers": {"03": 2}}
-    assert differences(corpus, swapped) == ["speaker 03 2 (published 1)", "speaker 08 0 (published 1)"]
-    assert count([])["hours"] == 0
 
 
 @pytest.mark.parametrize(

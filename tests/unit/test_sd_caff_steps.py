@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 import torch
 
+from speechbrain_ext.data_folder import write_data
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.mfcc_frames import MfccFrames
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
 from speechbrain_ext.losses.joint import JointCenterLoss
-from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.report.text import optimism
 from speechbrain_ext.task import Task
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
+from speechbrain_ext.training.run_spec import RunSpec
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09"), "08"
@@ -46,12 +48,11 @@ def spec(tmp_path_factory, repository):
             pieces = 2 if number == 5 else 1
             rows[name] = random.normal(size=(pieces * extractor.segment_rows, 180)).astype("f4") + number % 7
     data = folder / "data/EmoDB-mini"
-    write_manifest(data / "manifest.jsonl", utterances)
     facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_json(data / "manifest.json", facts)
+    write_data(data, facts, utterances)
     task = Task(CLASSES)
     path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_json(path, make_folds(utterances, "speaker", "none", task=task))
+    write_sealed(path, make_folds(utterances, "speaker", "none", task=task))
     for delta_axis, pieces in (("time", "all"), ("coefficient", "first")):
         official = {"delta_axis": delta_axis, "pieces": pieces, "silence_bug": pieces == "first"}
         with FeatureCache(folder / "cache", MfccFrames(segment_s=0.3, **official)).writer() as writer:

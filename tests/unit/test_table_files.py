@@ -8,6 +8,8 @@ import pytest
 
 from speechbrain_ext import hparams
 from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.report.paper_notes import paper_notes
+from speechbrain_ext.report.text import DASH
 from speechbrain_ext.tables import load_table, table_files, table_id, words_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -43,7 +45,7 @@ def test_a_row_has_words_a_folder_and_fractions(tmp_path):
         ("variant: frlm", "varant: frlm", r"amsnet_table5.yaml: row A b: unknown key varant: did you mean variant\?"),
         ("variant: frlm", "variant: flrm", "amsnet_table5.yaml: row A b: .*'flrm' is not one of early"),
         ("hidden_size", "hiden_size", "row A b: .*unknown key hiden_size: did you mean hidden_size"),
-        ("hidden_size: 8", "hidden_size: big", "row A b: .*hidden_size: expected a value like"),
+        ("hidden_size: 8", "hidden_size: big", "row A b: .*hidden_size: expected integer >= 1"),
         ("hidden_size: 8", "variant: urlm", "row A b: overrides"),
         ("random5", "randm5", r"row A b: protocol randm5: did you mean random5\?"),
         ("wa: 84.14", "wa: 841.4", "row A b: paper: wa: expected per cent or null, found 841.4"),
@@ -53,6 +55,9 @@ def test_a_row_has_words_a_folder_and_fractions(tmp_path):
         ("uar: null", "uar: null, recalls: {angr: 3}", r"recalls: class angr: did you mean anger\?"),
         ("uar: null", "uar: null, recalls: {anger: 103}", "recalls: anger: expected per cent or null, found 103"),
         ("uar: null", "uar: null, recalls: {anger: null}", "recalls: anger: expected per cent, found none"),
+        ("uar: null", "uar: null, folds: {}", "row A b: paper: folds: expected folds such as Session1F"),
+        ("uar: null", "uar: null, folds: {A: {wa: 7, ua: 8}}", "row A b: paper: folds: A: unknown key ua"),
+        ("uar: null", "uar: null, folds: {A: {wa: 700, uar: 8}}", "folds: A: wa: expected per cent or null, found 700"),
         ("system: amsnet", "system: svm", "system: expected amsnet as in the file's name"),
         ("rows: [", "figure: pie\nrows: [", "figure: expected one of scores, confusion"),
         (f"[{ROW}]", f"[{ROW}, {ROW}]", "row A b: this name stands twice"),
@@ -78,10 +83,27 @@ def test_recalls_of_table_3_of_sd_caff():
         "SD-CAFF": (83.99, 79.61, 66.44, 66.82),
     }
     classes = ("neutral", "sadness", "anger", "happiness")
-    rows = {row.name: row.paper_recalls for row in load_table(REPOSITORY / "recipes/IEMOCAP", "sd_caff/3").rows}
-    assert {name: tuple(recalls) for name, recalls in rows.items() if recalls} == dict.fromkeys(printed, classes)
+    table = load_table(REPOSITORY / "recipes/IEMOCAP", "sd_caff/3")
+    rows = table.paper_recalls
+    assert {name: tuple(recalls) for name, recalls in rows.items()} == dict.fromkeys(printed, classes)
+    lines = [line for line in paper_notes(table) if "recalls" in line]
+    assert len(lines) == 4
+    assert lines[0] == "The paper's recalls of CNN: neutral 80.70, sadness 77.14, anger 66.09, happiness 65.91."
     for name, values in printed.items():
         assert [round(100 * value, 2) for value in rows[name].values()] == list(values)
+
+
+def test_folds_and_remarks_of_the_paper_are_printed_below_the_table(tmp_path):
+    folds = "folds: {Session1F: {wa: 73.12, uar: 72.57}, Session1M: {wa: null, uar: 68.53}}"
+    text = f"{HEAD}note: the text says otherwise.\nrows: [{ROW.replace('uar: null', f'uar: null, {folds}')}]"
+    table = load_table(recipe(tmp_path, text), "amsnet/5")
+    assert table.paper_folds == {"A b": {"Session1F": (0.7312, 0.7257), "Session1M": (None, 0.6853)}}
+    assert paper_notes(table) == [
+        "Of the paper: the text says otherwise.",
+        f"The paper's folds of A b (WA / UAR): Session1F 73.12 / 72.57, Session1M {DASH} / 68.53.",
+    ]
+    plain = load_table(recipe(tmp_path / "plain", f"{HEAD}rows: [{ROW}]"), "amsnet/5")
+    assert paper_notes(plain) == [] and plain.paper_folds == {}
 
 
 def test_an_unknown_table_names_the_nearest():
@@ -100,6 +122,7 @@ def test_names_of_files(tmp_path):
 )
 def test_overrides_read_back_as_the_same_value(tmp_path, monkeypatch, value):
     monkeypatch.setattr(hparams, "merge", lambda tree, overrides, *_: {**tree, **overrides})
+    monkeypatch.setattr(hparams, "check_values", lambda *_: None)
     text = f"{HEAD}rows: [{ROW}]".replace("hidden_size: 8", f"hidden_size: {value}")
     (row,) = load_table(recipe(tmp_path, text), "amsnet/5").rows
     assert hparams.parse_overrides(list(row.words))["hidden_size"] == row.overrides["hidden_size"]

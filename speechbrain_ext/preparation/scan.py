@@ -1,0 +1,108 @@
+"""What a corpus's folder holds now: its labels, their faults, and labels without audio."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from speechbrain_ext.data_folder import audio_states
+from speechbrain_ext.errors import UserError
+from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance, measure
+from speechbrain_ext.preparation.request import MINI_MARKER, Request
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A corpus as its labels have it.
+
+    Arguments
+    ---------
+    utterances : list of Utterance
+        Not measured.
+    faults : list of Fault
+        What is wrong in the labels.
+    more_wavs : tuple of str
+        Audio of utterances whose labels are wrong: it is checked as well.
+    """
+
+    utterances: list[Utterance]
+    faults: list[Fault]
+    more_wavs: tuple[str, ...] = ()
+
+
+def scan_corpus(request: Request, notes: list[str], known: Collection[str] = ()) -> Scan:
+    """Read the labels of the corpus.
+
+    Arguments
+    ---------
+    request : Request
+        What is asked.
+    notes : list of str
+        Filled with what is odd and no fault.
+    known : collection of str
+        Ids of utterances whose audio was measured earlier: they may lack their wav file now.
+
+    Raises
+    ------
+    UserError
+        The folder does not hold the corpus, or cannot be read.
+    """
+    if request.source == "real" and os.path.exists(request.root / MINI_MARKER):
+        raise UserError(
+            f"--source real: {request.root} is a mini corpus, synthetic: say --source mini, or name the real one"
+        )
+    try:
+        scan = Scan(request.corpus.scan(request.root, notes), [])
+    except CorpusFaults as found:
+        scan = Scan(found.utterances, list(found.faults), found.more_wavs)
+    except OSError as fault:
+        raise UserError(
+            f"--corpus-root {fault.filename}: cannot be read ({fault.strerror}): check its rights"
+        ) from None
+    if request.corpus.labels_apart and request.check_audio:
+        scan = _with_wav(request, scan, notes, known)
+    return scan
+
+
+def _with_wav(request: Request, scan: Scan, notes: list[str], known: Collection[str]) -> Scan:
+    """Leave out labels without a wav, which releases have, and say so."""
+    states = audio_states(request.root, [item.wav for item in scan.utterances])
+    there = [item for item in scan.utterances if item.wav in states or item.id in known]
+    kept = {item.id for item in there}
+    missing = [item.wav for item in scan.utterances if item.id not in kept]
+    if missing and not there:
+        found = f"{len(missing)} labels and no wav file, first {missing[0]}"
+        if not scan.faults:
+            raise UserError(
+                f"--corpus-root {request.root}: {found}: "
+                "name the folder that holds the audio too, or leave the audio unread with --no-audio-check"
+            )
+        return Scan([], [*scan.faults, Fault("wav files", found, "the audio beside the labels")], scan.more_wavs)
+    if missing:
+        notes.append(f"{len(missing)} labels have no wav file and are left out, first {missing[0]}")
+    return Scan(there, scan.faults, scan.more_wavs)
+
+
+def audio_faults(request: Request, scan: Scan) -> list[Fault]:
+    """Find what is wrong in the audio of utterances whose labels are wrong."""
+    if not request.check_audio:
+        return []
+    known = {item.wav for item in scan.utterances}
+    wavs = [wav for wav in dict.fromkeys(scan.more_wavs) if wav not in known]
+    unlabelled = [Utterance(id=wav, corpus=request.corpus.name, wav=wav, speaker="unknown") for wav in wavs]
+    return measure(unlabelled, request.root, request.jobs)[1]
+
+
+def duplicate_faults(measured: Sequence[Utterance]) -> list[Fault]:
+    """Find utterances whose audio is that of another one: it would be trained on and tested, or counted repeatedly."""
+    first: dict[str, Utterance] = {}
+    faults = []
+    for item in measured:
+        if item.sha256 is not None and (other := first.setdefault(item.sha256, item)) is not item:
+            faults.append(Fault(_where(item), f"the same audio as {_where(other)}", "each recording once"))
+    return faults
+
+
+def _where(item: Utterance) -> str:
+    return item.wav if item.start_s is None else f"{item.wav} ({item.id})"
