@@ -157,7 +157,12 @@ def in_this_process(function, tasks, *arguments, **options):
 
 @pytest.fixture
 def seed_folder(work):
-    return work[0] / "exp/EmoDB-mini/am_resnet/tiny/speaker/seed-1"
+    """The folder of the run, whose files are put back after each test."""
+    folder = work[0] / "exp/EmoDB-mini/am_resnet/tiny/speaker/seed-1"
+    kept = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    yield folder
+    for path, content in kept.items():
+        path.write_bytes(content)
 
 
 def test_stage_3_leaves_the_figure_and_the_share_of_zeros(work, seed_folder, capsys):
