@@ -167,8 +167,7 @@ def load_table(recipe: str | Path, identity: str) -> Table:
         raise UserError(f"{path}: figure: expected one of {', '.join(FIGURES)}, found {figure!r}")
     if not isinstance(tree["rows"], list) or not tree["rows"]:
         raise UserError(f"{path}: rows: expected a list of rows, found {tree['rows']!r}")
-    prefix = path.stem.removeprefix(f"{system}_")
-    of_paper = not str(source["paper"]).startswith(OWN_SOURCE)
+    prefix, of_paper = path.stem.removeprefix(f"{system}_"), not str(source["paper"]).startswith(OWN_SOURCE)
     rows = [_row(Path(recipe), path, prefix, system, node, of_paper) for node in tree["rows"]]
     for which in ("name", "folder"):
         names = [getattr(row, which) for row in rows]
