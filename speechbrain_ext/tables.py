@@ -229,9 +229,8 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
     for key, value in overrides.items():
         words += [f"--{key}", _word(value)]
     try:
-        # The values are checked, nothing is built: whether the system's code is trusted is asked before a run.
-        system_yaml = recipe / "hparams" / f"{system}.yaml"
-        loaded = hparams.load(system_yaml, hparams.parse_overrides(words), trust=True)
+        # Nothing is built here: whether the system's code is trusted is asked before a run.
+        loaded = hparams.load(recipe / "hparams" / f"{system}.yaml", hparams.parse_overrides(words), trust=True)
         if loaded.plain()["variant"] != variant:
             raise UserError(f"variant: expected a name, found {variant!r}")
     except UserError as fault:
