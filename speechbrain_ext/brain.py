@@ -193,6 +193,8 @@ class EmotionBrain(sb.Brain):
         torch.manual_seed(seed)
         # transformers draws the masks of its SpecAugment there.
         np.random.seed(seed % 2**32)
+        if hasattr(self.plain_model.criterion, "follow_rate"):
+            self.plain_model.criterion.follow_rate(self.optimizer.param_groups[0]["lr"])
 
     def on_stage_end(self, stage: sb.Stage, stage_loss: float, epoch: int | None = None) -> None:
         """After training without a development part, or after validation: log, anneal, checkpoint."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from ruamel.yaml.error import YAMLError
 from speechbrain_ext import hparams
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.folds import PROTOCOLS
+from speechbrain_ext.paper_numbers import check_keys, fraction, has_folds, nearest, paper_folds, paper_recalls
 from speechbrain_ext.task import TASK_KEYS
 from speechbrain_ext.yaml_tree import plain, read
 
@@ -28,7 +28,7 @@ RESERVED = re.compile(r"(table|figure)[0-9]")
 KEYS = ("title", "source", "system", "figure", "note", "rows")
 SOURCE_KEYS = ("paper", "table")
 ROW_KEYS = ("name", "system", "variant", "protocol", "overrides", "paper")
-PAPER_KEYS = ("wa", "uar", "folds")
+PAPER_KEYS = ("wa", "uar", "folds", "recalls")
 FIGURES = ("scores", "confusion")
 # A table's `source: paper:` begins so where no paper prints its rows.
 OWN_SOURCE = "this repository"
@@ -52,6 +52,8 @@ class TableRow:
         The paper's numbers as fractions.
     of_paper : bool
         Whether the row's settings are a paper's; False in a table of this repository's own.
+    paper_recalls : dict
+        The recall of each class by its name, as fractions, where the paper prints them.
     """
 
     name: str
@@ -64,6 +66,7 @@ class TableRow:
     paper_wa: float | None
     paper_uar: float | None
     of_paper: bool = True
+    paper_recalls: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class Table:
         for row in self.rows:
             if row.name == name:
                 return row
-        raise UsageError(f"--row {name}: {_nearest(name, [row.name for row in self.rows], f'rows of {self.id}')}")
+        raise UsageError(f"--row {name}: {nearest(name, [row.name for row in self.rows], f'rows of {self.id}')}")
 
     def paper_of(self, row: TableRow) -> dict[str, Any] | None:
         """What results.json says of the paper; None where it prints no number for the row."""
@@ -154,12 +157,12 @@ def load_table(recipe: str | Path, identity: str) -> Table:
     """
     files = table_files(recipe)
     if identity not in files:
-        raise UsageError(f"--table {identity}: {_nearest(identity, list(files), f'tables of {Path(recipe).name}')}")
+        raise UsageError(f"--table {identity}: {nearest(identity, list(files), f'tables of {Path(recipe).name}')}")
     path = files[identity]
     tree = plain(read(path))
-    _check_keys(tree, KEYS, str(path), optional=("figure", "note"))
+    check_keys(tree, KEYS, str(path), optional=("figure", "note"))
     source = tree["source"] if isinstance(tree["source"], dict) else {}
-    _check_keys(source, SOURCE_KEYS, f"{path}: source")
+    check_keys(source, SOURCE_KEYS, f"{path}: source")
     system, figure = tree["system"], tree.get("figure", FIGURES[0])
     if system != identity.split("/")[0]:
         raise UserError(f"{path}: system: expected {identity.split('/')[0]} as in the file's name, found {system!r}")
@@ -184,7 +187,7 @@ def load_table(recipe: str | Path, identity: str) -> Table:
         figure,
         tuple(rows),
         str(tree.get("note", "")),
-        {row.name: _folds(path, node) for row, node in zip(rows, tree["rows"], strict=True) if _has_folds(node)},
+        {row.name: paper_folds(path, node) for row, node in zip(rows, tree["rows"], strict=True) if has_folds(node)},
     )
 
 
@@ -210,7 +213,7 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
     known = {name: hparams.load(folder / f"{name}.yaml", trust=True).tree.keys() | TASK_KEYS for name in systems}
     for key in asked:
         if not any(key in keys for keys in known.values()):
-            raise UsageError(f"--{key}: {_nearest(key, sorted(set().union(*known.values())), 'keys')}")
+            raise UsageError(f"--{key}: {nearest(key, sorted(set().union(*known.values())), 'keys')}")
     mine = [[f"--{key}", _word(value)] for key, value in asked.items() if key in known[row.system]]
     return (*row.words, *(word for pair in mine for word in pair))
 
@@ -218,10 +221,10 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
 def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of_paper: bool) -> TableRow:
     name = str(node.get("name", "without a name")) if isinstance(node, dict) else repr(node)
     where = f"{path}: row {name}"
-    _check_keys(node, ROW_KEYS, where, optional=("system",))
+    check_keys(node, ROW_KEYS, where, optional=("system",))
     system, variant, protocol = node.get("system", table_system), node["variant"], node["protocol"]
     if protocol not in PROTOCOLS:
-        raise UserError(f"{where}: protocol {protocol}: {_nearest(str(protocol), PROTOCOLS, 'protocols')}")
+        raise UserError(f"{where}: protocol {protocol}: {nearest(str(protocol), PROTOCOLS, 'protocols')}")
     overrides = node["overrides"] or {}
     if not isinstance(overrides, dict) or "variant" in overrides:
         raise UserError(f"{where}: overrides: expected keys with values, without variant, found {overrides!r}")
@@ -238,34 +241,10 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
     folder = f"{prefix}-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
     paper = node["paper"]
     if paper is not None:
-        _check_keys(paper, PAPER_KEYS, f"{where}: paper", optional=("folds",))
-    scores = [_fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
-    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, of_paper)
-
-
-def _has_folds(node: dict[str, Any]) -> bool:
-    return bool(node["paper"]) and "folds" in node["paper"]
-
-
-def _folds(path: Path, node: dict[str, Any]) -> dict[str, tuple[float | None, float | None]]:
-    """WA and UAR of a row's folds as the paper prints them."""
-    where, folds = f"{path}: row {node['name']}: paper: folds", node["paper"]["folds"]
-    if not isinstance(folds, dict) or not folds:
-        raise UserError(f"{where}: expected folds such as Session1F: {{wa: 73.12, uar: 72.57}}, found {folds!r}")
-    found = {}
-    for name, scores in folds.items():
-        _check_keys(scores, ("wa", "uar"), f"{where}: {name}")
-        found[str(name)] = tuple(_fraction(scores[key], f"{where}: {name}: {key}") for key in ("wa", "uar"))
-    return found
-
-
-def _fraction(value: Any, where: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
-        raise UserError(f"{where}: expected per cent or null, found {value!r}")
-    # The papers print two decimals: dividing leaves digits that nobody printed.
-    return round(value / 100, 8)
+        check_keys(paper, PAPER_KEYS, f"{where}: paper", optional=("folds", "recalls"))
+    scores = [fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
+    recalls = paper_recalls((paper or {}).get("recalls"), f"{where}: paper: recalls")
+    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, of_paper, recalls)
 
 
 def _word(value: Any) -> str:
@@ -277,22 +256,6 @@ def _word(value: Any) -> str:
         except (YAMLError, ValueError, RecursionError):
             pass
     return json.dumps(value)
-
-
-def _check_keys(tree: Any, known: Sequence[str], where: str, optional: Sequence[str] = ()) -> None:
-    if not isinstance(tree, dict):
-        raise UserError(f"{where}: expected the keys {', '.join(known)}, found {tree!r}")
-    for key in tree:
-        if key not in known:
-            raise UserError(f"{where}: unknown key {key}: {_nearest(key, known, 'keys')}")
-    missing = [key for key in known if key not in tree and key not in optional]
-    if missing:
-        raise UserError(f"{where}: missing key {missing[0]}: add it")
-
-
-def _nearest(word: str, known: Sequence[str], what: str) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"{what}: {', '.join(known) or 'none'}"
 
 
 def _natural(part: str) -> tuple[int, str]:

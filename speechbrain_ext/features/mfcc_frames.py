@@ -43,7 +43,7 @@ class MfccFrames(Extractor):
 
     Source
     ------
-    Dong et al., SD-CAFF, sections 2.1 and 3.1, and their public code.
+    Dong et al., SD-CAFF, sections 2.1 and 3.2, and their public code.
 
     Example
     -------

@@ -141,7 +141,7 @@ class Step(BaseStep):
             by_name = {source.name: source for source in self.sources}
             train_ids = sorted(parts["train"])
             model.network.observe(lambda name: (by_name[name].frames(experiment.utterances[i]) for i in train_ids))
-        history, counter = History(), self._counter()
+        history, counter = History(), self._counter(dev is not None)
         checkpointer = SafeCheckpointer(self.folder / "save")
         checkpointer.sweep()
         checkpointer.add_recoverables({"model": model, "counter": counter, "history": history})
@@ -166,8 +166,9 @@ class Step(BaseStep):
                 raise UserError(f"twice: {name}: expected some of {', '.join(task.classes)}: change this key")
         return {identity for identity in ids if task.label_of(self.experiment.utterances[identity]) in classes}
 
-    def _counter(self) -> EpochCounter:
-        epochs, patience = self.epochs, self.setting("early_stopping_epochs")
+    def _counter(self, has_dev: bool) -> EpochCounter:
+        """Count epochs; stop early where the system says so and there is a part to see it by."""
+        epochs, patience = self.epochs, self.setting("early_stopping_epochs") if has_dev else 0
         return EpochCounterWithStopper(epochs, patience, 0, "max") if patience else EpochCounter(epochs)
 
     def _local_batch(self) -> int:

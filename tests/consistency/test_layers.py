@@ -28,7 +28,7 @@ RANKS = [
     ["corpora"],
     ["folds", "audit", "edition", "preparation", "exchange", "features"],
     ["dataio", "lobes", "losses", "classifiers", "regressors"],
-    ["objectives", "divergence", "brain", "training", "tables"],
+    ["objectives", "divergence", "brain", "training", "paper_numbers", "tables"],
     ["report"],
     ["bin"],
 ]

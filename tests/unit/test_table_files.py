@@ -53,6 +53,11 @@ def test_a_row_has_words_a_folder_and_fractions(tmp_path):
         ("uar: null", "uar: null, folds: {}", "row A b: paper: folds: expected folds such as Session1F"),
         ("uar: null", "uar: null, folds: {A: {wa: 7, ua: 8}}", "row A b: paper: folds: A: unknown key ua"),
         ("uar: null", "uar: null, folds: {A: {wa: 700, uar: 8}}", "folds: A: wa: expected per cent or null, found 700"),
+        ("uar: null", "uar: null, recalls: 3", "row A b: paper: recalls: expected per cent by class, found 3"),
+        ("uar: null", "uar: null, recalls: {}", "row A b: paper: recalls: expected per cent by class"),
+        ("uar: null", "uar: null, recalls: {angr: 3}", r"recalls: class angr: did you mean anger\?"),
+        ("uar: null", "uar: null, recalls: {anger: 103}", "recalls: anger: expected per cent or null, found 103"),
+        ("uar: null", "uar: null, recalls: {anger: null}", "recalls: anger: expected per cent, found none"),
         ("system: amsnet", "system: svm", "system: expected amsnet as in the file's name"),
         ("rows: [", "figure: pie\nrows: [", "figure: expected one of scores, confusion"),
         (f"[{ROW}]", f"[{ROW}, {ROW}]", "row A b: this name stands twice"),
@@ -80,6 +85,21 @@ def test_folds_and_remarks_of_the_paper_are_printed_below_the_table(tmp_path):
     ]
     plain = load_table(recipe(tmp_path / "plain", f"{HEAD}rows: [{ROW}]"), "amsnet/5")
     assert paper_notes(plain) == [] and plain.paper_folds == {}
+
+
+def test_recalls_of_table_3_of_sd_caff():
+    """Typed from Table 3 of Dong, Peng and Che: neutral, sad, angry, happy."""
+    printed = {
+        "CNN": (80.70, 77.14, 66.09, 65.91),
+        "LSTM": (77.25, 76.64, 58.48, 56.41),
+        "concat": (82.80, 77.14, 62.28, 66.97),
+        "SD-CAFF": (83.99, 79.61, 66.44, 66.82),
+    }
+    classes = ("neutral", "sadness", "anger", "happiness")
+    rows = {row.name: row.paper_recalls for row in load_table(REPOSITORY / "recipes/IEMOCAP", "sd_caff/3").rows}
+    assert {name: tuple(recalls) for name, recalls in rows.items() if recalls} == dict.fromkeys(printed, classes)
+    for name, values in printed.items():
+        assert [round(100 * value, 2) for value in rows[name].values()] == list(values)
 
 
 def test_an_unknown_table_names_the_nearest():
