@@ -34,7 +34,7 @@ def test_every_system_has_what_a_training_reads(repository, system):
 
 @pytest.mark.parametrize("key", TRAINING_KEYS)
 def test_a_missing_key_is_named(repository, tmp_path, key):
-    loaded = hparams.load(copied(repository, tmp_path, (f"\n{key}:", f"\n# {key}:")))
+    loaded = hparams.load(copied(repository, tmp_path, (f"\n{key}:", f"\n# {key}:")), trust=True)
     assert key not in loaded.tree
     with pytest.raises(UserError) as fault:
         check_training_keys(loaded)
@@ -45,10 +45,10 @@ def test_a_missing_key_is_named(repository, tmp_path, key):
 def test_a_key_of_the_step_alone_is_enough(repository, tmp_path):
     without = ("\nlabel_smoothing:", "\n# label_smoothing:")
     own = (NODE, NODE + "        training: {label_smoothing: 0.1}\n")
-    check_training_keys(hparams.load(copied(repository, tmp_path, without, own)))
+    check_training_keys(hparams.load(copied(repository, tmp_path, without, own), trust=True))
 
 
 def test_a_misspelt_key_of_a_step_is_refused(repository, tmp_path):
     path = copied(repository, tmp_path, (NODE, NODE + "        training: {label_smothing: 0.1}\n"))
     with pytest.raises(UserError, match="step probe: training: expected some of .* found label_smothing"):
-        check_training_keys(hparams.load(path))
+        check_training_keys(hparams.load(path, trust=True))
