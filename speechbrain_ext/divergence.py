@@ -57,7 +57,7 @@ with a lower learning rate, such as 0.05, and with another --tag or --force
             It is not, because a feature is not finite.
         """
         if not torch.isfinite(loss):
-            raise self._fault(f"the loss is {float(loss)}", self.batch)
+            raise self._fault(f"the loss is {loss.item()}", self.batch)
 
     def check_outputs(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> None:
         """Stop where a network's output for an utterance is not finite; raises as `check_loss` does."""

@@ -5,8 +5,8 @@ set -euo pipefail
 shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$shared/../.." && pwd)
 
-known_options="stage stop_stage system preset tag corpus_root corpus_edition protocol dev selection folds fold_seed
-  seed seeds nproc jobs threads device precision compile exp data wait trust no_audio_check verify force
+known_options="stage stop_stage system preset tag corpus_root corpus_edition label_map protocol dev selection
+  folds fold_seed  seed seeds nproc jobs threads device precision compile exp data wait trust no_audio_check verify force
   dry_run table columns paper"
 known_options=$(printf '%s ' $known_options)
 stage=0
@@ -16,6 +16,7 @@ preset=paper
 tag=
 corpus_root=
 corpus_edition=
+label_map=
 protocol=paper
 dev=none
 selection=
@@ -65,6 +66,7 @@ ${corpus:-A corpus that one CSV lists}: from the corpus on disk to a table of re
   --tag NAME                 a name for a run with overrides (needed when there are any)
 $(root_help)
   --corpus-edition TEXT      what this copy is, when it is not as published (recognised by counts and hours)
+  --label-map FILE           a JSON object: what emotions of a CSV mean that the vocabulary does not know
   --protocol NAME            random5, speaker, speaker-text, session; given = the folds of a CSV's column fold;
                              paper = the system's own (paper)
   --dev NAME                 development part: none, speaker, session, fraction (none)
@@ -87,7 +89,8 @@ $(root_help)
   --verify                   stage 0 hashes all audio again, also files of the recorded size and time
   --force                    redo what is there
   --dry-run                  print the plan: stages, folds, what is reused, hours (of trainings here, else of kept results)
-  -- --key value ...         hyper-parameters of the system: see hparams/ and ../shared/systems/
+  -- --key value ...         hyper-parameters of the system
+  -- --help                  its hyper-parameters with value, type, meaning and source, for --system and --preset
 Features are cached in \$SER_CACHE (.cache in the repository). Without a corpus everything runs on synthetic speech.
 HELP
 }
@@ -141,6 +144,10 @@ if [ -n "$table" ]; then
   system=${table%/*}
 else
   case "$tag" in table[0-9]* | figure[0-9]*) die "--tag $tag: such names are for the rows of --table: choose another" ;; esac
+fi
+if [ "${overrides[*]-}" = --help ]; then
+  . "$repository/tools/activate_env.sh"
+  exec "$python" -m speechbrain_ext.bin.keys --recipe="$recipe" --system="$system" --preset="$preset"
 fi
 [ ${#overrides[@]} -eq 0 ] || [ -n "$tag" ] || die "overrides need a name for their row: add --tag NAME before --"
 
@@ -205,7 +212,7 @@ for ((now = stage; now <= stop_stage; now++)); do
       call prepare --corpus="$corpus" --corpus-root="$corpus_root" --source="$source" --edition="$corpus_edition" \
         --data="$data" --recipe="$recipe" --system="$system" --preset="$preset" --table="$table" \
         --protocol="$protocol" --dev="$dev" --fold-seed="$fold_seed" --jobs="$jobs" \
-        $(flag "$verify" --verify) $(flag "$no_audio_check" --no-audio-check) $(flag "$trust" --trust) \
+        ${label_map:+--label-map="$label_map"} $(flag "$verify" --verify) $(flag "$no_audio_check" --no-audio-check) $(flag "$trust" --trust) \
         $(flag "$force" --force) \
         -- ${overrides[@]+"${overrides[@]}"}
       ;;

@@ -6,8 +6,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from speechbrain_ext.edition import is_published
 from speechbrain_ext.files import write_text
-from speechbrain_ext.report.cards import PUBLISHED
 from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.report.results_md import RESULTS_FOLDER
 from speechbrain_ext.tables import Table, load_table, table_files
@@ -108,7 +108,7 @@ def state(table: Table, kept: list[dict[str, Any]]) -> str:
     mine = [one for one in kept if (one["system"], one["row"]) in rows]
 
     def group(one: dict[str, Any]) -> tuple[Any, ...]:
-        return (one["edition"] != PUBLISHED, one["edition"], one["protocol"])
+        return (not is_published(one["edition"]), one["edition"], one["protocol"])
 
     told = []
     for (_, edition, protocol), found in groupby(sorted(mine, key=group), key=group):

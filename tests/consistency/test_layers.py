@@ -17,6 +17,7 @@ RANKS = [
         "task",
         "agreement",
         "hparams",
+        "key_listing",
         "key_types",
         "recipe_files",
         "system_checks",
