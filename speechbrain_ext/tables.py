@@ -75,7 +75,7 @@ class Table:
     note : str
         Where the paper contradicts itself or its number is not what it seems; printed below the table.
     paper_folds : mapping
-        By row and fold, WA and UAR as the paper prints them, as fractions; None where a number is not known.
+        By row and fold, the paper's WA and UAR as fractions, None where a number is not known.
     """
 
     path: Path
@@ -185,7 +185,11 @@ def load_table(recipe: str | Path, identity: str) -> Table:
         figure,
         tuple(rows),
         str(tree.get("note", "")),
-        {row.name: _folds(path, node) for row, node in zip(rows, tree["rows"], strict=True) if _has_folds(node)},
+        {
+            row.name: _folds(path, node)
+            for row, node in zip(rows, tree["rows"], strict=True)
+            if "folds" in (node["paper"] or {})
+        },
     )
 
 
@@ -245,20 +249,14 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
     return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, of_paper)
 
 
-def _has_folds(node: dict[str, Any]) -> bool:
-    return bool(node["paper"]) and "folds" in node["paper"]
-
-
 def _folds(path: Path, node: dict[str, Any]) -> dict[str, tuple[float | None, float | None]]:
     """WA and UAR of a row's folds as the paper prints them."""
     where, folds = f"{path}: row {node['name']}: paper: folds", node["paper"]["folds"]
     if not isinstance(folds, dict) or not folds:
         raise UserError(f"{where}: expected folds such as Session1F: {{wa: 73.12, uar: 72.57}}, found {folds!r}")
-    found = {}
     for name, scores in folds.items():
         _check_keys(scores, ("wa", "uar"), f"{where}: {name}")
-        found[str(name)] = tuple(_fraction(scores[key], f"{where}: {name}: {key}") for key in ("wa", "uar"))
-    return found
+    return {n: tuple(_fraction(s[key], f"{where}: {n}: {key}") for key in ("wa", "uar")) for n, s in folds.items()}
 
 
 def _fraction(value: Any, where: str) -> float | None:

@@ -11,7 +11,6 @@ from speechbrain_ext.errors import UserError
 from speechbrain_ext.training.training_keys import TRAINING_KEYS, check_training_keys
 
 SYSTEMS = ("am_resnet", "am_resnet_w2v2_ca", "amsnet", "sd_caff", "ca_mser", "ssl_finetune", "ssl_probe", "svm")
-NODE = "        features: [layer_means]\n"
 
 
 def copied(repository, folder, *changes):
@@ -40,15 +39,3 @@ def test_a_missing_key_is_named(repository, tmp_path, key):
         check_training_keys(loaded)
     expected = f"shared/systems/ssl_probe.yaml: missing key {key} of step probe: add it, such as `{key}: "
     assert expected in str(fault.value) and "\n" not in str(fault.value)
-
-
-def test_a_key_of_the_step_alone_is_enough(repository, tmp_path):
-    without = ("\nlabel_smoothing:", "\n# label_smoothing:")
-    own = (NODE, NODE + "        training: {label_smoothing: 0.1}\n")
-    check_training_keys(hparams.load(copied(repository, tmp_path, without, own), trust=True))
-
-
-def test_a_misspelt_key_of_a_step_is_refused(repository, tmp_path):
-    path = copied(repository, tmp_path, (NODE, NODE + "        training: {label_smothing: 0.1}\n"))
-    with pytest.raises(UserError, match="step probe: training: expected some of .* found label_smothing"):
-        check_training_keys(hparams.load(path, trust=True))
