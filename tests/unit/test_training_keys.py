@@ -5,9 +5,13 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from am_resnet_runs import make_run
+from tiny_ssl import write_tiny
 
 from speechbrain_ext import hparams
 from speechbrain_ext.errors import UserError
+from speechbrain_ext.training import experiment
+from speechbrain_ext.training.experiment import Experiment, load_hparams
 from speechbrain_ext.training.training_keys import TRAINING_KEYS, check_training_keys
 
 SYSTEMS = ("am_resnet", "am_resnet_w2v2_ca", "amsnet", "sd_caff", "ca_mser", "ssl_finetune", "ssl_probe", "svm")
@@ -39,3 +43,18 @@ def test_a_missing_key_is_named(repository, tmp_path, key):
         check_training_keys(loaded)
     expected = f"shared/systems/ssl_probe.yaml: missing key {key} of step probe: add it, such as `{key}: "
     assert expected in str(fault.value) and "\n" not in str(fault.value)
+
+
+def test_no_stage_begins_with_a_key_missing(repository, tmp_path, monkeypatch):
+    """Each stage reads an `Experiment` first: features are not computed for a training that cannot be."""
+    spec = make_run(tmp_path, repository, write_tiny(tmp_path / "tiny"))
+
+    def without_a_key(*arguments):
+        loaded = load_hparams(*arguments)
+        del loaded.tree["label_smoothing"]
+        return loaded
+
+    Experiment(spec)
+    monkeypatch.setattr(experiment, "load_hparams", without_a_key)
+    with pytest.raises(UserError, match="missing key label_smoothing of step am_resnet: add it"):
+        Experiment(spec)
