@@ -78,7 +78,7 @@ class Table:
     note : str
         Where the paper contradicts itself or its number is not what it seems; printed below the table.
     paper_folds : mapping
-        By row and fold, WA and UAR as the paper prints them, as fractions; None where a number is not known.
+        By row and fold, the paper's WA and UAR as fractions, None where a number is not known.
     """
 
     path: Path
