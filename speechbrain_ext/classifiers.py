@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import log_softmax
 
-from speechbrain_ext.dataio.dataset import statistics
+from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.metrics import unweighted_average_recall
 

@@ -1,4 +1,4 @@
-"""Atomic writes, hashes and seals of files, safe folder names, and a lock that dies with its process."""
+"""Atomic writes, hashes and seals of files, and a lock that dies with its process."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
-import shutil
 import socket
 import tempfile
 import time
@@ -19,7 +17,6 @@ from typing import Any
 from speechbrain_ext.errors import UserError
 
 SEAL = "seal"
-PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
 class DamagedFile(UserError):
@@ -149,8 +146,8 @@ def read_sealed(path: str | Path, made_by: str) -> dict[str, Any]:
     return record
 
 
-def check_sha256(path: str | Path, sha256: str, made_by: str) -> None:
-    """Refuse a file whose bytes are not those that were written.
+def read_checked(path: str | Path, sha256: str, made_by: str) -> bytes:
+    """Read a file whose bytes must be those that were written.
 
     Arguments
     ---------
@@ -166,79 +163,29 @@ def check_sha256(path: str | Path, sha256: str, made_by: str) -> None:
     DamagedFile
         The file is missing, or its hash differs.
     """
-    path = Path(path)
     try:
-        found = sha256_file(path)
+        data = Path(path).read_bytes()
     except FileNotFoundError:
         raise DamagedFile(f"{path}: missing: make it again with: {made_by}") from None
-    if found != sha256:
-        size = path.stat().st_size
+    _refuse_other_hash(path, sha256_bytes(data), sha256, len(data), made_by)
+    return data
+
+
+def check_sha256(path: str | Path, sha256: str, made_by: str) -> None:
+    """Refuse a file whose bytes are not those that were written; arguments and errors are those of `read_checked`."""
+    try:
+        found, size = sha256_file(path), Path(path).stat().st_size
+    except FileNotFoundError:
+        raise DamagedFile(f"{path}: missing: make it again with: {made_by}") from None
+    _refuse_other_hash(path, found, sha256, size, made_by)
+
+
+def _refuse_other_hash(path: str | Path, found: str, written: str, size: int, made_by: str) -> None:
+    if found != written:
         raise DamagedFile(
             f"{path}: damaged or edited, its {size} bytes have another SHA-256 than when it was written: "
             f"make it again with: {made_by}"
         )
-
-
-def folder_name(name: str) -> str:
-    """A safe, short and distinct folder name for a name that comes from data: a speaker, session, fold or corpus.
-
-    Up to 40 letters, digits, `_` and `-` are kept as they are. Anything else becomes a shortened form and ten
-    hexadecimal digits of its SHA-256, so that no name leaves its folder and no two names share one.
-    `recipes/shared/recipe.sh` does the same in the shell.
-
-    Example
-    -------
-    >>> folder_name("Ses01F"), folder_name("../../etc")
-    ('Ses01F', 'etc~74ccf3c5b4')
-    """
-    if PLAIN_NAME.fullmatch(name):
-        return name
-    data = name.encode("utf-8", "surrogatepass")
-    short = re.sub(rb"[^A-Za-z0-9_-]", b"-", data).decode("ascii")[:24].strip("-")
-    return f"{short or 'name'}~{sha256_bytes(data)[:10]}"
-
-
-def check_inside(root: str | Path, target: str | Path) -> Path:
-    """Refuse a path that does not lie inside a folder, links resolved.
-
-    Arguments
-    ---------
-    root : str or Path
-        The folder.
-    target : str or Path
-        What is to be written or removed; it need not exist.
-
-    Returns
-    -------
-    Path
-        The target as given.
-
-    Raises
-    ------
-    UserError
-        The target is the folder itself or lies outside.
-    """
-    outer, inner = Path(root).resolve(), Path(target).resolve()
-    if outer not in inner.parents:
-        raise UserError(f"{target} leads to {inner}, outside {outer}: nothing was written or removed there: remove it")
-    return Path(target)
-
-
-def remove_folder(root: str | Path, target: str | Path) -> None:
-    """Remove a folder with its content, if it is there and lies inside `root`.
-
-    Raises
-    ------
-    UserError
-        The folder lies outside `root`, or cannot be removed.
-    """
-    target = check_inside(root, target)
-    try:
-        shutil.rmtree(target)
-    except FileNotFoundError:
-        return
-    except OSError as fault:
-        raise UserError(f"{target}: cannot be removed ({fault.strerror or fault}): check its rights") from None
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -2,8 +2,9 @@
 
 A recipe's YAML holds the facts of a corpus and includes one system. HyperPyYAML
 accepts a misspelt child of an include in silence, and refuses to override an
-include without children. Here every key is looked up before anything is built,
-and what a training step depends on is read off the YAML's own references.
+include without children. Here every key is looked up, its value checked against
+its declared type, and every tag against what may run, before anything is built.
+What a training step depends on is read off the YAML's own references.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.files import sha256_json
+from speechbrain_ext.key_types import KeyType
+from speechbrain_ext.recipe_files import read_recipe
+from speechbrain_ext.system_checks import STRUCTURE, check_references, check_values, declarations
 from speechbrain_ext.task import TASK_KEYS, Task
-from speechbrain_ext.yaml_tree import is_number, merge, plain, reached, read, tag
+from speechbrain_ext.yaml_safety import refuse_objects, refuse_tags
+from speechbrain_ext.yaml_tree import is_number, merge, parse, plain, reached
 
-INCLUDE = "!include:"
-STRUCTURE = ("variant", "variants", "steps", "features", "presets")
+# Parts of the YAML that are no hyper-parameters: an override cannot change them.
+FIXED = ("variants", "presets", "types")
 PAPER = "paper"
 NEUTRAL = ("checkpoint_epochs",)  # decide no result
 RECIPE_KEYS = frozenset({"corpus", "protocol", "paper", "mini", "presets", "system"}) | TASK_KEYS
@@ -48,6 +52,10 @@ class Hparams:
         The system's YAML as plain values, references unresolved.
     overrides : dict
         The user's overrides of the system, for the record.
+    types : dict
+        Declared type of each key of the system.
+    trusted : tuple of str
+        Tags that run only because the user trusts this YAML, with file and line.
     """
 
     path: Path
@@ -57,7 +65,10 @@ class Hparams:
     tree: dict[str, Any]
     overrides: dict[str, Any]
     task: Task
+    types: dict[str, KeyType]
+    trusted: tuple[str, ...] = ()
     _children: dict[str, Any] = field(repr=False, default_factory=dict)
+    _text: str = field(repr=False, default="")
 
     @property
     def steps(self) -> list[str]:
@@ -129,7 +140,8 @@ class Hparams:
 
     def _document(self) -> tuple[str, dict[str, Any]]:
         """The system's YAML as text, and the overrides; HyperPyYAML refuses a mapping where there was null."""
-        document = read(self.system_path)
+        # The text that was checked: the file may have changed since.
+        document = parse(self._text, str(self.system_path))
         overrides = {**self._children, **self.overrides}
         for key in [key for key, value in overrides.items() if isinstance(value, Mapping) and document[key] is None]:
             document[key] = overrides.pop(key)
@@ -144,6 +156,7 @@ def load(
     source: str = "real",
     labels: Iterable[str] = (),
     preset: str = PAPER,
+    trust: bool = False,
 ) -> Hparams:
     """Read a recipe's YAML and the system that it includes, and check every key.
 
@@ -152,7 +165,7 @@ def load(
     path : str or Path
         `recipes/<CORPUS>/hparams/<system>.yaml`.
     overrides : mapping
-        The user's values for keys of the system and of the task.
+        The user's values for keys of the system and of the task: plain values and `!ref`.
     source : str
         "mini": the recipe's key `mini` holds values for the mini corpus, below the user's.
     labels : iterable of str
@@ -160,6 +173,9 @@ def load(
     preset : str
         "paper", or a preset of the system's or the recipe's key `presets`: its values stand above the system's and
         the recipe's own, and below `mini` and the user's.
+    trust : bool
+        Whether a YAML that is not the repository's own, or that names code outside the list of
+        `speechbrain_ext.yaml_safety`, may run that code.
 
     Returns
     -------
@@ -168,22 +184,13 @@ def load(
     Raises
     ------
     UserError
-        A missing or broken file, or a key that the system does not have.
+        A missing or broken file, code that is not trusted, or a key that the system does not have.
     UsageError
-        An override of a key that does not exist, or of another kind of value.
+        An override of a key that does not exist, or a value of another type or outside its range.
     """
     path = Path(path)
-    recipe = read(path)
-    node = recipe.get("system")
-    include = tag(node)
-    if not include.startswith(INCLUDE):
-        raise UserError(f"{path}: expected a key `system: !include:<file>`, found {node!r}")
-    system_path = (path.parent / include[len(INCLUDE) :]).resolve()
-    children = dict(node) if isinstance(node, CommentedMap) else {}
-    tree = {key: plain(value) for key, value in read(system_path).items()}
-    for key in ("variant", "variants", "steps", "features"):
-        if key not in tree:
-            raise UserError(f"{system_path}: expected the key `{key}`, found {', '.join(tree)}")
+    files = read_recipe(path, trust)
+    recipe, tree, children = files.recipe, files.tree, dict(files.children)
     corpus = {key: plain(value) for key, value in recipe.items() if key not in ("system", "mini", "presets")}
     _ = merge(dict.fromkeys(RECIPE_KEYS), dict.fromkeys(recipe), str(path), UserError)
     if preset != PAPER:
@@ -192,19 +199,43 @@ def load(
         children |= {key: value for key, value in values.items() if key not in TASK_KEYS}
     if source == "mini":
         children |= recipe.get("mini") or {}
-    mine = {key: plain(value) for key, value in (overrides or {}).items() if key in TASK_KEYS}
-    theirs = {key: value for key, value in (overrides or {}).items() if key not in TASK_KEYS}
+    mine, theirs = _split(overrides or {}, files.system_path)
     task = _task(path, corpus, mine, labels)
     if task.outputs and "n_classes" in tree:
         if theirs.get("n_classes", task.outputs) != task.outputs:
             raise UsageError("--n_classes follows from the classes: give --classes [a, b, ...] in its place")
         children["n_classes"] = task.outputs
-    merged = merge(tree, children, f"{path}: system", UserError)
-    merged = merge(merged, theirs, "option", UsageError)
-    _check_references(merged, system_path)
-    loaded = Hparams(path, corpus, path.stem, system_path, merged, theirs, task, children)
+    types = declarations(tree, files.system_path)
+    merged = merge(tree, children, f"{path}: system", UserError, types)
+    merged = merge(merged, theirs, "option", UsageError, types)
+    origin = dict.fromkeys(tree, files.system_path) | dict.fromkeys(children, path)
+    check_references(merged, files.system_path)
+    check_values(merged, types, origin, tree, theirs)
+    loaded = Hparams(
+        path,
+        corpus,
+        path.stem,
+        files.system_path,
+        merged,
+        theirs,
+        task,
+        types,
+        files.trusted,
+        children,
+        files.system_text,
+    )
     _ = loaded.steps
     return loaded
+
+
+def _split(overrides: Mapping[str, Any], system_path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The user's values: those of the task and those of the system; only plain values and references pass."""
+    for key, value in overrides.items():
+        refuse_objects(value, f"--{key}", UsageError)
+        if key in FIXED:
+            raise UsageError(f"--{key}: expected a hyper-parameter, found a part of {system_path}: leave it out")
+    mine = {key: plain(value) for key, value in overrides.items() if key in TASK_KEYS}
+    return mine, {key: value for key, value in overrides.items() if key not in TASK_KEYS}
 
 
 def _preset(name: str, tree: dict[str, Any], of_recipe: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -250,22 +281,11 @@ def parse_overrides(words: list[str]) -> dict[str, Any]:
             text = rest.pop(0)
         if key in found:
             raise UsageError(f"--{key} is given twice: keep one")
+        refuse_tags(text, f"--{key}", UsageError)
         try:
             found[key] = YAML().load(text)
-        except YAMLError:
+        except (YAMLError, ValueError):
             raise UsageError(f"--{key}: {text!r} is not a YAML value") from None
         if isinstance(found[key], str) and is_number(found[key]):
             found[key] = float(found[key])
     return found
-
-
-def _check_references(tree: dict[str, Any], path: Path) -> None:
-    for variant, steps in tree["variants"].items():
-        for step in steps:
-            if step not in tree["steps"]:
-                raise UserError(f"{path}: variant {variant}: unknown step {step}: steps: {', '.join(tree['steps'])}")
-    for name, step in tree["steps"].items():
-        for feature in step.get("features") or []:
-            if feature not in tree["features"]:
-                known = ", ".join(tree["features"])
-                raise UserError(f"{path}: step {name}: unknown feature {feature}: features: {known}")

@@ -226,11 +226,10 @@ def speaker_bootstrap(
     metric: str,
     draws: int = 1000,
     seed: int = 0,
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """Give a 95 % percentile interval of a score, drawing whole SPEAKERS with replacement.
 
     Utterances of one speaker are not independent, so they are drawn together.
-    One speaker alone gives an interval without width, which says nothing.
 
     Arguments
     ---------
@@ -249,8 +248,8 @@ def speaker_bootstrap(
 
     Returns
     -------
-    interval : tuple of float
-        The 2.5th and the 97.5th percentile.
+    interval : tuple of float or None
+        The 2.5th and the 97.5th percentile; None for one speaker, whose draws are all the same.
 
     Raises
     ------
@@ -279,8 +278,9 @@ def speaker_bootstrap(
     flat = (np.arange(draws)[:, None] * n_speakers + drawn).ravel()  # [draw * speaker]
     times = np.bincount(flat, minlength=draws * n_speakers).reshape(draws, n_speakers)  # [draw, speaker]
     confusions = (times @ cells).reshape(draws, n_classes, n_classes)  # [draw, true class, predicted class]
-    low, high = np.percentile(scores_of_confusion(confusions, metric), [2.5, 97.5])
-    return float(low), float(high)
+    scores = scores_of_confusion(confusions, metric)  # [draw]
+    low, high = np.percentile(scores, [2.5, 97.5])
+    return None if n_speakers == 1 else (float(low), float(high))
 
 
 def _pair(truth: Any, prediction: Any) -> tuple[np.ndarray, np.ndarray]:

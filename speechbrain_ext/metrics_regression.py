@@ -105,7 +105,7 @@ def concordance_bootstrap(
     speakers: Sequence[Any] | np.ndarray,
     draws: int = 1000,
     seed: int = 0,
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """Give a 95 % percentile interval of the CCC, drawing whole SPEAKERS with replacement.
 
     Draws are those of `metrics.speaker_bootstrap` with the same speakers and seed.
@@ -125,8 +125,8 @@ def concordance_bootstrap(
 
     Returns
     -------
-    interval : tuple of float
-        The 2.5th and the 97.5th percentile.
+    interval : tuple of float or None
+        The 2.5th and the 97.5th percentile; None for one speaker, whose draws are all the same.
 
     Raises
     ------
@@ -147,6 +147,8 @@ def concordance_bootstrap(
     if len(speakers) != len(truth):
         raise ValueError(f"speakers and truth differ in length: {len(speakers)} != {len(truth)}")
     names, owner = np.unique(np.asarray(speakers), return_inverse=True)
+    if len(names) == 1:
+        return None
     centre = truth.mean()
     parts = [_sums(truth[owner == one] - centre, prediction[owner == one] - centre) for one in range(len(names))]
     drawn = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))  # [draw, speaker]

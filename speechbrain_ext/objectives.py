@@ -102,7 +102,7 @@ def merge_pieces(outputs: Sequence[Any], mean_of: str = "posteriors") -> list[An
     list
         Sorted by the utterances' ids.
 
-    Source: Zou et al., ICASSP 2022, Section 3; a reading for Li and Zhang 2024.
+    Source: Zou et al., ICASSP 2022, Section 3.2; a reading for Li and Zhang 2024.
     """
     by_name = {output.id: output for output in outputs}
     merged: list[Any] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speechbrain_ext.classifiers import checked_c_grid, clipped, speaker_folds
-from speechbrain_ext.dataio.dataset import statistics
+from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.metrics_regression import concordance
 

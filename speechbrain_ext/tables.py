@@ -8,8 +8,8 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,13 @@ from speechbrain_ext.yaml_tree import plain, read
 STEM = re.compile(r"(?P<system>[a-z0-9_]+)_(?P<kind>table|figure)(?P<number>[0-9]+[a-z]?)")
 # Row folders of tables begin so; no tag of a user does.
 RESERVED = re.compile(r"(table|figure)[0-9]")
-KEYS = ("title", "source", "system", "figure", "rows")
+KEYS = ("title", "source", "system", "figure", "note", "rows")
 SOURCE_KEYS = ("paper", "table")
 ROW_KEYS = ("name", "system", "variant", "protocol", "overrides", "paper")
+PAPER_KEYS = ("wa", "uar", "folds")
 FIGURES = ("scores", "confusion")
+# A table's `source: paper:` begins so where no paper prints its rows.
+OWN_SOURCE = "this repository"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class TableRow:
         The row's own hyper-parameters.
     paper_wa, paper_uar : float or None
         The paper's numbers as fractions.
+    of_paper : bool
+        Whether the row's settings are a paper's; False in a table of this repository's own.
     """
 
     name: str
@@ -58,11 +63,20 @@ class TableRow:
     overrides: dict[str, Any]
     paper_wa: float | None
     paper_uar: float | None
+    of_paper: bool = True
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table or swept figure of a paper."""
+    """A table or swept figure of a paper.
+
+    Attributes
+    ----------
+    note : str
+        Where the paper contradicts itself or its number is not what it seems; printed below the table.
+    paper_folds : mapping
+        By row and fold, WA and UAR as the paper prints them, as fractions; None where a number is not known.
+    """
 
     path: Path
     id: str
@@ -72,6 +86,8 @@ class Table:
     system: str
     figure: str
     rows: tuple[TableRow, ...]
+    note: str = ""
+    paper_folds: Mapping[str, Mapping[str, tuple[float | None, float | None]]] = field(default_factory=dict)
 
     def row(self, name: str) -> TableRow:
         """A row by its name.
@@ -141,7 +157,7 @@ def load_table(recipe: str | Path, identity: str) -> Table:
         raise UsageError(f"--table {identity}: {_nearest(identity, list(files), f'tables of {Path(recipe).name}')}")
     path = files[identity]
     tree = plain(read(path))
-    _check_keys(tree, KEYS, str(path), optional=("figure",))
+    _check_keys(tree, KEYS, str(path), optional=("figure", "note"))
     source = tree["source"] if isinstance(tree["source"], dict) else {}
     _check_keys(source, SOURCE_KEYS, f"{path}: source")
     system, figure = tree["system"], tree.get("figure", FIGURES[0])
@@ -152,14 +168,24 @@ def load_table(recipe: str | Path, identity: str) -> Table:
     if not isinstance(tree["rows"], list) or not tree["rows"]:
         raise UserError(f"{path}: rows: expected a list of rows, found {tree['rows']!r}")
     prefix = path.stem.removeprefix(f"{system}_")
-    rows = [_row(Path(recipe), path, prefix, system, node) for node in tree["rows"]]
+    of_paper = not str(source["paper"]).startswith(OWN_SOURCE)
+    rows = [_row(Path(recipe), path, prefix, system, node, of_paper) for node in tree["rows"]]
     for which in ("name", "folder"):
         names = [getattr(row, which) for row in rows]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise UserError(f"{path}: row {twice[0]}: this {which} stands twice: give each row a name of its own")
     return Table(
-        path, identity, str(tree["title"]), str(source["paper"]), str(source["table"]), system, figure, tuple(rows)
+        path,
+        identity,
+        str(tree["title"]),
+        str(source["paper"]),
+        str(source["table"]),
+        system,
+        figure,
+        tuple(rows),
+        str(tree.get("note", "")),
+        {row.name: _folds(path, node) for row, node in zip(rows, tree["rows"], strict=True) if _has_folds(node)},
     )
 
 
@@ -181,7 +207,8 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
     if len(systems) == 1 or not asked:
         return (*row.words, *user)
     folder = table.path.parent.parent / "hparams"
-    known = {name: hparams.load(folder / f"{name}.yaml").tree.keys() | TASK_KEYS for name in systems}
+    # Only their keys are read, nothing is built: whether their code is trusted is asked before a run.
+    known = {name: hparams.load(folder / f"{name}.yaml", trust=True).tree.keys() | TASK_KEYS for name in systems}
     for key in asked:
         if not any(key in keys for keys in known.values()):
             raise UsageError(f"--{key}: {_nearest(key, sorted(set().union(*known.values())), 'keys')}")
@@ -189,7 +216,7 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
     return (*row.words, *(word for pair in mine for word in pair))
 
 
-def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any) -> TableRow:
+def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of_paper: bool) -> TableRow:
     name = str(node.get("name", "without a name")) if isinstance(node, dict) else repr(node)
     where = f"{path}: row {name}"
     _check_keys(node, ROW_KEYS, where, optional=("system",))
@@ -203,7 +230,9 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any) ->
     for key, value in overrides.items():
         words += [f"--{key}", _word(value)]
     try:
-        loaded = hparams.load(recipe / "hparams" / f"{system}.yaml", hparams.parse_overrides(words))
+        # The values are checked, nothing is built: whether the system's code is trusted is asked before a run.
+        system_yaml = recipe / "hparams" / f"{system}.yaml"
+        loaded = hparams.load(system_yaml, hparams.parse_overrides(words), trust=True)
         if loaded.plain()["variant"] != variant:
             raise UserError(f"variant: expected a name, found {variant!r}")
     except UserError as fault:
@@ -211,9 +240,25 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any) ->
     folder = f"{prefix}-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
     paper = node["paper"]
     if paper is not None:
-        _check_keys(paper, ("wa", "uar"), f"{where}: paper")
+        _check_keys(paper, PAPER_KEYS, f"{where}: paper", optional=("folds",))
     scores = [_fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
-    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores)
+    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, of_paper)
+
+
+def _has_folds(node: dict[str, Any]) -> bool:
+    return bool(node["paper"]) and "folds" in node["paper"]
+
+
+def _folds(path: Path, node: dict[str, Any]) -> dict[str, tuple[float | None, float | None]]:
+    """WA and UAR of a row's folds as the paper prints them."""
+    where, folds = f"{path}: row {node['name']}: paper: folds", node["paper"]["folds"]
+    if not isinstance(folds, dict) or not folds:
+        raise UserError(f"{where}: expected folds such as Session1F: {{wa: 73.12, uar: 72.57}}, found {folds!r}")
+    found = {}
+    for name, scores in folds.items():
+        _check_keys(scores, ("wa", "uar"), f"{where}: {name}")
+        found[str(name)] = tuple(_fraction(scores[key], f"{where}: {name}: {key}") for key in ("wa", "uar"))
+    return found
 
 
 def _fraction(value: Any, where: str) -> float | None:
@@ -231,7 +276,7 @@ def _word(value: Any) -> str:
         try:
             if YAML().load(value) == value:
                 return value
-        except YAMLError:
+        except (YAMLError, ValueError, RecursionError):
             pass
     return json.dumps(value)
 

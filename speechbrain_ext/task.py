@@ -45,7 +45,7 @@ class Task:
     dimensions : tuple of str
         Valence, activation, dominance as regression targets in place of classes.
 
-    Source: Li and Zhang 2024, Section 4.1, after Ando et al. 2018.
+    Source: Li and Zhang 2024, Section 3.1.1, after Ando et al. 2018.
     """
 
     classes: tuple[str, ...] = ()

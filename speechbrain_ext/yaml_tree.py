@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ruamel.yaml.comments import CommentedMap, TaggedScalar
 from ruamel.yaml.error import YAMLError
 
 from speechbrain_ext.errors import UserError
+from speechbrain_ext.yaml_safety import MAX_BYTES, REF, refuse_tags
 
 REFERENCE = re.compile(r"<([A-Za-z_][A-Za-z0-9_]*)(?:\[[^>]*\])?>")
 
@@ -22,19 +23,37 @@ def is_number(text: str) -> bool:
     return re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", text) is not None
 
 
-def read(path: Path) -> CommentedMap:
-    """Read a YAML file of keys and values; a missing or broken one is a UserError that names it."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            content = YAML().load(stream)
-    except FileNotFoundError:
+def read_text(path: Path) -> str:
+    """Read the text of a YAML file; a missing, strange or very long one is a UserError that names it."""
+    if not path.exists():
         near = sorted(p.stem for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-        raise UserError(f"missing {path}: systems here: {', '.join(near) or 'none'}") from None
-    except YAMLError as fault:
-        raise UserError(f"{path}: not YAML: {' '.join(str(fault).split())}") from None
+        raise UserError(f"missing {path}: systems here: {', '.join(near) or 'none'}")
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise UserError(
+            f"{path}: expected a regular file of at most {MAX_BYTES} bytes, found another: name a YAML file"
+        )
+    try:
+        return path.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, PermissionError) as fault:
+        raise UserError(f"{path}: not YAML: {' '.join(str(fault).split())}: name a YAML file") from None
+
+
+def parse(text: str, where: str) -> CommentedMap:
+    """Read a YAML text of keys and values, checked by `yaml_safety.scan` before."""
+    try:
+        content = YAML().load(text)
+    except (YAMLError, ValueError) as fault:
+        raise UserError(f"{where}: not YAML: {' '.join(str(fault).split())}") from None
     if not isinstance(content, CommentedMap):
-        raise UserError(f"{path}: expected keys with values, found {type(content).__name__}")
+        raise UserError(f"{where}: expected keys with values, found {type(content).__name__}")
     return content
+
+
+def read(path: Path) -> CommentedMap:
+    """Read a YAML file that holds plain values alone."""
+    text = read_text(path)
+    refuse_tags(text, str(path))
+    return parse(text, str(path))
 
 
 def tag(node: Any) -> str:
@@ -63,8 +82,21 @@ def plain(node: Any) -> Any:
     return float(text) if is_number(text) else text
 
 
-def merge(tree: dict[str, Any], overrides: dict[str, Any], where: str, error: type[UserError]) -> dict[str, Any]:
-    """Put overrides into a tree; an unknown key or another kind of value is an error that names it."""
+def merge(
+    tree: dict[str, Any], overrides: dict[str, Any], where: str, error: type[UserError], typed: Container[str] = ()
+) -> dict[str, Any]:
+    """Put overrides into a tree; an unknown key or another kind of value is an error that names it.
+
+    Arguments
+    ---------
+    tree, overrides : dict
+    where : str
+        The file or option, for messages.
+    error : type
+        Class of the errors.
+    typed : container of str
+        Keys of the tree's top level whose values are checked by their declared types instead.
+    """
     merged = dict(tree)
     for key, raw in overrides.items():
         value = plain(raw)
@@ -76,7 +108,7 @@ def merge(tree: dict[str, Any], overrides: dict[str, Any], where: str, error: ty
         if isinstance(old, dict) and isinstance(value, dict):
             merged[key] = merge(old, value, f"{where}: {key}", error)
             continue
-        if not _same_kind(old, value):
+        if key not in typed and not _same_kind(old, value):
             raise error(f"{where}: {key}: expected a value like {old!r}, found {value!r}")
         merged[key] = value
     return merged
@@ -90,6 +122,65 @@ def _same_kind(old: Any, new: Any) -> bool:
     if isinstance(old, (int, float)):
         return isinstance(new, (int, float)) and not (isinstance(old, int) and isinstance(new, float) and new % 1)
     return isinstance(new, type(old))
+
+
+def resolved(node: Any, tree: dict[str, Any], passed: tuple[str, ...] = ()) -> Any:
+    """A node of a tree with the values that its references stand for, as HyperPyYAML finds them.
+
+    Raises
+    ------
+    ValueError
+        A reference names no key, or leads back to itself, or a formula has other values than numbers.
+
+    Example
+    -------
+    >>> resolved({"rate": "!ref <lr> * 0.5"}, {"lr": 0.5})
+    {'rate': 0.25}
+    """
+    if isinstance(node, dict):
+        return {key: resolved(value, tree, passed) for key, value in node.items()}
+    if isinstance(node, list):
+        return [resolved(value, tree, passed) for value in node]
+    if not _is_reference(node):
+        return node
+    formula = node[len(REF) :].strip()
+    if REFERENCE.fullmatch(formula):
+        return _referred(formula, tree, passed)
+    numbers = {}
+    for name in dict.fromkeys(match[0] for match in REFERENCE.finditer(formula)):
+        inner = _lookup(name, tree)
+        if _is_reference(inner) and not REFERENCE.fullmatch(inner[len(REF) :].strip()):
+            # HyperPyYAML puts the text of the inner formula into the outer one, without parentheses.
+            raise ValueError(f"{node}: {name} is a formula itself: write the outer one out")
+        value = _referred(name, tree, passed)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"{node}: expected a number as {name}, found {value!r}")
+        numbers[name] = repr(value)
+    from hyperpyyaml.core import parse_arithmetic
+
+    try:
+        return parse_arithmetic(REFERENCE.sub(lambda match: numbers[match[0]], formula))
+    except (ZeroDivisionError, OverflowError) as fault:
+        raise ValueError(f"{node}: {fault}") from None
+
+
+def _referred(reference: str, tree: dict[str, Any], passed: tuple[str, ...]) -> Any:
+    if reference in passed:
+        raise ValueError(f"{REF} {reference} leads back to itself")
+    return resolved(_lookup(reference, tree), tree, (*passed, reference))
+
+
+def _lookup(reference: str, tree: dict[str, Any]) -> Any:
+    node: Any = tree
+    for part in reference.strip("<>").replace("]", "").split("["):
+        if not isinstance(node, dict) or part not in node:
+            raise ValueError(f"{REF} {reference}: there is no such key")
+        node = node[part]
+    return node
+
+
+def _is_reference(node: Any) -> bool:
+    return isinstance(node, str) and node.startswith(f"{REF} ")
 
 
 def reached(node: Any, tree: dict[str, Any]) -> set[str]:

@@ -6,10 +6,11 @@ import argparse
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.mask_figure import draw_beside_results as draw_masks
-from speechbrain_ext.bin.run_facts import paper_of, run_facts
+from speechbrain_ext.bin.run_facts import differs_from_paper, paper_of, run_facts
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
 from speechbrain_ext.bin.tsne import draw_beside_results as draw_vectors
 from speechbrain_ext.errors import UserError
@@ -17,7 +18,7 @@ from speechbrain_ext.errors import UserError
 if TYPE_CHECKING:
     from speechbrain_ext.objectives import Output, ValueOutput
     from speechbrain_ext.report.predicted_values import PredictedValues
-    from speechbrain_ext.report.results import Prediction
+    from speechbrain_ext.report.predictions import Prediction
     from speechbrain_ext.training.experiment import Experiment
 
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
@@ -31,25 +32,27 @@ def main(argv: Sequence[str] | None = None) -> None:
 def evaluate(args: argparse.Namespace) -> None:
     """Score for options that are read already."""
     from speechbrain_ext.data_folder import check_audio_unchanged
-    from speechbrain_ext.files import folder_lock, read_json, sha256_json, write_json
+    from speechbrain_ext.files import folder_lock, sha256_json, write_sealed
     from speechbrain_ext.report.results import make_summary
     from speechbrain_ext.report.value_results import is_dimensional, make_value_summary
-    from speechbrain_ext.training.fold import fold_facts, is_trained
+    from speechbrain_ext.training.fold import check_trained, fold_facts
 
     results = []
     runs = experiments(args)
     check_audio_unchanged(runs[0].spec.data, [runs[0].utterances[identity] for identity in runs[0].used])
     for run in runs:
         folds = chosen_folds(args, run)
-        missing = [fold for fold in folds if not is_trained(run, fold)]
+        missing = [fold for fold in folds if not check_trained(run, fold)]
         if missing:
             raise UserError(f"{run.seed_folder}: folds {', '.join(missing)} are not trained: train them with: {TRAIN}")
         with folder_lock(run.seed_folder, args.wait):
             run.check_claim()
             facts = [fold_facts(run, fold) for fold in folds]
-            made_from = sha256_json({"folds": facts, "depends": run.depends(), "paper": paper_of(run)})
+            differs = differs_from_paper(run)
+            known = {"paper": paper_of(run, differs), "differs": differs}
+            made_from = sha256_json({"folds": facts, "depends": run.depends(), **known})
             path = run.seed_folder / "results.json"
-            old = read_json(path, "./run.sh --stage 3") if path.exists() and not args.force else {}
+            old = _read_old(path) if path.exists() and not args.force else {}
             is_scored = old.get("made_from") == made_from
             if is_scored:
                 print(f"evaluate: seed {run.spec.seed} is scored already ({path})")
@@ -61,11 +64,27 @@ def evaluate(args: argparse.Namespace) -> None:
         _tell(old)
     if results:
         summarise = make_value_summary if is_dimensional(results[0]) else make_summary
-        write_json(run.seed_folder.parent / "summary.json", summarise(results))
+        write_sealed(run.seed_folder.parent / "summary.json", summarise(results))
+
+
+def _read_old(path: Path) -> dict[str, Any]:
+    """The results that are there; none where they, or their files, are damaged or of another schema, which is said."""
+    from speechbrain_ext.files import check_sha256
+    from speechbrain_ext.report.results import MAKE_RESULTS
+    from speechbrain_ext.report.results_files import read_results
+
+    try:
+        results = read_results(path)
+        for name, sha256 in results.get("files", {}).items():
+            check_sha256(path.parent / name, sha256, MAKE_RESULTS)
+        return results
+    except UserError as fault:
+        print(f"warning: {fault}: scored again", flush=True)
+        return {}
 
 
 def _score(run: Experiment, facts: list[dict[str, Any]], more: dict[str, Any], jobs: int) -> dict[str, Any]:
-    from speechbrain_ext.files import write_json
+    from speechbrain_ext.report.results_files import write_results
     from speechbrain_ext.training.fold import predict_fold
     from speechbrain_ext.training.launch import map_folds
 
@@ -73,15 +92,19 @@ def _score(run: Experiment, facts: list[dict[str, Any]], more: dict[str, Any], j
     outputs = map_folds(predict_fold, [(run.spec, fold) for fold in folds], jobs, "evaluate")
     found = [(fold, output) for (_, fold), some in outputs.items() for output in some]
     write = _write_values if run.task.dimensions else _write_classes
-    results = write(run, found, {**run_facts(run, facts), **more}, facts)
-    write_json(run.seed_folder / "results.json", results)
+    path = run.seed_folder / "results.json"
+    # First, so that results never stand beside predictions that they were not made from.
+    path.unlink(missing_ok=True)
+    results, files = write(run, found, {**run_facts(run, facts), **more}, facts)
+    write_results(path, results, files)
     return results
 
 
 def _write_classes(
     run: Experiment, found: list[tuple[str, Output]], known: dict[str, Any], facts: list[dict[str, Any]]
-) -> dict[str, Any]:
-    from speechbrain_ext.report.results import make_results, write_predictions
+) -> tuple[dict[str, Any], list[str]]:
+    from speechbrain_ext.report.predictions import write_predictions
+    from speechbrain_ext.report.results import make_results
     from speechbrain_ext.report.run_figures import write_run_figures
     from speechbrain_ext.report.vectors import EMBEDDING, NAME, make_vectors, write_vectors
 
@@ -93,13 +116,13 @@ def _write_classes(
     )
     write_vectors(run.seed_folder / NAME, make_vectors(list(vectors)))
     results = make_results(rows, run.classes, known, facts)
-    write_run_figures(results, rows, _histories(run, facts), run.seed_folder)
-    return results
+    figures = write_run_figures(results, rows, _histories(run, facts), run.seed_folder)
+    return results, [NAME, *figures]
 
 
 def _write_values(
     run: Experiment, found: list[tuple[str, ValueOutput]], known: dict[str, Any], facts: list[dict[str, Any]]
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[str]]:
     from speechbrain_ext.report.predicted_values import write_predicted_values
     from speechbrain_ext.report.value_figures import write_value_figures
     from speechbrain_ext.report.value_results import make_value_results
@@ -107,12 +130,11 @@ def _write_values(
     rows, dimensions = [_value_row(run, fold, output) for fold, output in found], run.task.dimensions
     write_predicted_values(run.seed_folder / "predictions.csv", rows, dimensions)
     results = make_value_results(rows, dimensions, known, facts)
-    write_value_figures(results, rows, _histories(run, facts), run.seed_folder)
-    return results
+    return results, write_value_figures(results, rows, _histories(run, facts), run.seed_folder)
 
 
 def _row(run: Experiment, fold: str, output: Output) -> Prediction:
-    from speechbrain_ext.report.results import Prediction
+    from speechbrain_ext.report.predictions import Prediction
 
     posteriors = tuple(math.exp(value) for value in output.log_posteriors)
     best = max(range(len(posteriors)), key=posteriors.__getitem__)
@@ -140,6 +162,7 @@ def _histories(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, list[d
 
 
 def _tell(results: dict[str, Any]) -> None:
+    from speechbrain_ext.report.cards import few_speakers
     from speechbrain_ext.report.value_results import is_dimensional
 
     scores = _tell_values(results) if is_dimensional(results) else _tell_classes(results)
@@ -147,20 +170,22 @@ def _tell(results: dict[str, Any]) -> None:
         f"{results['corpus']} ({results['edition']}), {results['system']} {results['row']}, {results['protocol']}, "
         f"seed {results['seed']}: {scores}"
     )
-    for warning in results["warnings"]:
+    for warning in filter(None, [*results["warnings"], few_speakers(results)]):
         print(f"note: {warning}")
 
 
 def _tell_classes(results: dict[str, Any]) -> str:
+    from speechbrain_ext.report.text import percent, with_interval
+
     pooled, mean = results["pooled"], results["mean"]
 
     def interval(key: str) -> str:
-        low, high = pooled[f"{key}_ci95"]
-        return f"{100 * pooled[key]:.2f} [{100 * low:.1f}, {100 * high:.1f}]"
+        return f"{key.upper()} {with_interval(pooled[key], pooled[f'{key}_ci95'])}"
 
+    over = " [95 % over speakers]" if pooled["wa_ci95"] else ""
     return (
-        f"WA {interval('wa')}, UAR {interval('uar')} per cent (95 % over speakers), "
-        f"mean over folds {100 * mean['wa']:.2f} / {100 * mean['uar']:.2f}"
+        f"pooled {interval('wa')}, {interval('uar')} per cent{over}, "
+        f"mean over folds {percent(mean['wa'])} / {percent(mean['uar'])}"
     )
 
 
@@ -172,7 +197,8 @@ def _tell_values(results: dict[str, Any]) -> str:
         f"{name} {decimal_with_interval(pooled['ccc'][name], pooled['ccc_ci95'][name])}"
         for name in results["dimensions"]
     )
-    return f"CCC {', '.join(told)} (95 % over speakers), mean over folds {decimal(mean['ccc_mean'])}"
+    over = " [95 % over speakers]" if all(pooled["ccc_ci95"].values()) else ""
+    return f"pooled CCC {', '.join(told)}{over}, mean over folds {decimal(mean['ccc_mean'])}"
 
 
 if __name__ == "__main__":

@@ -29,12 +29,19 @@ def extract_features(args: argparse.Namespace) -> None:
     from speechbrain_ext.features.cache import FeatureCache
     from speechbrain_ext.features.extraction import extract
     from speechbrain_ext.features.madd_waveform import MaddWaveform, zero_share
+    from speechbrain_ext.training.system_build import check_system
 
-    experiment = experiments(args)[0]
+    runs = experiments(args)
+    for run in runs:
+        if not args.force:
+            run.check_earlier_inputs()
+    experiment = runs[0]
+    check_system(experiment.hp)
     check_audio_unchanged(experiment.spec.data, [experiment.utterances[identity] for identity in experiment.used])
     built = experiment.hp.build()
-    for name in experiment.hp.features():
-        extractor = built["features"][name]()
+    # All are made before the first is computed, so that a wrong key of the last one is found now.
+    extractors = {name: built["features"][name]() for name in experiment.hp.features()}
+    for name, extractor in extractors.items():
         items = _items(experiment, extractor.sample_rate_hz, built.get("augment_waveform") or [])
         cache = FeatureCache(experiment.spec.cache, extractor)
         counts = extract(cache, items, jobs=args.jobs)

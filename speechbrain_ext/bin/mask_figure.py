@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechbrain_ext.bin.options import PICTURES, OptionParser, check_pictures
+from speechbrain_ext.bin.run_options import print_trusted
 from speechbrain_ext.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def parser() -> OptionParser:
     )
     top.add_argument("--fold", default="", metavar="NAME", help="whose weights (default: the first trained one)")
     top.add_argument("--out", required=True, type=Path, action="append", metavar="FILE", help=".png or .pdf; again")
+    top.add_argument(
+        "--trust", action="store_true", help="run the code that the run's YAML names, where it is not this repository's"
+    )
     top.add_argument("--cache", default="", metavar="DIR", help="the features' cache (default: the one of the run)")
     return top
 
@@ -49,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_pictures(options.out)
     from speechbrain_ext.training.mask_runs import load_run
 
-    run = load_run(options.run, options.cache)
+    run = load_run(options.run, options.cache, options.trust)
+    print_trusted(run.hp.trusted)
     print(draw(run, options.out, options.utterance, options.fold))
     for path in options.out:
         print(f"wrote {path}")

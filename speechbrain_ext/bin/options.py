@@ -14,6 +14,7 @@ from speechbrain_ext.errors import UsageError
 PICTURES = (".png", ".pdf")
 MOST = 2**31 - 1
 MOST_JOBS = 1024
+PRINT_HELP = "draw figures for a paper too: PDF, no title, 3.4 in and 7 in wide, 8 pt"
 
 
 class OptionParser(argparse.ArgumentParser):

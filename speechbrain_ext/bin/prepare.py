@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechbrain_ext.bin.options import MOST_JOBS, OptionParser, folder, whole_number
+from speechbrain_ext.bin.run_options import print_trusted
 from speechbrain_ext.errors import UsageError, UserError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def parser() -> OptionParser:
     add("--verify", action="store_true", help="hash all audio, also files of the recorded size and time of change")
     add("--no-audio-check", action="store_true", help="leave the audio unread: no rate, length or hash is known")
     add("--force", action="store_true", help="redo what was made from other inputs")
+    add("--trust", action="store_true", help="use a recipe from outside the repository, or one that names other code")
     add("--recipe", type=Path, metavar="DIR", help="take classes, utterances and protocol from its --system or --table")
     add("--system", metavar="NAME", help="a YAML of the recipe's hparams folder")
     add("--preset", default="paper", metavar="NAME", help="the system's preset: paper (default), official")
@@ -182,7 +184,8 @@ def _splits(corpus: Corpus, asked: argparse.Namespace) -> tuple[tuple[str, Task]
     found = []
     for system, protocol, words in runs:
         path = asked.recipe / "hparams" / f"{system}.yaml"
-        hp = load(path, parse_overrides(list(words)), asked.source, preset=asked.preset)
+        hp = load(path, parse_overrides(list(words)), asked.source, preset=asked.preset, trust=asked.trust)
+        print_trusted(hp.trusted)
         own = protocol or hp.corpus["protocol"]
         split = (own if asked.protocol == "paper" else asked.protocol, hp.task)
         if split not in found:

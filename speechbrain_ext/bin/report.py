@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechbrain_ext.bin.options import OptionParser
+from speechbrain_ext.bin.options import PRINT_HELP, OptionParser
 from speechbrain_ext.errors import UserError
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -18,6 +18,7 @@ def parser() -> OptionParser:
     page = commands.add_parser("page", help="write report.html from all results of a corpus (stage 4)")
     page.add_argument("--exp", type=Path, required=True, help="the folder exp/<CORPUS>-<source>")
     page.add_argument("--out", type=Path, required=True, help="the page to write")
+    page.add_argument("--paper", action="store_true", help=f"{PRINT_HELP}, in folders `paper` beside the results")
     keep = commands.add_parser("keep", help="keep the result of one seed in the recipe; generate RESULTS.md anew")
     keep.add_argument("exp", type=Path, help="the folder .../seed-<n> with results.json")
     keep.add_argument("--recipe", type=Path, help="the recipe's folder (default: the one named as the corpus)")
@@ -40,6 +41,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         write_report(options.exp, options.out)
         print(f"wrote {options.out}")
+        if options.paper:
+            from speechbrain_ext.report.print_figures import write_print_figures
+
+            drawn = write_print_figures(options.exp)
+            print(f"drew {len(drawn)} figures for a paper below {options.exp}, in folders `paper`")
     elif options.command == "keep":
         from speechbrain_ext.report.results_md import keep
 
@@ -57,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _recipe(exp: Path) -> Path:
-    from speechbrain_ext.report.results import read_results
+    from speechbrain_ext.report.results_files import read_results
 
     return _existing(RECIPES / read_results(exp / "results.json")["corpus"])
 

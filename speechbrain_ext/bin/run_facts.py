@@ -31,8 +31,11 @@ def run_facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
     facts : list of dict
         What training left in writing of each fold.
     """
+    from speechbrain_ext.report.deviations import KEY
+
     spec, manifest = run.spec, run.manifest
     plain = run.hp.plain()
+    differs = differs_from_paper(run)
     return {
         **{key: manifest[key] for key in ("corpus", "source", "edition")},
         "system": run.hp.system_name,
@@ -43,7 +46,8 @@ def run_facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
         "selection": run.selection,
         "seed": spec.seed,
         "fold_seed": spec.fold_seed,
-        "paper": paper_of(run),
+        "paper": paper_of(run, differs),
+        KEY: differs,
         **{key: facts[0][key] for key in ("parameters", "parameters_total")},
         "commit": _commit(),
         "versions": _versions(),
@@ -58,24 +62,37 @@ def run_facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
         "task": run.task.to_dict(),
         "overrides": list(spec.overrides),
         "command": spec.command,
-        "warnings": _warnings(run, facts),
+        "warnings": _warnings(run, facts, differs),
         **({"label_map": manifest["label_map"]} if manifest.get("label_map") else {}),
         **_madd_share(run),
     }
 
 
-def paper_of(run: Experiment) -> dict[str, Any] | None:
-    """The paper's numbers for this row: its table's, or the recipe's for the system as it stands."""
+def paper_of(run: Experiment, differs: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """The paper's numbers for this row, of its table or its recipe; None where the settings differ from the paper's."""
     from speechbrain_ext.tables import load_table
 
     spec = run.spec
-    if run.task.dimensions:
+    if run.task.dimensions or differs:
         return None
     if spec.table:
         table = load_table(Path(spec.recipe_yaml).parent.parent, spec.table)
         return table.paper_of(table.row(spec.table_row))
-    as_it_stands = not spec.overrides and spec.preset == "paper" and run.protocol == run.hp.corpus["protocol"]
-    return run.hp.corpus.get("paper") if as_it_stands else None
+    return run.hp.corpus.get("paper")
+
+
+def differs_from_paper(run: Experiment) -> dict[str, dict[str, Any]]:
+    """The settings of a run that differ from the paper's preset, each with both values."""
+    from speechbrain_ext.hparams import PAPER
+    from speechbrain_ext.report.deviations import differing, paper_preset, settings
+    from speechbrain_ext.tables import load_table
+
+    spec = run.spec
+    row = load_table(Path(spec.recipe_yaml).parent.parent, spec.table).row(spec.table_row) if spec.table else None
+    paper, protocol = paper_preset(
+        spec.recipe_yaml, row, [label for label in run.manifest["labels"] if label != "none"]
+    )
+    return differing(settings(paper, protocol, PAPER), settings(run.hp, run.protocol, spec.preset))
 
 
 def _madd_share(run: Experiment) -> dict[str, float]:
@@ -92,11 +109,14 @@ def _madd_share(run: Experiment) -> dict[str, float]:
     return {"madd_zero_share": shares[0]} if shares else {}
 
 
-def _warnings(run: Experiment, facts: list[dict[str, Any]]) -> list[str]:
+def _warnings(run: Experiment, facts: list[dict[str, Any]], differs: dict[str, dict[str, Any]]) -> list[str]:
     from speechbrain_ext.audit import confounded, describe
+    from speechbrain_ext.report.deviations import KEY, sentence
 
     told = [f"folds: {describe(run.folds)}"]
     told += confounded(run.task.label_of, [run.utterances[identity] for identity in run.used])
+    if differs:
+        told.append(sentence({KEY: differs}))
     if run.selection == "test":
         told.append("optimistic: the epoch was chosen on the test part")
     if len(facts) < len(run.folds["folds"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from speechbrain_ext.bin.options import MOST_JOBS, OptionParser, folder, whole_n
 from speechbrain_ext.errors import UsageError
 
 if TYPE_CHECKING:
-    from speechbrain_ext.training.experiment import Experiment, RunSpec
+    from speechbrain_ext.training.experiment import Experiment
+    from speechbrain_ext.training.run_spec import RunSpec
 
 
 def run_parser(description: str, module: str) -> OptionParser:
@@ -41,6 +43,7 @@ def run_parser(description: str, module: str) -> OptionParser:
     add("--compile", action="store_true", help="torch.compile the model")
     add("--wait", action="store_true", help="wait for another run on the same experiment")
     add("--force", action="store_true", help="redo what is there")
+    add("--trust", action="store_true", help="run the code that a YAML from outside the repository's recipes names")
     add("--command", default="", help=argparse.SUPPRESS)
     add("overrides", nargs="*", metavar="-- --key value", help="hyper-parameters of the system")
     return parser
@@ -56,7 +59,7 @@ def experiments(args: argparse.Namespace) -> list[Experiment]:
 def specifications(args: argparse.Namespace) -> list[RunSpec]:
     """What is asked for, one specification a seed, checked without a look at the data."""
     from speechbrain_ext.hparams import load, parse_overrides
-    from speechbrain_ext.training.experiment import RunSpec, default_cache
+    from speechbrain_ext.training.run_spec import RunSpec, default_cache
 
     if args.overrides and not args.tag:
         raise UsageError(f"overrides need a name for their row: add --tag NAME before -- {shlex.join(args.overrides)}")
@@ -64,7 +67,8 @@ def specifications(args: argparse.Namespace) -> list[RunSpec]:
         raise UsageError(f"--tag {args.tag}: expected a plain name")
     system, name, protocol, overrides = _row(args)
     path = args.recipe / "hparams" / f"{system}.yaml"
-    hp = load(path, parse_overrides(list(overrides)), preset=args.preset)
+    hp = load(path, parse_overrides(list(overrides)), preset=args.preset, trust=args.trust)
+    print_trusted(hp.trusted)
     if args.table and hp.task.dimensions:
         raise UsageError(f"--table {args.table}: tables are of classes, found dimensions: leave one of the two out")
     spec = RunSpec(
@@ -86,10 +90,18 @@ def specifications(args: argparse.Namespace) -> list[RunSpec]:
         command=args.command,
         table=args.table,
         table_row=args.row,
+        trust=args.trust,
     )
     from dataclasses import replace
 
     return [replace(spec, seed=seed) for seed in _seeds(args.seeds)]
+
+
+@lru_cache
+def print_trusted(tags: tuple[str, ...]) -> None:
+    """Print once what runs only because of --trust."""
+    for tag in tags:
+        print(f"--trust: runs {tag}", flush=True)
 
 
 def _row(args: argparse.Namespace) -> tuple[str, str, str, tuple[str, ...]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from speechbrain_ext.bin.options import OptionParser, whole_number
-from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser, specifications
+from speechbrain_ext.bin.options import PRINT_HELP, OptionParser, whole_number
+from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
 from speechbrain_ext.errors import UsageError
+from speechbrain_ext.report.table_keys import COLUMNS, LATEX_COLUMNS
 
 if TYPE_CHECKING:
     from speechbrain_ext.tables import Table
@@ -35,6 +37,14 @@ def parser() -> OptionParser:
         help="first stage: 1 features, 2 train, 3 score",
     )
     add("--stop-stage", type=whole_number(FIRST), default=LAST, metavar="N", help="last stage (default: 3)")
+    add(
+        "--columns",
+        type=_columns,
+        default=LATEX_COLUMNS,
+        metavar="LIST",
+        help=f"columns of the LaTeX table, of {', '.join(COLUMNS)} (default: {', '.join(LATEX_COLUMNS)})",
+    )
+    add("--paper", action="store_true", help=PRINT_HELP)
     add("--dry-run", action="store_true", help="print the trainings, what is reused, and the hours; do nothing")
     return options
 
@@ -60,14 +70,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UsageError("--folds and --row do not go with a table: its rows are scored on all folds")
     from speechbrain_ext.tables import load_table
 
+    if args.dry_run:
+        from speechbrain_ext.bin.plan import print_plan
+
+        print_plan(args)
+        return
     table = load_table(args.recipe, args.table)
     rows = [argparse.Namespace(**{**vars(args), "row": row.name}) for row in table.rows]
-    if args.dry_run:
-        _tell_plan(table, args, rows)
-        return
     _run(table, args, rows)
     if args.stop_stage >= LAST:
-        _write(table, rows)
+        _write(table, rows, args)
 
 
 def _list(words: list[str]) -> None:
@@ -81,25 +93,16 @@ def _list(words: list[str]) -> None:
     print()
 
 
-def _tell_plan(table: Table, args: argparse.Namespace, rows: list[argparse.Namespace]) -> None:
-    from speechbrain_ext.training.plan import make_plan, plan_text
-
-    specs = [spec for row in rows for spec in specifications(row)]
-    protocols = ", ".join(dict.fromkeys(spec.protocol for spec in specs))
-    seeds = ", ".join(dict.fromkeys(str(spec.seed) for spec in specs))
-    print(f"table {table.id} ({table.title}): {len(table.rows)} rows, {protocols}, seeds {seeds}")
-    print(plan_text(make_plan(specs, args.force), args.jobs))
-
-
 def _run(table: Table, args: argparse.Namespace, rows: list[argparse.Namespace]) -> None:
     from speechbrain_ext.bin.evaluate import evaluate
     from speechbrain_ext.bin.extract import extract_features
     from speechbrain_ext.bin.train import train
+    from speechbrain_ext.training.system_build import check_system
 
     stages = [extract_features, train, evaluate][args.stage - FIRST : args.stop_stage - FIRST + 1]
     for row in rows:
-        # Every row is checked before the first is trained.
-        specifications(row)
+        # Every row is built before the first is trained.
+        check_system(experiments(row)[0].hp)
     if args.force and train in stages:
         _forget(rows)
     for number, (row, known) in enumerate(zip(rows, table.rows, strict=True), 1):
@@ -117,14 +120,27 @@ def _forget(rows: list[argparse.Namespace]) -> None:
     for row in rows:
         for run in experiments(row):
             with folder_lock(run.seed_folder, row.wait):
-                forget(run, chosen_folds(row, run))
+                forget(run, chosen_folds(row, run), row.wait)
 
 
-def _write(table: Table, rows: list[argparse.Namespace]) -> None:
+def _columns(text: str) -> tuple[str, ...]:
+    names = tuple(text.replace(",", " ").split())
+    for name in names:
+        if name not in COLUMNS or names.count(name) > 1:
+            near = difflib.get_close_matches(name, COLUMNS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"columns: {', '.join(COLUMNS)}"
+            raise argparse.ArgumentTypeError(f"{name}: expected each column once, of those that there are: {hint}")
+    return names or LATEX_COLUMNS
+
+
+def _write(table: Table, rows: list[argparse.Namespace], args: argparse.Namespace) -> None:
+    from functools import partial
+
     from speechbrain_ext.files import write_text
-    from speechbrain_ext.report.figures import confusion_figure
-    from speechbrain_ext.report.results import read_results
-    from speechbrain_ext.report.table_figure import table_figure
+    from speechbrain_ext.report.drawing import draw_file, draw_print
+    from speechbrain_ext.report.figures import build_confusion
+    from speechbrain_ext.report.results_files import read_results
+    from speechbrain_ext.report.table_figure import build_table_figure
     from speechbrain_ext.report.table_text import csv_text, latex, markdown
     from speechbrain_ext.report.tables import fill
 
@@ -135,15 +151,14 @@ def _write(table: Table, rows: list[argparse.Namespace]) -> None:
     marks = [mark for mark in ("" if rows[0].preset == "paper" else rows[0].preset, rows[0].tag) if mark]
     if marks:
         place = place.with_name(f"{table.path.stem}.{'.'.join(marks)}.{_protocols(runs)}")
-    for kind, write in (("md", markdown), ("tex", latex), ("csv", csv_text)):
+    for kind, write in (("md", markdown), ("tex", partial(latex, keys=args.columns)), ("csv", csv_text)):
         write_text(f"{place}.{kind}", write(filled))
+    drawn = (build_confusion, results[0][0]) if table.figure == "confusion" else (build_table_figure, filled)
     for kind in ("png", "pdf"):
-        if table.figure == "confusion":
-            confusion_figure(results[0][0], f"{place}.{kind}")
-        else:
-            table_figure(filled, f"{place}.{kind}")
+        draw_file(f"{place}.{kind}", *drawn)
+    for_paper = [path.name.removeprefix(place.name) for path in draw_print(place, *drawn)] if args.paper else []
     print(markdown(filled))
-    print(f"wrote {place}.md, .tex, .csv, .png, .pdf")
+    print(f"wrote {place}{', '.join(['.md', '.tex', '.csv', '.png', '.pdf', *for_paper])}")
 
 
 def _protocols(runs: list[list[Any]]) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
 from speechbrain_ext.errors import UsageError
-from speechbrain_ext.training.schedule import scaled_epochs
 
 if TYPE_CHECKING:
-    from speechbrain_ext.training.experiment import Experiment, RunSpec
+    from speechbrain_ext.training.experiment import Experiment
+    from speechbrain_ext.training.progress import Phase
+    from speechbrain_ext.training.rates import Rates
+    from speechbrain_ext.training.run_spec import RunSpec
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,10 +27,12 @@ def train(args: argparse.Namespace) -> None:
     from speechbrain_ext.data_folder import check_audio_unchanged, write_corpus_name
     from speechbrain_ext.files import folder_lock
     from speechbrain_ext.training.fold import is_trained
+    from speechbrain_ext.training.system_build import check_system
 
     runs = experiments(args)
     check_audio_unchanged(runs[0].spec.data, [runs[0].utterances[identity] for identity in runs[0].used])
     write_corpus_name(runs[0].corpus_folder, runs[0].manifest)
+    check_system(runs[0].hp)
     folds = chosen_folds(args, runs[0])
     if runs[0].selection == "test":
         print("warning: --selection test chooses epochs on the test part: scores are optimistic, for reproduction only")
@@ -40,7 +43,7 @@ def train(args: argparse.Namespace) -> None:
         for run in runs:
             locks.enter_context(folder_lock(run.seed_folder, args.wait))
             if args.force:
-                forget(run, folds)
+                forget(run, folds, args.wait)
             run.claim()
         tasks = [(run.spec, fold) for run in runs for fold in folds if not is_trained(run, fold)]
         ready = len(runs) * len(folds) - len(tasks)
@@ -54,41 +57,74 @@ def _train(runs: list[Experiment], tasks: list[tuple[RunSpec, str]], jobs: int, 
     from speechbrain_ext.training.ddp import train_fold_ddp
     from speechbrain_ext.training.fold import train_fold
     from speechbrain_ext.training.launch import map_folds
+    from speechbrain_ext.training.progress import Progress
+    from speechbrain_ext.training.rates import Rates
 
     if nproc > 1:
         for spec, fold in tasks:
             _report(spec, fold, train_fold_ddp(spec, fold, nproc))
         return
-    built, by_spec = runs[0].hp.build(), {run.spec: run for run in runs}
-    epochs = sum(_epochs_left(by_spec[spec], fold, built) for spec, fold in tasks)
-    map_folds(train_fold, tasks, jobs, f"train {runs[0].hp.system_name}", total=epochs, on_done=_report)
+    by_spec = {run.spec: run for run in runs}
+    rates = Rates(runs[0].corpus_folder, runs[0].hp)
+    phases = [
+        phase for number, (spec, fold) in enumerate(tasks) for phase in _phases(by_spec[spec], fold, number, rates)
+    ]
+    progress = Progress(phases, min(jobs, len(tasks) or 1))
+    map_folds(train_fold, tasks, jobs, f"train {runs[0].hp.system_name}", progress, on_done=_report)
 
 
-def _epochs_left(run: Experiment, fold: str, built: dict[str, Any]) -> int:
-    """Epochs of the steps that are not whole; what a checkpoint saves of them shows when they go on."""
-    missing = [s for s in run.hp.steps if not (run.step_folder(s, fold) / f"done-{s}.json").exists()]
-    scale = built.get("schedule_scale", 1.0)
-    epochs = [(built["steps"][s].get("training") or {}).get("epochs", built.get("epochs", 1)) for s in missing]
-    return sum(scaled_epochs(each, scale) for each in epochs)
+def _phases(run: Experiment, fold: str, number: int, rates: Rates) -> list[Phase]:
+    """The steps of a fold that are to be trained, with the seconds of an epoch where they are known."""
+    from speechbrain_ext.training.finished import is_finished
+    from speechbrain_ext.training.plan import epochs_of
+    from speechbrain_ext.training.progress import Phase
+
+    missing = [step for step in run.hp.steps if not is_finished(run.step_folder(step, fold), step)]
+    n_train = len(run.fold(fold)["train"])
+    phases = []
+    for step in missing:
+        rate = rates.of(step, n_train)
+        phases.append(Phase(number, step, epochs_of(run.hp.tree, step), rate and rate.epoch_seconds))
+    return phases
 
 
 def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:
     from tqdm import tqdm
 
+    # A classifier that is fitted at once has no optimiser.
+    steps = f"{facts['optimizer_steps']} optimiser steps, " if facts["optimizer_steps"] else ""
     tqdm.write(
-        f"train: seed {spec.seed} fold {fold}: {facts['n_train']} utterances, "
-        f"{facts['optimizer_steps']} optimiser steps, {facts['train_seconds']:.0f} s"
+        f"train: seed {spec.seed} fold {fold}: {facts['n_train']} utterances, {steps}{facts['train_seconds']:.0f} s"
     )
 
 
-def forget(run: Experiment, folds: list[str]) -> None:
-    """Remove what --force redoes: the folds, their shared steps, and what was scored from them."""
+def forget(run: Experiment, folds: list[str], wait: bool = False) -> None:
+    """Remove what --force redoes: the folds, their shared steps, and what was scored from them.
+
+    Arguments
+    ---------
+    run : Experiment
+    folds : list of str
+        Names of the folds.
+    wait : bool
+        Wait for another run that trains a shared step now, instead of refusing.
+
+    Raises
+    ------
+    UserError
+        A folder is in use by another run, or leads outside the experiments.
+    """
+    from speechbrain_ext.files import folder_lock
+    from speechbrain_ext.folders import check_inside, remove_folder
+
+    root = run.spec.exp
     for fold in folds:
-        for step in run.hp.steps:
-            shutil.rmtree(run.step_folder(step, fold), ignore_errors=True)
-        shutil.rmtree(run.fold_folder(fold), ignore_errors=True)
-    for name in ("depends.json", "results.json", "predictions.csv"):
-        (run.seed_folder / name).unlink(missing_ok=True)
+        for folder in dict.fromkeys([*(run.step_folder(step, fold) for step in run.hp.steps), run.fold_folder(fold)]):
+            if folder.exists():
+                with folder_lock(folder, wait):
+                    remove_folder(root, folder)
+    for name in ("depends.json", "results.json", "predictions.csv", "embeddings.npz"):
+        check_inside(root, run.seed_folder / name).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

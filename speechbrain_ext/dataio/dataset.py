@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,9 @@ import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
 
+from speechbrain_ext.dataio.statistics import RunningStatistics
 from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.features.segments import count_segments, group, segment_name
+from speechbrain_ext.features.segments import count_segments, group, place_of, segment_name
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
 
@@ -40,7 +41,9 @@ class FeatureSource:
     speaker_statistics : mapping
         Mean and deviation [feature] by speaker, when features are normalised per speaker.
     segment_rows : int
-        Rows of a piece, where utterances are cut into pieces; 0: they are whole.
+        Rows of a segment, where utterances are cut into segments; 0: they are not cut.
+    leave_out_silent : bool
+        Leave out the segments all of whose rows are 0.
     """
 
     name: str
@@ -49,6 +52,7 @@ class FeatureSource:
     silence: np.ndarray | None = None
     speaker_statistics: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     segment_rows: int = 0
+    leave_out_silent: bool = False
 
     def frames(self, utterance: Utterance, variant: str = "") -> np.ndarray:
         """Real frames of an utterance, cut, as float32 [time, feature]."""
@@ -65,10 +69,18 @@ class FeatureSource:
             frames = np.concatenate([frames, np.repeat(silence, missing, axis=0)])  # [max_frames, feature]
         return torch.from_numpy(frames)
 
-    def pieces(self, utterance: Utterance) -> list[str]:
-        """Names of the utterance's pieces."""
-        count = count_segments(len(self.cache.get(utterance.sha256)), self.segment_rows)
-        return [segment_name(utterance.id, place) for place in range(count)]
+    def pieces(self, utterance: Utterance, training: bool = False) -> list[str]:
+        """Names of the utterance's segments, without silent ones where these are left out.
+
+        Of an utterance that is silent throughout, training gets no segment, and scoring gets all of them: each
+        utterance has a score.
+        """
+        rows, size = self.cache.get(utterance.sha256), self.segment_rows  # [rows of the utterance, feature]
+        places = range(count_segments(len(rows), size))
+        if self.leave_out_silent:
+            sounding = [place for place in places if np.any(rows[place * size : (place + 1) * size])]
+            places = sounding if sounding or training else places
+        return [segment_name(utterance.id, place) for place in places]
 
     def piece(self, utterance: Utterance, place: int, rows: int | None = None) -> torch.Tensor:
         """Rows of a piece as float32 [time, feature]: all that it has, or so many."""
@@ -84,37 +96,14 @@ class FeatureSource:
         return ((frames - mean) / deviation).astype(np.float32)
 
 
-def statistics(arrays: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation per dimension over all frames, in float64.
-
-    Arguments
-    ---------
-    arrays : iterable of arrays [time, feature]
-
-    Returns
-    -------
-    tuple of arrays [feature]
-        The deviation of a constant dimension is 1, so that it becomes 0.
-
-    Example
-    -------
-    >>> mean, deviation = statistics([np.array([[0.0, 5.0]]), np.array([[2.0, 5.0]])])
-    >>> mean.tolist(), deviation.tolist()
-    ([1.0, 5.0], [1.0, 1.0])
-    """
-    frames = np.concatenate([np.asarray(array, dtype=np.float64) for array in arrays])  # [all frames, feature]
-    mean, deviation = frames.mean(axis=0), frames.std(axis=0)
-    return mean, np.where(deviation > 1e-8 * np.maximum(1.0, np.abs(mean)), deviation, 1.0)
-
-
 def speaker_statistics(
     source: FeatureSource, utterances: Sequence[Utterance]
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Statistics per speaker over all of the speaker's utterances, of test speakers too: transductive."""
-    by_speaker: dict[str, list[np.ndarray]] = {}
+    by_speaker: dict[str, RunningStatistics] = {}
     for utterance in utterances:
-        by_speaker.setdefault(utterance.speaker, []).append(source.frames(utterance))
-    return {speaker: statistics(arrays) for speaker, arrays in sorted(by_speaker.items())}
+        by_speaker.setdefault(utterance.speaker, RunningStatistics()).add(source.frames(utterance))
+    return {speaker: running.result() for speaker, running in sorted(by_speaker.items())}
 
 
 @dataclass
@@ -187,6 +176,7 @@ def make_piece_dataset(
     sources: Sequence[FeatureSource],
     frames: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
     twice: Collection[str] = (),
+    training: bool = False,
 ) -> DynamicItemDataset:
     """Make a dataset whose items are pieces of utterances, each with its utterance's label.
 
@@ -203,6 +193,8 @@ def make_piece_dataset(
         source gives as many rows.
     twice : collection of str
         Ids of utterances whose pieces stand twice, for training.
+    training : bool
+        Whether the dataset is trained on: see `FeatureSource.pieces`.
 
     Returns
     -------
@@ -214,10 +206,14 @@ def make_piece_dataset(
     by_name: dict[str, tuple[Utterance, int]] = {}
     pieces = group(known) if known is not None else {}
     for utterance in utterances:
-        names = pieces[utterance.id] if known is not None else sources[0].pieces(utterance)
-        by_name |= {name: (utterance, place) for place, name in enumerate(names)}
+        if known is None:
+            names = sources[0].pieces(utterance, training)
+        else:
+            # The earlier step left out for training the utterances that are silent throughout.
+            names = pieces.get(utterance.id, []) if training else pieces[utterance.id]
+        by_name |= {name: (utterance, place_of(name)) for name in names}
         if utterance.id in twice:
-            by_name |= {f"{name}{AGAIN}": (utterance, place) for place, name in enumerate(names)}
+            by_name |= {f"{name}{AGAIN}": (utterance, place_of(name)) for name in names}
 
     @takes("id")
     @provides("features")

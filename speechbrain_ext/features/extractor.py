@@ -31,6 +31,7 @@ class Extractor(ABC):
     dim: int
     hop_s: float  # 0: rows are no frames in time, so they are never cut or filled
     normalised = True  # whether training brings each dimension to mean 0 and deviation 1 over all rows
+    zero_is_silence = False  # whether a row of zeros is silence, so that a segment of such rows holds no speech
     sample_rate_hz = 16000
 
     def __init__(self, **params: Any) -> None:

@@ -47,9 +47,9 @@ def fetch(name: str) -> Path:
     """
     from huggingface_hub import constants
 
-    kept = _kept(name)
-    if kept:
-        return kept
+    folder = kept(name)
+    if folder:
+        return folder
     if constants.HF_HUB_OFFLINE:
         raise UserError(_missing(name, f"HF_HUB_OFFLINE is set and {constants.HF_HUB_CACHE} does not hold it"))
     # Asked once before the hub's own client, which tries for many seconds.
@@ -85,7 +85,7 @@ def _missing(name: str, why: str) -> str:
     )
 
 
-def _kept(name: str) -> Path | None:
+def kept(name: str) -> Path | None:
     """The model's folder in the cache when all its files are there."""
     from huggingface_hub import try_to_load_from_cache
 

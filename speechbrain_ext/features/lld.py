@@ -27,7 +27,7 @@ LEAST_S = 0.07
 class LowLevelDescriptors(Extractor):
     """38 descriptors and their deltas, 76 values every 10 ms.
 
-    Frames are 25 ms long (60 ms for those of pitch). openSMILE runs once; the
+    Frames are 25 ms long (60 ms for those of pitch) and begin at multiples of the hop. openSMILE runs once; the
     deltas are computed here and equal its own.
 
     Source
@@ -46,6 +46,7 @@ class LowLevelDescriptors(Extractor):
     version = 1
     dim = 76
     hop_s = 0.01
+    frame_s = 0.025  # of the common descriptors; a frame begins at its multiple of the hop
 
     def __init__(self) -> None:
         super().__init__()

@@ -43,7 +43,7 @@ def madd(
 
     Source
     ------
-    Li & Zhang, Digital Communications and Networks 2024 (AM-ResNet), section 2.2.1, equation 1.
+    Li & Zhang, Digital Communications and Networks 2024 (AM-ResNet), section 2.2.1, equations 1 and 2.
 
     Example
     -------

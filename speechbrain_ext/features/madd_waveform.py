@@ -25,7 +25,7 @@ class MaddWaveform(Extractor):
 
     Source
     ------
-    Li and Zhang 2024, section 2.1.
+    Li and Zhang 2024, section 2.2.1.
 
     Example
     -------
@@ -38,6 +38,7 @@ class MaddWaveform(Extractor):
     dim = 1
     hop_s = 1 / 16000
     normalised = False
+    zero_is_silence = True
 
     def __init__(self, window_samples: int = 400, factor: float = 5.0, floor: str = "nonzero") -> None:
         super().__init__(window_samples=window_samples, factor=factor, floor=floor)

@@ -54,7 +54,7 @@ class MfccFrames(Extractor):
     """
 
     name = "mfcc_frames"
-    version = 1
+    version = 2
     hop_s = 0.0  # rows come in whole pieces, and are cut by pieces
     normalised = False
 

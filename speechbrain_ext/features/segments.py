@@ -48,7 +48,7 @@ def group(names: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name in names:
         found.setdefault(utterance_of(name), []).append(name)
-    return {identity: sorted(pieces, key=_place) for identity, pieces in found.items()}
+    return {identity: sorted(pieces, key=place_of) for identity, pieces in found.items()}
 
 
 def mean_posteriors(log_posteriors: Sequence[Sequence[float]], of: str = "posteriors") -> tuple[float, ...]:
@@ -86,7 +86,14 @@ def mean_vectors(vectors: Sequence[Sequence[float]]) -> tuple[float, ...]:
     return tuple(np.asarray(vectors, dtype=np.float64).mean(axis=0).tolist())
 
 
-def _place(name: str) -> int:
+def place_of(name: str) -> int:
+    """Place of a segment in its utterance, counted from 0.
+
+    Example
+    -------
+    >>> place_of("03a01Fa#1")
+    1
+    """
     return int(name.rpartition(SEPARATOR)[2])
 
 

@@ -59,7 +59,7 @@ class SSLFrames(FramesOfModel):
 
     Source
     ------
-    Li and Zhang 2024, section 2.3 and equation 13 (adaptive average pooling).
+    Li and Zhang 2024, section 2.3, and section 2.4, equation 13 (adaptive average pooling).
     """
 
     name = "ssl_frames"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,6 +20,8 @@ MIN_SAMPLES = 400  # the convolutions in front of all three kinds see 400 sample
 FILES = (hub.CONFIG, hub.PREPROCESSOR)
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 LATE = ("masked_spec_embed",)  # used while pre-training only: a file may lack it
+# Fields of a configuration for which transformers fetches code.
+CODE_FIELDS = ("auto_map", "attn_implementation", "_attn_implementation", "experts_implementation", "custom_generate")
 TYPE = "type: -- --ssl_model DIR (or a hub's OWNER/NAME)"
 
 
@@ -92,24 +95,56 @@ class SSLModel:
         return model
 
 
-_OPTIONS = {"attn_implementation": "eager", "local_files_only": True, "dtype": "float32"}
+_OPTIONS = {"attn_implementation": "eager", "local_files_only": True, "dtype": "float32", "trust_remote_code": False}
 
 
-def find(name: str) -> SSLModel:
+@dataclass(frozen=True)
+class ModelOutline(SSLModel):
+    """A model's configuration without its weights: what is built from it has the true sizes and random values."""
+
+    def load(self) -> Any:
+        """Build the model with random weights."""
+        return blank(self.config)
+
+
+def outline(name: str) -> ModelOutline:
+    """Describe a model without fetching it: as it is where it lies on this machine, else as a base model of 768.
+
+    Arguments
+    ---------
+    name : str
+        As `find` takes it.
+
+    Raises
+    ------
+    UserError
+        A folder of that name holds no such model.
+    """
+    if Path(name).expanduser().exists() or (re.fullmatch(hub.NAME, name) and hub.kept(name)):
+        model = find(name)
+        return ModelOutline(model.name, model.folder, model.config, model.normalise)
+    base = {"model_type": KINDS[0], "hidden_size": 768, "num_hidden_layers": 12}
+    return ModelOutline(name, Path(), base, True)
+
+
+def find(name: str | SSLModel) -> SSLModel:
     """Find a model by its folder or its hub's name, and read its configuration.
 
     A model in the hub's cache is taken as it is, without a word to the hub.
 
     Arguments
     ---------
-    name : str
-        A folder with config.json, preprocessor_config.json and weights, or `owner/name[@revision]`.
+    name : str or SSLModel
+        A folder with config.json, preprocessor_config.json and weights, or `owner/name[@revision]`; a model that was
+        found already is given back.
 
     Raises
     ------
     UserError
         No such folder, files missing or of another kind, or the hub out of reach.
     """
+    if isinstance(name, SSLModel):
+        return name
     place = Path(name).expanduser()
     if place.is_dir():
         folder = place.resolve()
@@ -132,11 +167,22 @@ def configured(config: dict[str, Any]) -> Any:
     """
     from transformers import AutoConfig
 
-    known = AutoConfig.for_model(**config)
+    known = AutoConfig.for_model(**without_code(config))
     known.layerdrop = 0.0
     known.apply_spec_augment = False
     known.add_adapter = False
     return known
+
+
+def without_code(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a configuration without those that name code of a hub, which a received model could run.
+
+    Example
+    -------
+    >>> without_code({"model_type": "wav2vec2", "attn_implementation": "owner/kernel"})
+    {'model_type': 'wav2vec2'}
+    """
+    return {key: value for key, value in config.items() if key not in CODE_FIELDS}
 
 
 def blank(config: dict[str, Any]) -> Any:

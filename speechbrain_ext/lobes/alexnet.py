@@ -123,7 +123,7 @@ def torchvision_weights(source: str) -> Mapping[str, Tensor]:
             f"pip install torchvision, or {TYPE}"
         ) from None
     try:
-        return AlexNet_Weights.IMAGENET1K_V1.get_state_dict(progress=False)
+        return AlexNet_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except Exception as fault:
         # Faults of network and disk have no common kind.
         text = (str(fault).strip() or "no reason given").splitlines()[0]

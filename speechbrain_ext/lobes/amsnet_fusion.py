@@ -78,6 +78,10 @@ class FusionHead(nn.Module):
 class EarlyFusion(nn.Module):
     """One attention BLSTM on descriptors and mel bands stacked at the spectrogram's frame rate.
 
+    Frames are brought together by the times of their centres: a mel frame is centred on a multiple of its hop, a
+    descriptor frame begins there. Each descriptor frame enters the mean of the mel frame whose centre is nearest,
+    of two the earlier one.
+
     Arguments
     ---------
     lld_size : int
@@ -86,6 +90,8 @@ class EarlyFusion(nn.Module):
         Mel bands.
     lld_hop_s : float
         Seconds from one descriptor frame to the next.
+    lld_frame_s : float
+        Length of a descriptor frame in seconds.
     logmel_hop_s : float
         Seconds from one mel frame to the next.
     hidden_size, embedding_size, n_classes, dropout, peepholes
@@ -112,6 +118,7 @@ class EarlyFusion(nn.Module):
         lld_size: int = 76,
         n_mels: int = 128,
         lld_hop_s: float = 0.010,
+        lld_frame_s: float = 0.025,
         logmel_hop_s: float = 0.025,
         hidden_size: int = 128,
         embedding_size: int = 128,
@@ -125,7 +132,10 @@ class EarlyFusion(nn.Module):
         super().__init__()
         if not 0.0 < lld_hop_s <= logmel_hop_s:
             raise ValueError(f"lld_hop_s: expected above 0 and at most logmel_hop_s {logmel_hop_s}, found {lld_hop_s}")
-        self.pad, self.lld_hop_s, self.logmel_hop_s = check_pad(pad), lld_hop_s, logmel_hop_s
+        if not lld_frame_s >= 0.0:
+            raise ValueError(f"lld_frame_s: expected at least 0, found {lld_frame_s}")
+        self.pad, self.logmel_hop_s = check_pad(pad), logmel_hop_s
+        self.lld_hop_s, self.lld_frame_s = lld_hop_s, lld_frame_s
         self.sizes = {lld_feature: lld_size, logmel_feature: n_mels}
         self.net = AttentionBLSTM(lld_size + n_mels, hidden_size, embedding_size, n_classes, dropout, peepholes)
 
@@ -142,10 +152,11 @@ class EarlyFusion(nn.Module):
         return self.net(torch.cat([slow, logmel], dim=2), mask)  # [batch, mel time, lld_size + n_mels]
 
     def _slow_down(self, lld: Tensor, mask: Tensor | None, frames: int) -> Tensor:
-        """Mean of the real descriptor frames that begin within each mel frame's hop; 0 where there is none."""
-        start = torch.arange(lld.shape[1], device=lld.device, dtype=torch.float64) * self.lld_hop_s
-        # The small share more keeps a start that lies on a boundary from rounding into the frame before.
-        owner = torch.floor(start / self.logmel_hop_s + 1e-6)
+        """Mean of the real descriptor frames nearest to each mel frame; 0 where there is none."""
+        place = torch.arange(lld.shape[1], device=lld.device, dtype=torch.float64)
+        centre = (place * self.lld_hop_s + self.lld_frame_s / 2) / self.logmel_hop_s  # [time], in mel frames
+        # The small share less keeps a centre that lies halfway from rounding into the later frame.
+        owner = torch.ceil(centre - 0.5 - 1e-6)
         belongs = owner == torch.arange(frames, device=lld.device).unsqueeze(1)  # [mel time, time]
         real = lld.new_ones(lld.shape[:2]) if mask is None else mask.to(lld.dtype)  # [batch, time]
         belongs = belongs.to(lld.dtype)

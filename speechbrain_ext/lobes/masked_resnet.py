@@ -17,6 +17,7 @@ from speechbrain_ext.lobes.masking import take_feature
 
 VARIANTS = ("resnet", "m_resnet", "am_resnet")
 MASK_POOLS = ("paper", "valid")
+POOLS = ("all", "valid")
 
 
 class MaskedResNet(nn.Module):
@@ -25,7 +26,7 @@ class MaskedResNet(nn.Module):
     Every input is padded with zeros, or cut, to `max_samples`, so that the length to which
     a batch happens to be padded changes nothing, batch statistics included. `resnet` is the
     plain network: it uses neither the mask nor `bn_statistics` and `mask_pool`, and padding
-    runs through it as speech does, up to the mean over the utterance's own frames.
+    runs through it as speech does.
 
     Arguments
     ---------
@@ -46,7 +47,11 @@ class MaskedResNet(nn.Module):
         "paper": max-pooling alone, which spreads the mask past the end of the speech;
         "valid": the pooled mask is cut at the frames whose centre is a real sample.
     max_samples : int
-        Samples that the network sees of each utterance or piece.
+        Samples that the network sees of each utterance or segment.
+    pool : str
+        What `resnet` averages into the embedding: "all", every frame, padding included, as a network without a
+        mask cannot know padding; "valid", the frames of the utterance's own samples. The networks with masks
+        average the frames whose mask is 1.
     feature : str
         Name of the feature: [batch, samples, 2], the waveform after MADD and its mask, or [batch, samples, 1],
         the waveform alone, whose mask is where it is not 0.
@@ -73,11 +78,13 @@ class MaskedResNet(nn.Module):
         bn_statistics: str = "all",
         mask_pool: str = "paper",
         max_samples: int = 64000,
+        pool: str = "all",
         feature: str = "waveform",
     ):
         super().__init__()
         self.variant = check_choice("variant", variant, VARIANTS)
         self.mask_pool = check_choice("mask_pool", mask_pool, MASK_POOLS)
+        self.pool = check_choice("pool", pool, POOLS)
         self.strides, self.kernel = tuple(strides), kernel
         self.max_samples, self.feature = int(max_samples), feature
         if not isinstance(kernel, int) or kernel < 1 or kernel % 2 == 0:
@@ -103,7 +110,7 @@ class MaskedResNet(nn.Module):
             `frame_mask` [batch, frame] and `frame_lengths` [batch], the frames of real samples.
         """
         frames, mask = self.frames(features, lengths)
-        # A piece of silence alone has no frame to average: its mean is 0, not 0 / 0.
+        # A segment of silence alone has no frame to average: its mean is 0, not 0 / 0.
         embedding = frames.sum(1) / mask.sum(1, keepdim=True).clamp(min=1).to(frames.dtype)  # [batch, channel]
         logits = self.classifier(embedding)
         n_frames = self.n_frames(lengths[self.feature])  # [batch]
@@ -118,8 +125,8 @@ class MaskedResNet(nn.Module):
         frames : Tensor
             [batch, frame, channel], 0 where the mask is False.
         mask : Tensor
-            [batch, frame], True where a frame counts: the pooled mask, and for `resnet` the
-            first `n_frames` of the utterance's samples.
+            [batch, frame], True where a frame counts: the pooled mask; for `resnet` all frames, or with
+            `pool` "valid" the first `n_frames` of the utterance's samples.
         """
         x, mask, n_samples = self._fit(self._with_mask(features), lengths[self.feature])
         masks = self._masks(mask, n_samples)
@@ -130,6 +137,8 @@ class MaskedResNet(nn.Module):
             x = x * torch.sigmoid(self.attention(x))
         if masks[-1] is not None:
             return x, masks[-1]
+        if self.pool == "all":
+            return x, torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         real = prefix_mask(self.n_frames(n_samples), x.shape[1])  # [batch, frame]
         return x.masked_fill(~real.unsqueeze(2), 0.0), real
 

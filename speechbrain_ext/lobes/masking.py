@@ -6,6 +6,8 @@ import torch
 import torch.distributed
 from torch import Tensor, nn
 
+from speechbrain_ext.lobes.lengths import refuse_relative
+
 PADS = ("mask", "silence")
 
 
@@ -63,6 +65,7 @@ def trim(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """
     if lengths is None:
         return x, None
+    refuse_relative("lengths", x, lengths)
     if lengths.shape != x.shape[:1] or int(lengths.min()) < 1 or int(lengths.max()) > x.shape[1]:
         raise ValueError(f"expected {x.shape[0]} lengths between 1 and {x.shape[1]} frames, found {lengths.tolist()}")
     x = x[:, : int(lengths.max())]  # [batch, longest, feature]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from speechbrain_ext.lobes.lengths import refuse_relative
 from speechbrain_ext.lobes.peephole_kernel import peephole_blstm
 
 
@@ -66,5 +67,7 @@ class PeepholeBLSTM(nn.Module):
         """
         if x.dim() != 3 or x.shape[2] != self.input_size:
             raise ValueError(f"expected frames [batch, time, {self.input_size}], found {list(x.shape)}")
+        if lengths is not None:
+            refuse_relative("lengths", x, lengths)
         weight = torch.cat([self.weight_hh, self.weight_ih, self.bias.unsqueeze(2)], dim=2)  # [2, 4H, H + feature + 1]
         return peephole_blstm(x, weight, self.peephole, lengths)

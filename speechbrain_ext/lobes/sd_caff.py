@@ -165,11 +165,11 @@ class SDCAFF(nn.Module):
         Raises
         ------
         UserError
-            Naming what is missing, unknown, or of another shape.
+            Naming what is missing, unknown, of another shape, or no tensor of finite floating numbers.
         """
-        found = official.arguments(state_dict, dyrelu, bidirectional, center, gender)
-        model = cls(**found)
-        official.load(model, state_dict)
+        state = official.tensors(state_dict)
+        model = cls(**official.arguments(state, dyrelu, bidirectional, center, gender))
+        official.load(model, state)
         return model
 
     def to_official(self) -> dict[str, Tensor]:

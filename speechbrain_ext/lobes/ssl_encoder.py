@@ -40,14 +40,14 @@ def encoder_of(ssl_model: str | Mapping[str, Any] | Any) -> nn.Module:
     >>> encoder_of(small).config.layerdrop
     0.1
     """
-    if isinstance(ssl_model, str):
+    if isinstance(ssl_model, (str, ssl_models.SSLModel)):
         return _loaded(ssl_models.find(ssl_model))
     from transformers import AutoConfig, AutoModel
 
     ssl_models.quiet()
     config = ssl_model
     if isinstance(ssl_model, Mapping):
-        fields = dict(ssl_model)
+        fields = ssl_models.without_code(ssl_model)
         config = AutoConfig.for_model(fields.pop("model_type", "wav2vec2"), **fields)
     return AutoModel.from_config(config).eval()
 
@@ -57,7 +57,7 @@ def _loaded(model: ssl_models.SSLModel) -> nn.Module:
     from transformers import AutoConfig
 
     encoder = model.load()
-    own = AutoConfig.for_model(**model.config)
+    own = AutoConfig.for_model(**ssl_models.without_code(model.config))
     for key in TRAINING_KEYS:
         setattr(encoder.config, key, getattr(own, key))
     return encoder.eval()

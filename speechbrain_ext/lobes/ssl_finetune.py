@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ssl import hidden_states, prepare
 from speechbrain_ext.lobes.adapters import adapter_settings, add_adapters, unlike
+from speechbrain_ext.lobes.lengths import refuse_relative
 from speechbrain_ext.lobes.masking import take_feature
 from speechbrain_ext.lobes.ssl_probe import SSLProbe
 
@@ -78,6 +79,7 @@ class SSLFinetune(nn.Module):
             `logits` [batch, class] and `embedding` [batch, projection_size].
         """
         waves = take_feature(features, self.feature, 1)[:, :, 0]  # [batch, samples]
+        refuse_relative(self.feature, waves, lengths[self.feature])
         normalise = self.about["normalise"]
         real = [
             prepare(wave[:count], normalise) for wave, count in zip(waves, lengths[self.feature].tolist(), strict=True)

@@ -34,7 +34,7 @@ def soft_target_loss(
     ValueError
         The shapes differ.
 
-    Source: Li and Zhang 2024, Section 4.1; Ando et al., ICASSP 2018.
+    Source: Li and Zhang 2024, Section 3.1.1; Ando et al., ICASSP 2018.
 
     Example
     -------

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from speechbrain_ext.corpora import Corpus
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import folder_name
+from speechbrain_ext.folders import folder_name
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
 

@@ -20,7 +20,10 @@ from speechbrain_ext.report.drawing import (
     WIDTH_IN,
     draw_file,
     draw_watermark,
+    is_narrow,
+    new_figure,
     run_title,
+    set_title,
 )
 from speechbrain_ext.report.text import percent
 
@@ -53,7 +56,7 @@ def classes_figure(results: dict[str, Any], path: str | Path) -> None:
 
 
 def speakers_figure(results: dict[str, Any], speakers: Sequence[dict[str, Any]], path: str | Path) -> None:
-    """Draw UAR (bars) and WA (markers) of each speaker; the lowest bar is marked.
+    """Draw UAR (bars) and WA (markers) of each speaker; the lowest bar is marked where it is the only one.
 
     Arguments
     ---------
@@ -79,13 +82,13 @@ def build_speakers(results: dict[str, Any], speakers: Sequence[dict[str, Any]]) 
     bars = [Bar(one["name"], one["n"], one["uar"], one["wa"], one["name"] == worst) for one in speakers]
     note = ""
     if len(bars) > MOST_SPEAKERS:
-        note = f"\nthe {MOST_SPEAKERS} lowest of {len(bars)} speakers"
+        note = f"\n{MOST_SPEAKERS} of {len(bars)} speakers, from the lowest UAR on"
         bars = sorted(bars, key=lambda bar: bar.share)[:MOST_SPEAKERS]
     return _figure(results, bars, ("UAR of the speaker", "WA of the speaker"), note)
 
 
 def _figure(results: dict[str, Any], bars: Sequence[Bar], labels: tuple[str, str], note: str) -> Figure:
-    figure = Figure(figsize=(WIDTH_IN, 0.36 * len(bars) + 1.9), layout="constrained")
+    figure = new_figure(WIDTH_IN, 0.36 * len(bars) + 1.9, in_rows=True)
     axes = figure.add_subplot()
     for place, bar in enumerate(bars):
         shade = {"color": DEV_LINE, "hatch": "//", "edgecolor": "white"} if bar.is_lowest else {"color": BAR}
@@ -113,8 +116,9 @@ def _figure(results: dict[str, Any], bars: Sequence[Bar], labels: tuple[str, str
     axes.grid(axis="x", alpha=0.25)
     axes.set_axisbelow(True)
     handles, names = _with_plain_bar(*axes.get_legend_handles_labels(), labels[0])
-    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    figure.suptitle(run_title(results) + note, fontsize=10)
+    columns = 1 if is_narrow() else 3
+    figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
+    set_title(figure, run_title(results) + note)
     draw_watermark(figure, results["source"])
     return figure
 

@@ -44,7 +44,7 @@ def by_class(results: dict[str, Any]) -> list[dict[str, Any]]:
                 "n": n,
                 "recall": correct / n if n else None,
                 "precision": correct / found if found else None,
-                "mistaken": f"{results['classes'][int(wrong.argmax())]} ({wrong.max()})" if wrong.any() else text.DASH,
+                "mistaken": _most_often(results["classes"], wrong),
             }
         )
     return rows
@@ -61,23 +61,35 @@ def by_speaker(predictions: Iterable[Prediction]) -> list[dict[str, Any]]:
     Returns
     -------
     speakers : list of dict
-        name, n, wa, uar (over the classes that the speaker has), folds; sorted by name.
+        name, n, wa, uar (over the classes that the speaker has), folds; sorted by the numbers in the names.
     """
     rows: dict[str, list[Prediction]] = {}
     for row in predictions:
         rows.setdefault(row.speaker, []).append(row)
-    return [{"name": name, **_scores(own)} for name, own in sorted(rows.items())]
+    return [{"name": name, **_scores(rows[name])} for name in sorted(rows, key=text.natural_key)]
 
 
 def worst_speaker(speakers: Sequence[dict[str, Any]]) -> str:
-    """Name the speaker with the lowest UAR, the first of several; empty where there are no two to compare.
+    """Name the one speaker whose UAR is below that of all others; empty where several have the lowest, as printed.
 
     Example
     -------
     >>> worst_speaker([{"name": "03", "uar": 0.7}, {"name": "08", "uar": 0.6}]), worst_speaker([])
     ('08', '')
+    >>> worst_speaker([{"name": "03", "uar": 0.6}, {"name": "08", "uar": 0.6}, {"name": "09", "uar": 0.7}])
+    ''
     """
-    return min(speakers, key=lambda speaker: speaker["uar"])["name"] if len(speakers) > 1 else ""
+    lowest = min((speaker["uar"] for speaker in speakers), default=0.0)
+    names = [speaker["name"] for speaker in speakers if text.percent(speaker["uar"]) == text.percent(lowest)]
+    return names[0] if len(names) == 1 and len(speakers) > 1 else ""
+
+
+def _most_often(classes: Sequence[str], wrong: np.ndarray) -> str:
+    """The class that errors went to most, or all of them where several were equally frequent."""
+    if not wrong.any():
+        return text.DASH
+    names = [name for name, count in zip(classes, wrong, strict=True) if count == wrong.max()]
+    return f"{', '.join(names)} ({wrong.max()}{' each' if len(names) > 1 else ''})"
 
 
 def _scores(rows: Sequence[Prediction]) -> dict[str, Any]:
@@ -86,5 +98,5 @@ def _scores(rows: Sequence[Prediction]) -> dict[str, Any]:
         "n": len(rows),
         "wa": weighted_accuracy(truth, prediction),
         "uar": unweighted_average_recall(truth, prediction),
-        "folds": ", ".join(sorted({row.fold for row in rows})),
+        "folds": ", ".join(sorted({row.fold for row in rows}, key=text.natural_key)),
     }

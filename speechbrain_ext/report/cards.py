@@ -1,17 +1,18 @@
-"""The protocol card: what a number was made with, and whether it may stand beside the paper's."""
+"""The protocol card: what a number was made with, and what a reader must know before it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from speechbrain_ext.edition import is_other_edition, is_published
+from speechbrain_ext.edition import is_other_edition
+from speechbrain_ext.report import deviations
 from speechbrain_ext.report.results import targets_of
-from speechbrain_ext.report.text import optimism, parameters
+from speechbrain_ext.report.text import DASH, in_range, optimism, parameters
 
-PUBLISHED = "as published"
-# How the score beside a paper's is taken over folds, where a result does not say otherwise.
-AVERAGING = "mean over folds"
+# An interval over fewer speakers is too narrow to be relied on.
+FEWEST_SPEAKERS = 6
 # Protocols that test on speakers who were also trained on.
 SPEAKER_DEPENDENT = ("random5",)
 
@@ -41,6 +42,17 @@ def protocol_name(results: dict[str, Any]) -> str:
     'random5 (speaker-dependent)'
     """
     return results["protocol"] + (" (speaker-dependent)" if is_speaker_dependent(results) else "")
+
+
+def row_name(results: dict[str, Any]) -> str:
+    """Name a row of RESULTS.md: its folder, and the development rule where it has a development part.
+
+    Example
+    -------
+    >>> row_name({"row": "default", "dev": "speaker"}), row_name({"row": "default", "dev": "none"})
+    ('default, --dev speaker', 'default')
+    """
+    return results["row"] + ("" if results["dev"] == "none" else f", --dev {results['dev']}")
 
 
 def selection_name(results: dict[str, Any]) -> str:
@@ -78,138 +90,46 @@ def is_partial(results: dict[str, Any]) -> bool:
     return len(results["folds"]) < results.get("folds_of_protocol", 0)
 
 
-def why_not_comparable(results: dict[str, Any]) -> list[str]:
-    """Say why the paper's number may not stand beside this result; empty where it may.
-
-    Arguments
-    ---------
-    results : dict
-        The content of results.json.
-
-    Returns
-    -------
-    reasons : list of str
-        One phrase each.
+def has_epochs(results: dict[str, Any]) -> bool:
+    """Tell whether the run was trained in epochs; a classifier such as an SVM is fitted at once.
 
     Example
     -------
-    >>> why_not_comparable({"paper": None})
-    ['the paper gives no number for this row']
+    >>> has_epochs({"folds": [{"optimizer_steps": 0}]}), has_epochs({"folds": [{}]})
+    (False, True)
     """
-    paper = results["paper"]
-    if not paper:
-        return ["the paper gives no number for this row"]
-    reasons = []
-    if results["source"] != "real":
-        reasons.append("the mini corpus is synthetic")
-    elif not is_published(results["edition"]):
-        reasons.append("this copy is not the corpus as published")
-    if paper.get("protocol", results["protocol"]) != results["protocol"]:
-        reasons.append(f"the paper's protocol is {paper['protocol']}")
-    if is_partial(results):
-        reasons.append("only some folds were run")
-    return reasons
+    return any(fold.get("optimizer_steps", 1) for fold in results["folds"])
 
 
-def paper_mark(results: dict[str, Any]) -> str:
-    """Say what keeps the paper's number from standing beside this result as its equal; "" where nothing does.
+def epochs_name(kept: Sequence[dict[str, Any]]) -> str:
+    """Write the epochs of all folds of some results as a range; a dash where a classifier has none.
 
     Example
     -------
-    >>> run = {"source": "real", "edition": "2 s copy", "protocol": "speaker", "folds": [{}, {}]}
-    >>> paper_mark({**run, "paper": {"protocol": "speaker"}}), paper_mark({**run, "paper": {"protocol": "random5"}})
-    ('paper, other edition', 'paper, other edition, other protocol')
+    >>> epochs_name([{"folds": [{"epochs": 12}, {"epochs": 20}]}])
+    '12–20'
     """
-    marks = []
-    if results["source"] != "real":
-        marks.append("other corpus")
-    elif not is_published(results["edition"]):
-        marks.append("other edition")
-    if results["paper"] and results["paper"].get("protocol", results["protocol"]) != results["protocol"]:
-        marks.append("other protocol")
-    if is_partial(results):
-        marks.append("all folds")
-    return ", ".join(["paper", *marks]) if marks else ""
+    epochs = [fold["epochs"] for results in kept if has_epochs(results) for fold in results["folds"]]
+    return in_range(epochs) if epochs else DASH
 
 
-def comparison_card(results: dict[str, Any], with_hash: bool = True) -> dict[str, str | None]:
-    """Lay out what must agree before two results may be set beside each other.
-
-    Arguments
-    ---------
-    results : dict
-        The content of results.json. "merge" and "averaging" are facts that it may lack.
-    with_hash : bool
-        Whether folds are named with the hash of who is trained and tested on; a paper's have none.
-
-    Returns
-    -------
-    card : dict
-        Name and value; None agrees with everything.
-    """
-    folds = results["protocol"] + (f" ({results['folds_sha256'][:12]})" if with_hash else "")
-    if is_partial(results):
-        folds += f", only {', '.join(fold['name'] for fold in results['folds'])}"
-    merge = results.get("merge")
-    return {
-        "target": results.get("target", "classes"),
-        "classes": ", ".join(targets_of(results)),
-        "merge": None if merge is None else json.dumps(merge, sort_keys=True, ensure_ascii=False).strip('"'),
-        "folds": folds,
-        "selection": selection_name(results),
-        "averaging": results.get("averaging", AVERAGING),
-        "source": results["source"],
-        "edition": results["edition"],
-    }
-
-
-def paper_card(protocol: str) -> dict[str, str | None]:
-    """Lay out what is known of a paper's number, which is of classes: its protocol, on the corpus as published.
+def few_speakers(results: dict[str, Any]) -> str:
+    """Warn where the tested speakers are too few for an interval; empty where they suffice.
 
     Example
     -------
-    >>> paper_card("random5")["folds"], paper_card("random5")["edition"]
-    ('random5', 'as published')
+    >>> few_speakers({"folds": [{"speakers_test": ["03"]}, {"speakers_test": ["08"]}]})
+    'Few speakers: 2 were tested, so that the interval over speakers is not reliable (at least 6).'
     """
-    card = {"target": "classes", "classes": None, "merge": None, "folds": protocol, "selection": None}
-    return {**card, "averaging": AVERAGING, "source": "real", "edition": PUBLISHED}
-
-
-def differences(card_a: dict[str, str | None], card_b: dict[str, str | None]) -> list[str]:
-    """List what keeps two results from being set beside each other; empty where they are comparable.
-
-    Arguments
-    ---------
-    card_a, card_b : dict
-        As `comparison_card` gives them.
-
-    Returns
-    -------
-    differences : list of str
-        One phrase each, with both cards' values.
-
-    Example
-    -------
-    >>> differences({"selection": "last", "merge": None}, {"selection": "dev", "merge": "excited"})
-    ['selection: last against dev']
-    """
-    return [
-        f"{name}: {value} against {card_b[name]}"
-        for name, value in card_a.items()
-        if None not in (value, card_b[name]) and value != card_b[name]
-    ]
-
-
-def paper_name(paper: dict[str, Any]) -> str:
-    """Name the paper's row.
-
-    Example
-    -------
-    >>> paper_name({"table": "2", "row": "AMSNet"}), paper_name({"table": "Figure 6", "row": "Adam 64"})
-    ('Table 2, AMSNet', 'Figure 6, Adam 64')
-    """
-    table = str(paper["table"])
-    return f"Table {table}, {paper['row']}" if table.isdigit() else f"{table}, {paper['row']}"
+    count = len({speaker for fold in results["folds"] for speaker in fold["speakers_test"]})
+    if count >= FEWEST_SPEAKERS:
+        return ""
+    if count == 1:
+        return "One speaker: 1 was tested, so that there is no interval over speakers."
+    return (
+        f"Few speakers: {count} were tested, so that the interval over speakers is not reliable "
+        f"(at least {FEWEST_SPEAKERS})."
+    )
 
 
 def warnings_of(results: dict[str, Any]) -> list[str]:
@@ -237,8 +157,10 @@ def warnings_of(results: dict[str, Any]) -> list[str]:
     if is_partial(results):
         folds = f"{len(results['folds'])} of {results['folds_of_protocol']}"
         found["partial"] = f"Partial: only {folds} folds of the protocol were run."
-    if len({speaker for fold in results["folds"] for speaker in fold["speakers_test"]}) == 1:
-        found["one speaker"] = "One test speaker: an interval over speakers says nothing here."
+    if few := few_speakers(results):
+        found[few.split(":")[0].lower()] = few
+    if settings := deviations.sentence(results):
+        found["settings"] = settings[:1].upper() + settings[1:]
     # What a sentence above says already is not said twice.
     own = [str(warning) for warning in results.get("warnings", []) if str(warning).split(":")[0].lower() not in found]
     return list(dict.fromkeys([*found.values(), *own]))
@@ -266,7 +188,7 @@ def card(results: dict[str, Any]) -> list[tuple[str, str]]:
         ("Protocol", protocol_name(results)),
         ("Folds", f"{len(results['folds'])}, split with fold seed {results['fold_seed']}"),
         ("Development part", results["dev"]),
-        ("Model selection", selection_name(results)),
+        ("Model selection", selection_name(results) if has_epochs(results) else ""),
         ("Preset", results["preset"]),
         ("Seed", str(results["seed"])),
         ("Training", training_steps(results)),
@@ -283,8 +205,8 @@ def card(results: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def training_steps(results: dict[str, Any]) -> str:
-    """Count each step's epochs and optimiser steps in the first fold; empty where the result does not carry them."""
-    steps = results["folds"][0].get("steps", {})
+    """Count each step's epochs and optimiser steps in the first fold; empty where the result has none."""
+    steps = {name: one for name, one in results["folds"][0].get("steps", {}).items() if one["optimizer_steps"]}
     told = (f"{name} {one['epochs']} epochs, {one['optimizer_steps']} optimiser steps" for name, one in steps.items())
     return "; ".join(told)
 

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from speechbrain_ext.report.cards import paper_name, selection_name, why_not_comparable
+from speechbrain_ext.report.cards import epochs_name, has_epochs, row_name, selection_name
+from speechbrain_ext.report.comparability import paper_name, why_not_comparable
+from speechbrain_ext.report.deviations import marked
 from speechbrain_ext.report.results import make_summary
-from speechbrain_ext.report.text import DASH, in_range, percent, with_interval, with_std
+from speechbrain_ext.report.text import DASH, percent, with_interval, with_std
 
 HEAD = [
     "",
     "System",
     "Row",
-    "WA [95 %]",
-    "UAR [95 %]",
-    "WA, mean of folds",
-    "UAR, mean of folds",
+    "WA, pooled [95 %]",
+    "UAR, pooled [95 %]",
+    "WA, mean of folds ± std",
+    "UAR, mean of folds ± std",
     "Seeds",
     "Selection",
     "Epochs",
@@ -40,7 +42,7 @@ def class_table(kept: Sequence[dict[str, Any]]) -> list[list[str]]:
         Cells as plain text; the paper's stands above the rows that it may stand beside.
     """
     rows = [HEAD]
-    for _, group in groupby(kept, key=lambda results: (results["system"], results["row"])):
+    for _, group in groupby(kept, key=lambda results: (results["system"], row_name(results))):
         seeds = list(group)
         if not why_not_comparable(seeds[0]):
             rows.append(_paper(seeds[0]))
@@ -61,14 +63,14 @@ def _here(results: dict[str, Any]) -> list[str]:
     return [
         "Here",
         results["system"],
-        results["row"],
+        marked(row_name(results), results),
         with_interval(pooled["wa"], pooled["wa_ci95"]),
         with_interval(pooled["uar"], pooled["uar_ci95"]),
         with_std(mean["wa"], mean["wa_std"]),
         with_std(mean["uar"], mean["uar_std"]),
         str(results["seed"]),
-        selection_name(results),
-        in_range([fold["epochs"] for fold in results["folds"]]),
+        selection_name(results) if has_epochs(results) else DASH,
+        epochs_name([results]),
         results["commit"][:12],
     ]
 
@@ -77,7 +79,8 @@ def _all_seeds(kept: Sequence[dict[str, Any]]) -> list[str]:
     summary = make_summary(kept)
     spread = [summary[part][score] for part in ("pooled", "mean") for score in ("wa", "uar")]
     scores = [with_std(one["mean"], one["std"]) for one in spread]
-    epochs = in_range([fold["epochs"] for results in kept for fold in results["folds"]])
-    seeds = "mean of " + ", ".join(str(seed) for seed in summary["seeds"])
+    selection = selection_name(kept[0]) if has_epochs(kept[0]) else DASH
+    seeds = "mean ± std of " + ", ".join(str(seed) for seed in summary["seeds"])
     commits = ", ".join(sorted({results["commit"][:12] for results in kept}))
-    return ["Here", kept[0]["system"], kept[0]["row"], *scores, seeds, selection_name(kept[0]), epochs, commits]
+    row = marked(row_name(kept[0]), kept[0])
+    return ["Here", kept[0]["system"], row, *scores, seeds, selection, epochs_name(kept), commits]

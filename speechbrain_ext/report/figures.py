@@ -10,7 +10,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from speechbrain_ext.report.drawing import DEV_LINE, INK, LINE, draw_file, draw_watermark, run_title
+from speechbrain_ext.report.drawing import (
+    DEV_LINE,
+    INK,
+    LINE,
+    draw_file,
+    draw_watermark,
+    is_narrow,
+    is_print,
+    new_figure,
+    run_title,
+    set_title,
+)
 from speechbrain_ext.report.text import with_interval
 
 NOT_CURVES = ("epoch", "step_name")
@@ -54,23 +65,27 @@ def build_confusion(results: dict[str, Any]) -> Figure:
     totals = counts.sum(axis=1, keepdims=True)  # [true class, 1]
     share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)  # [true class, predicted class]
     size = max(5.2, 0.78 * len(counts) + 1.2)
-    figure = Figure(figsize=(size, size * 0.86 + 0.5), layout="constrained")
+    figure = new_figure(size, size * 0.86 + (0.0 if is_print() else 0.5))
     axes = figure.add_subplot()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if share[row, column] > 0.55 else INK
         weight = "bold" if row == column else "normal"
         cell = f"{count}\n{100 * share[row, column]:.1f} %" if totals[row] else "–"
+        if is_narrow():
+            # One number fits a cell; the bar says that it is per cent.
+            cell = f"{100 * share[row, column]:.0f}" if totals[row] else "–"
         axes.text(column, row, cell, ha="center", va="center", color=colour, fontsize=9, fontweight=weight)
     classes = results["classes"]
     axes.set_xticks(range(len(classes)), classes, rotation=35, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(classes)), [f"{name}\n(n = {n})" for name, n in zip(classes, totals[:, 0], strict=True)])
+    named = [name if is_narrow() else f"{name}\n(n = {n})" for name, n in zip(classes, totals[:, 0], strict=True)]
+    axes.set_yticks(range(len(classes)), named)
     axes.set_xlabel("recognised as")
     axes.set_ylabel("true emotion")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     bar = figure.colorbar(image, ax=axes, format=lambda value, _: f"{100 * value:.0f} %", fraction=0.035, pad=0.02)
-    bar.set_label("share of the true class")
+    bar.set_label("per cent of the true class" if is_narrow() else "share of the true class")
     bar.outline.set_visible(False)
     _confusion_title(figure, results)
     draw_watermark(figure, results["source"])
@@ -79,11 +94,11 @@ def build_confusion(results: dict[str, Any]) -> Figure:
 
 def _confusion_title(figure: Figure, results: dict[str, Any]) -> None:
     pooled = results["pooled"]
-    figure.suptitle(
+    set_title(
+        figure,
         f"{run_title(results)}\n"
         f"WA {with_interval(pooled['wa'], pooled['wa_ci95'])} %   "
         f"UAR {with_interval(pooled['uar'], pooled['uar_ci95'])} %",
-        fontsize=10,
     )
 
 
@@ -97,9 +112,10 @@ def build_curves(history: dict[str, Sequence[dict[str, Any]]], title: str, sourc
     scores = [key for key in keys if key.endswith(("_uar", "_wa"))]
     concordances = [key for key in keys if key.endswith("_ccc")]
     panels = [("loss", losses), ("per cent", scores), ("CCC", concordances)]
-    # The losses' panel stands also where there are none.
-    panels = panels[:1] + [panel for panel in panels[1:] if panel[1]]
-    figure = Figure(figsize=(max(6.4, 2.7 * len(steps)), 2.9 * len(panels) + 0.5), layout="constrained")
+    panels = [panel for panel in panels if panel[1]]
+    if not panels:
+        raise ValueError("curves: expected a loss or a score of some epoch, found none")
+    figure = new_figure(max(6.4, 2.7 * len(steps)), 2.9 * len(panels) + (1.6 if is_print() else 0.5))
     grid = figure.subplots(len(panels), len(steps), squeeze=False, sharey="row", sharex="col")
     for row, (label, drawn) in enumerate(panels):
         for column, step in enumerate(steps):
@@ -115,10 +131,18 @@ def build_curves(history: dict[str, Sequence[dict[str, Any]]], title: str, sourc
                 axes.set_xlabel("epoch")
         grid[row][0].set_ylabel(label)
         labelled = [axes for axes in grid[row] if axes.get_legend_handles_labels()[1]]
-        if labelled:
+        if labelled and not is_print():
             labelled[-1].legend(frameon=False, fontsize=9)
+    if is_print():
+        named = {
+            name: handle for axes in grid.flat for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        columns = 2 if is_narrow() else 4
+        figure.legend(named.values(), named, loc="outside lower center", ncols=columns, frameon=False)
+        for axes in grid.flat:
+            axes.locator_params(axis="x", nbins=3, integer=True)
     folds = "1 fold" if len(history) == 1 else f"{len(history)} folds (thin) and their mean (bold)"
-    figure.suptitle(f"{title}\n{folds}" if title else folds, fontsize=10)
+    set_title(figure, f"{title}\n{folds}" if title else folds)
     draw_watermark(figure, source, is_behind=True)
     return figure
 

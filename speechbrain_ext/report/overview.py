@@ -10,7 +10,19 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from speechbrain_ext.report.cards import corpus_name, is_partial, protocol_name
-from speechbrain_ext.report.drawing import INK, LINE, SOFT, WIDTH_IN, draw_file, draw_watermark, run_name
+from speechbrain_ext.report.drawing import (
+    INK,
+    LINE,
+    SOFT,
+    WIDTH_IN,
+    draw_file,
+    draw_watermark,
+    is_narrow,
+    is_print,
+    new_figure,
+    run_name,
+    set_title,
+)
 from speechbrain_ext.report.results import targets_of
 from speechbrain_ext.report.text import with_interval
 
@@ -93,12 +105,18 @@ def build_forest(results: Sequence[dict[str, Any]]) -> Figure:
     """Build the figure: a heading for each group, and per run its name above its interval."""
     groups = fold_groups(results)
     rows = len(results) + len(groups)
-    figure = Figure(figsize=(WIDTH_IN, ROW_IN * rows + 1.5), layout="constrained")
+    figure = new_figure(WIDTH_IN, ROW_IN * rows + (1.0 if is_print() else 1.5), in_rows=True)
     axes = figure.add_subplot()
-    place = 0.0
+    place, most = 0.0, 40 if is_narrow() else 78
     for group in groups:
         # Names stand at the edge of the axes whatever the scale of the scores is.
-        axes.text(0, place + 0.3, _shortened(group.title), transform=axes.get_yaxis_transform(), fontweight="bold")
+        axes.text(
+            0,
+            place + 0.3,
+            _shortened(group.title, most),
+            transform=axes.get_yaxis_transform(),
+            fontweight="bold",
+        )
         axes.axhline(place + 0.5, color=SOFT, linewidth=0.6)
         for number in group.numbers:
             place += 1
@@ -110,19 +128,25 @@ def build_forest(results: Sequence[dict[str, Any]]) -> Figure:
     axes.grid(axis="x", alpha=0.25)
     axes.set_axisbelow(True)
     axes.margins(x=0.06)
-    axes.set_xlabel("UAR in per cent, all folds pooled, with 95 % interval over speakers")
+    interval = ", with 95 % interval over speakers" if any(one["pooled"]["uar_ci95"] for one in results) else ""
+    separator = ",\n" if is_narrow() else ", "
+    axes.set_xlabel(f"UAR in per cent, all folds pooled{interval.replace(', ', separator, 1)}")
     warning = f"\n{len(groups)} different sets of folds: compare within a group only" if len(groups) > 1 else ""
-    figure.suptitle("; ".join(sorted({corpus_name(one) for one in results})) + warning, fontsize=10)
+    set_title(figure, "; ".join(sorted({corpus_name(one) for one in results})) + warning)
     draw_watermark(figure, results[0]["source"], is_behind=True)
     return figure
 
 
 def _draw_run(axes: Any, results: dict[str, Any], place: float) -> None:
-    uar, (low, high) = results["pooled"]["uar"], results["pooled"]["uar_ci95"]
+    uar, interval = results["pooled"]["uar"], results["pooled"]["uar_ci95"]
     edge = {"transform": axes.get_yaxis_transform(), "fontsize": 9, "color": INK, "va": "center"}
-    axes.text(0, place - 0.18, _shortened(f"{run_name(results)}, seed {results['seed']}", 52), **edge)
-    axes.text(1, place - 0.18, with_interval(uar, (low, high)), ha="right", **edge)
-    axes.plot([100 * low, 100 * high], [place + 0.16] * 2, color=LINE, linewidth=2, solid_capstyle="butt")
+    most = 42 if is_narrow() else 52
+    axes.text(0, place - 0.18, _shortened(f"{run_name(results)}, seed {results['seed']}", most), **edge)
+    # A column of a paper has no room for both: there the line alone shows the interval.
+    if not is_narrow():
+        axes.text(1, place - 0.18, with_interval(uar, interval), ha="right", **edge)
+    if interval:
+        axes.plot([100 * end for end in interval], [place + 0.16] * 2, color=LINE, linewidth=2, solid_capstyle="butt")
     axes.plot(100 * uar, place + 0.16, "s", color=LINE, markersize=6)
 
 
@@ -145,5 +169,5 @@ def _counted(results: dict[str, Any]) -> str:
     return ", ".join(results["dimensions"]) if "dimensions" in results else f"{len(results['classes'])} classes"
 
 
-def _shortened(name: str, most: int = 78) -> str:
+def _shortened(name: str, most: int) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"

@@ -12,24 +12,26 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_text
 from speechbrain_ext.labels import DIMENSIONS
-from speechbrain_ext.report import text
+from speechbrain_ext.report import deviations, text
 from speechbrain_ext.report.breakdown import by_class, by_speaker, worst_speaker
 from speechbrain_ext.report.cards import (
     card,
     corpus_name,
+    epochs_name,
+    has_epochs,
     hyperparameters,
     is_partial,
-    paper_name,
     protocol_name,
     selection_name,
     warnings_of,
-    why_not_comparable,
 )
+from speechbrain_ext.report.comparability import paper_name, why_not_comparable
 from speechbrain_ext.report.drawing import png_bytes, run_name
 from speechbrain_ext.report.overview import FoldGroup, build_forest, fold_groups, forest_figure, groups_warning
 from speechbrain_ext.report.predicted_values import read_predicted_values
 from speechbrain_ext.report.predictions import read_predictions
-from speechbrain_ext.report.results import MAKE_RESULTS, read_results
+from speechbrain_ext.report.results import MAKE_RESULTS
+from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.report.run_figures import beside_pngs, run_pngs
 from speechbrain_ext.report.value_figures import value_pngs
 from speechbrain_ext.report.value_results import is_dimensional
@@ -51,7 +53,7 @@ def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
         There is no result, a result cannot be read, or mini and real results lie together.
     """
     folder = Path(exp_corpus_folder)
-    runs = [_run(path, place) for path, place in _found(folder)]
+    runs = [_run(path, place, results) for path, place, results in _found(folder)]
     results = [run["results"] for run in runs]
     sources = sorted({one["source"] for one in results})
     if len(sources) > 1:
@@ -78,6 +80,8 @@ def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
         value_names=[name for name in DIMENSIONS if any(name in run["results"]["dimensions"] for run in of_values)],
         corpora=sorted({run["corpus"] for run in runs}),
         is_mini=sources == ["mini"],
+        is_marked=any(one.get(deviations.KEY) for one in results),
+        mark_explanation=deviations.EXPLANATION,
         text=text,
     )
     write_text(out_path, page)
@@ -89,13 +93,20 @@ def _grouped(runs: Sequence[dict[str, Any]], groups: Sequence[FoldGroup]) -> lis
     return [{"title": group.title, "runs": [runs[number] for number in group.numbers]} for group in groups]
 
 
-def _found(folder: Path) -> list[tuple[Path, str]]:
-    """List the results below a folder, each with its place as a name."""
+def _found(folder: Path) -> list[tuple[Path, str, dict[str, Any]]]:
+    """List the results below a folder, each with its place as a name; damaged ones are named and left out."""
     paths = sorted(folder.glob("*/*/*/seed-*/results.json"), key=_order)
-    if not paths:
+    found = []
+    for path in paths:
+        try:
+            found.append((path, path.parent.relative_to(folder).as_posix(), read_results(path)))
+        except UserError as fault:
+            print(f"warning: {fault}; it is left out of the page", flush=True)
+    if not found:
         place = "<system>/<row>/<protocol>/seed-<n>/results.json"
-        raise UserError(f"{folder}: expected {place}, found none: make one with: {MAKE_RESULTS}")
-    return [(path, path.parent.relative_to(folder).as_posix()) for path in paths]
+        state = "damaged ones only" if paths else "none"
+        raise UserError(f"{folder}: expected {place}, found {state}: make one with: {MAKE_RESULTS}")
+    return found
 
 
 def _order(path: Path) -> tuple[Any, ...]:
@@ -104,22 +115,21 @@ def _order(path: Path) -> tuple[Any, ...]:
     return (*names, int(number) if number.isdigit() else 0, number)
 
 
-def _run(path: Path, place: str) -> dict[str, Any]:
+def _run(path: Path, place: str, results: dict[str, Any]) -> dict[str, Any]:
     """Lay out what the template shows of one run."""
-    results = read_results(path)
-    reasons = why_not_comparable(results)
+    name, reasons = deviations.marked(run_name(results), results), why_not_comparable(results)
     is_of_values = is_dimensional(results)
     shown = (_of_values if is_of_values else _of_classes)(results, path.parent)
     pngs = shown.pop("pngs") | beside_pngs(path.parent)
     return {
         "id": "run-" + _plain(place),
-        "title": f"{run_name(results)}: {protocol_name(results)}, seed {results['seed']}",
-        "name": run_name(results),
+        "title": f"{name}: {protocol_name(results)}, seed {results['seed']}",
+        "name": name,
         "results": results,
         "is_of_values": is_of_values,
         "corpus": corpus_name(results),
         "protocol": protocol_name(results),
-        "selection": selection_name(results),
+        "selection": selection_name(results) if has_epochs(results) else text.DASH,
         "is_partial": is_partial(results),
         "paper": None if reasons else results["paper"],
         "paper_name": "" if reasons else paper_name(results["paper"]),
@@ -130,7 +140,9 @@ def _run(path: Path, place: str) -> dict[str, Any]:
         **shown,
         "pngs": {name: _base64(data) for name, data in pngs.items()},
         "train_time": text.duration(sum(fold["train_seconds"] for fold in results["folds"])),
-        "epochs": text.in_range([fold["epochs"] for fold in results["folds"]]),
+        "has_epochs": has_epochs(results),
+        "epochs": epochs_name([results]),
+        "folds": sorted(results["folds"], key=lambda fold: text.natural_key(fold["name"])),
     }
 
 
@@ -156,7 +168,7 @@ def _systems(runs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any
         systems.setdefault(run["results"]["system"], []).append(run)
     laid_out = []
     for name, own in systems.items():
-        seeds = _seeds(folder / name)
+        seeds = _seeds(folder / name, [run["results"] for run in own])
         of_classes = [summary for summary in seeds if not is_dimensional(summary)]
         of_values = [summary for summary in seeds if is_dimensional(summary)]
         known = {"id": "system-" + _plain(name), "name": name, "runs": own}
@@ -164,11 +176,24 @@ def _systems(runs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any
     return laid_out
 
 
-def _seeds(folder: Path) -> list[dict[str, Any]]:
-    """Read each summary.json of a system that sums up more than one seed."""
-    found = [read_results(path) for path in sorted(folder.glob("*/*/summary.json"))]
+def _seeds(folder: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Read each summary.json of a system that sums up more than one seed; damaged ones are named and left out.
+
+    The seeds' results say how the row differs from the paper's preset.
+    """
+    differing = {one["row"]: one for one in results if one.get(deviations.KEY)}
+    found = []
+    for path in sorted(folder.glob("*/*/summary.json")):
+        try:
+            found.append(read_results(path))
+        except UserError as fault:
+            print(f"warning: {fault}; it is left out of the page", flush=True)
     return [
-        {**summary, "name": summary["row"], "protocol_name": protocol_name(summary)}
+        {
+            **summary,
+            "name": deviations.marked(summary["row"], differing.get(summary["row"], {})),
+            "protocol_name": protocol_name(summary),
+        }
         for summary in found
         if len(summary["seeds"]) > 1
     ]

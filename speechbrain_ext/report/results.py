@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import read_json
 from speechbrain_ext.metrics import confusion_matrix, expected_calibration_error, scores_of_confusion, speaker_bootstrap
-from speechbrain_ext.report.predictions import Prediction, check_predictions, read_predictions, write_predictions
+from speechbrain_ext.report.predictions import Prediction, check_predictions
+from speechbrain_ext.report.text import natural_key
 
-__all__ = ["Prediction", "make_results", "make_summary", "read_predictions", "read_results", "write_predictions"]
-
-SCHEMA = 1
+SCHEMA = 2
 MAKE_RESULTS = "./run.sh --stage 2 --stop-stage 3"
 # What a run is, and what it was made with; both are facts that the caller knows.
 IDENTITY = "corpus source edition system row preset protocol dev selection seed fold_seed".split()
@@ -78,31 +75,6 @@ def envelope(facts: dict[str, Any], target: dict[str, Any], scores: dict[str, An
     results = {"schema": SCHEMA, **{key: facts[key] for key in IDENTITY}, **target, **scores}
     results |= {key: facts[key] for key in MADE_WITH}
     return results | {key: value for key, value in facts.items() if key not in results}
-
-
-def read_results(path: str | Path) -> dict[str, Any]:
-    """Read one results.json.
-
-    Arguments
-    ---------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    results : dict
-        Its content.
-
-    Raises
-    ------
-    UserError
-        The file is missing, is not JSON, or is of another schema.
-    """
-    results = read_json(path, MAKE_RESULTS)
-    schema = results.get("schema") if isinstance(results, dict) else None
-    if schema != SCHEMA:
-        raise UserError(f"{path}: expected schema {SCHEMA}, found {schema}: make it again with: {MAKE_RESULTS} --force")
-    return results
 
 
 def targets_of(results: dict[str, Any]) -> list[str]:
@@ -169,6 +141,11 @@ def seeds_of(results: Sequence[dict[str, Any]], target: Sequence[str]) -> tuple[
     return {"schema": SCHEMA, **{key: ordered[0][key] for key in same}, "seeds": seeds}, ordered
 
 
+def as_list(interval: tuple[float, float] | None) -> list[float] | None:
+    """An interval as JSON holds it; None where there is none."""
+    return None if interval is None else list(interval)
+
+
 def _indices(rows: Sequence[Prediction], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     index = {name: number for number, name in enumerate(classes)}
     return np.array([index[row.label] for row in rows]), np.array([index[row.prediction] for row in rows])
@@ -183,7 +160,7 @@ def _pooled(rows: Sequence[Prediction], classes: Sequence[str]) -> dict[str, Any
     confusion = confusion_matrix(truth, prediction, len(classes))
     speakers = [row.speaker for row in rows]
     scores = _scores(confusion)
-    intervals = {score: list(speaker_bootstrap(truth, prediction, speakers, score)) for score in ("wa", "uar")}
+    intervals = {score: as_list(speaker_bootstrap(truth, prediction, speakers, score)) for score in ("wa", "uar")}
     return {
         "n": len(rows),
         "wa": scores["wa"],
@@ -203,11 +180,11 @@ def _fold(rows: Sequence[Prediction], classes: Sequence[str], fact: dict[str, An
     fold = {key: fact[key] for key in ("name", "n_train", "n_dev", "n_test")}
     fold |= _scores(confusion) | {"confusion": confusion.tolist()}
     fold |= {key: fact[key] for key in ("epochs", "train_seconds")}
-    fold["speakers_test"] = sorted({row.speaker for row in rows})
+    fold["speakers_test"] = sorted({row.speaker for row in rows}, key=natural_key)
     return fold | {key: value for key, value in fact.items() if key not in fold}
 
 
-def _mean(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
+def _mean(folds: Sequence[dict[str, Any]]) -> dict[str, float | None]:
     mean = {}
     for score in ("wa", "uar"):
         one = spread([fold[score] for fold in folds])
@@ -233,11 +210,12 @@ def development_uar(seeds: Sequence[dict[str, Any]]) -> float | None:
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, standard deviation (ddof 0) and the values themselves.
+    """Mean, standard deviation (ddof 0; None for one value) and the values themselves.
 
     Example
     -------
-    >>> spread([1.0, 3.0])
-    {'mean': 2.0, 'std': 1.0, 'values': [1.0, 3.0]}
+    >>> spread([1.0, 3.0]), spread([2.0])
+    ({'mean': 2.0, 'std': 1.0, 'values': [1.0, 3.0]}, {'mean': 2.0, 'std': None, 'values': [2.0]})
     """
-    return {"mean": float(np.mean(values)), "std": float(np.std(values)), "values": list(values)}
+    std = float(np.std(values)) if len(values) > 1 else None
+    return {"mean": float(np.mean(values)), "std": std, "values": list(values)}

@@ -9,10 +9,12 @@ from typing import Any
 
 from speechbrain_ext.edition import is_other_edition, is_published
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import write_json, write_text
-from speechbrain_ext.report import class_md, paper_rows, value_md
-from speechbrain_ext.report.cards import corpus_name, is_partial, protocol_name
-from speechbrain_ext.report.results import development_uar, read_results
+from speechbrain_ext.files import write_text
+from speechbrain_ext.report import class_md, deviations, paper_rows, value_md
+from speechbrain_ext.report.cards import corpus_name, few_speakers, is_partial, protocol_name, row_name
+from speechbrain_ext.report.rescoring import check_scores
+from speechbrain_ext.report.results import development_uar
+from speechbrain_ext.report.results_files import predictions_path, read_results, write_results
 from speechbrain_ext.report.text import optimism, percent
 from speechbrain_ext.report.value_results import is_dimensional
 
@@ -21,8 +23,9 @@ RESULTS_PAGE = "RESULTS.md"
 KEEP = "python -m speechbrain_ext.bin.report keep EXP"
 EXPLANATION = (
     "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
-    "recall. Square brackets: 95 % interval, bootstrap over speakers. ±: standard deviation over folds; in a row of "
-    "several seeds, over seeds. The papers' numbers are means over folds."
+    "recall. Pooled: one score over the utterances of all folds; square brackets: its 95 % interval, bootstrap over "
+    "speakers. Mean of folds ±: standard deviation over folds. In a row of several seeds every ± is over seeds. The "
+    f"papers' numbers are means over folds. {deviations.EXPLANATION}"
 )
 # An absolute path of the machine, quoted or bare; a fraction such as 4/5 and a web address are none.
 QUOTED_PATH = re.compile(r"(?P<quote>['\"])(?:~?/|[A-Za-z]:\\)[^'\"\n]*(?P=quote)")
@@ -42,33 +45,37 @@ def keep(exp_seed_folder: str | Path, recipe_folder: str | Path) -> Path:
     Returns
     -------
     kept : Path
-        The kept file, without paths of this machine.
+        The kept file, without paths of this machine; its predictions are kept beside it, as .csv.
 
     Raises
     ------
     UserError
-        The result is of the mini corpus, of some folds only, or of another corpus than the recipe's.
+        The result is of the mini corpus, of some folds only, or of another corpus than the recipe's, or its scores are
+        not those of its predictions.
     """
     path, recipe = Path(exp_seed_folder) / "results.json", Path(recipe_folder)
     results = read_results(path)
     _refuse(path, results, recipe.resolve().name)
+    check_scores(path, results)
     kept = recipe / RESULTS_FOLDER / kept_name(results)
-    write_json(kept, without_paths(results))
+    write_text(predictions_path(kept), predictions_path(path).read_bytes().decode("utf-8"))
+    write_results(kept, without_paths({key: value for key, value in results.items() if key not in ("sha256", "files")}))
     write_results_md(recipe)
     return kept
 
 
 def kept_name(results: dict[str, Any]) -> str:
-    """Name a kept result: its edition's folder and <system>.<row>.<protocol>.seed<n>.json.
+    """Name a kept result: its edition's folder and <system>.<row>.<protocol>[.dev-<rule>].seed<n>.json.
 
     Example
     -------
-    >>> run = {"edition": "EmoDB (2 s copy)", "system": "amsnet", "row": "default", "protocol": "speaker", "seed": 1}
-    >>> kept_name(run)
-    'emodb-2-s-copy/amsnet.default.speaker.seed1.json'
+    >>> run = {"edition": "EmoDB (2 s copy)", "system": "svm", "row": "default", "protocol": "speaker", "seed": 1}
+    >>> kept_name({**run, "dev": "none"}), kept_name({**run, "dev": "fraction"})
+    ('emodb-2-s-copy/svm.default.speaker.seed1.json', 'emodb-2-s-copy/svm.default.speaker.dev-fraction.seed1.json')
     """
     slug = re.sub(r"[^a-z0-9]+", "-", results["edition"].lower()).strip("-")
-    return f"{slug}/{results['system']}.{results['row']}.{results['protocol']}.seed{results['seed']}.json"
+    dev = "" if results["dev"] == "none" else f".dev-{results['dev']}"
+    return f"{slug}/{results['system']}.{results['row']}.{results['protocol']}{dev}.seed{results['seed']}.json"
 
 
 def without_paths(value: Any) -> Any:
@@ -150,16 +157,17 @@ def results_md(recipe_folder: str | Path) -> str:
 
 
 def _kept(recipe: Path) -> list[dict[str, Any]]:
-    kept = []
+    kept, known = [], deviations.KeptDeviations(recipe)
     for path in sorted((recipe / RESULTS_FOLDER).glob("*/*.json")):
         results = read_results(path)
         _refuse(path, results, recipe.name)
+        check_scores(path, results)
         place = path.relative_to(recipe / RESULTS_FOLDER).as_posix()
         if place != kept_name(results):
             raise UserError(
                 f"{path}: expected the name {kept_name(results)}, found {place}: keep it again with: {KEEP}"
             )
-        kept.append(results)
+        kept.append({**results, deviations.KEY: known.of(results)})
     return kept
 
 
@@ -180,7 +188,7 @@ def _refuse(path: Path, results: dict[str, Any], corpus: str) -> None:
 
 def _order(results: dict[str, Any]) -> tuple[Any, ...]:
     edition = results["edition"]
-    group = (not is_published(edition), edition, results["protocol"], results["system"], results["row"])
+    group = (not is_published(edition), edition, results["protocol"], results["system"], row_name(results))
     return (*group, results["seed"])
 
 
@@ -200,14 +208,16 @@ def _protocol(kept: list[dict[str, Any]]) -> list[str]:
     if of_dimensions := [results for results in kept if is_dimensional(results)]:
         lines += [value_md.EXPLANATION, "", *_table(value_md.value_table(of_dimensions), value_md.RULE)]
     commands = [
-        f"- {results['system']}, {results['row']}, seed {results['seed']}: `{results['command']}`"
+        f"- {results['system']}, {row_name(results)}, seed {results['seed']}: `{results['command']}`"
         for results in kept
         if results.get("command")
     ]
     notes = dict.fromkeys(
-        f"- {results['system']}, {results['row']}: {warning}" for results in kept for warning in own_warnings(results)
+        f"- {results['system']}, {row_name(results)}: {warning}"
+        for results in kept
+        for warning in own_warnings(results)
     ) | dict.fromkeys(
-        f"- {results['system']}, {results['row']}, seed {results['seed']}: UAR on the development part, "
+        f"- {results['system']}, {row_name(results)}, seed {results['seed']}: UAR on the development part, "
         f"mean over folds: {percent(score)}"
         for results in kept
         if (score := development_uar([results])) is not None
@@ -220,7 +230,9 @@ def _protocol(kept: list[dict[str, Any]]) -> list[str]:
 def own_warnings(results: dict[str, Any]) -> list[str]:
     """A run's warnings but the one on its folds, which is the heading's."""
     told = [warning for warning in results.get("warnings", []) if not warning.startswith(("folds: ", "optimistic: "))]
-    return told + ([optimism(results)] if results["selection"] == "test" else [])
+    settings = "" if any(warning.startswith("settings: ") for warning in told) else deviations.sentence(results)
+    optimistic = optimism(results) if results["selection"] == "test" else ""
+    return [*told, *filter(None, (settings, few_speakers(results), optimistic))]
 
 
 def _table(rows: list[list[str]], rule: str) -> list[str]:

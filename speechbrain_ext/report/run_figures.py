@@ -8,9 +8,13 @@ from typing import Any
 
 from speechbrain_ext.report.bars import build_classes, build_speakers, classes_figure, speakers_figure
 from speechbrain_ext.report.breakdown import by_speaker
+from speechbrain_ext.report.cards import has_epochs
 from speechbrain_ext.report.drawing import png_bytes
 from speechbrain_ext.report.figures import build_confusion, confusion_figure, curves_figure
 from speechbrain_ext.report.predictions import Prediction
+from speechbrain_ext.report.results_files import read_listed
+
+FIGURES = ("confusion", "classes", "speakers", "curves")
 
 
 def write_run_figures(
@@ -18,8 +22,8 @@ def write_run_figures(
     predictions: Iterable[Prediction],
     history: dict[str, Sequence[dict[str, Any]]],
     folder: str | Path,
-) -> None:
-    """Write confusion, classes, speakers and curves, each as .png and .pdf.
+) -> list[str]:
+    """Write confusion, classes, speakers and curves, each as .png and .pdf; returns the files' names.
 
     Arguments
     ---------
@@ -39,7 +43,17 @@ def write_run_figures(
         confusion_figure(results, folder / f"confusion.{suffix}")
         classes_figure(results, folder / f"classes.{suffix}")
         speakers_figure(results, speakers, folder / f"speakers.{suffix}")
-        curves_figure(history, folder / f"curves.{suffix}", title, results["source"])
+        draw_curves(history, folder / f"curves.{suffix}", title, results)
+    names = [f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf")]
+    return [name for name in names if (folder / name).exists()]
+
+
+def draw_curves(history: dict[str, Sequence[dict[str, Any]]], path: Path, title: str, results: dict[str, Any]) -> None:
+    """Draw the curves of training; a classifier that is fitted at once has none, and an earlier file is removed."""
+    if has_epochs(results):
+        curves_figure(history, path, title, results["source"])
+    else:
+        path.unlink(missing_ok=True)
 
 
 def beside_pngs(folder: Path) -> dict[str, bytes]:
@@ -52,7 +66,7 @@ def beside_pngs(folder: Path) -> dict[str, bytes]:
 
 
 def run_pngs(results: dict[str, Any], speakers: Sequence[dict[str, Any]], folder: Path) -> dict[str, bytes]:
-    """Give the figures of a run as PNG: the files of stage 3, drawn anew where there are none.
+    """Give the figures of a run as PNG: the files of stage 3, drawn again where they are missing or damaged.
 
     Arguments
     ---------
@@ -72,10 +86,12 @@ def run_pngs(results: dict[str, Any], speakers: Sequence[dict[str, Any]], folder
     if speakers:
         builds["speakers"] = (build_speakers, results, speakers)
     pngs = {}
-    for name in ("confusion", "classes", "speakers", "curves"):
-        path = folder / f"{name}.png"
-        if path.exists():
-            pngs[name] = path.read_bytes()
+    for name in FIGURES:
+        if name == "curves" and not has_epochs(results):
+            continue
+        data = read_listed(results, folder / f"{name}.png")
+        if data is not None:
+            pngs[name] = data
         elif name in builds:
             pngs[name] = png_bytes(*builds[name])
     return pngs

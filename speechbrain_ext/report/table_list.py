@@ -8,7 +8,7 @@ from typing import Any
 
 from speechbrain_ext.edition import is_published
 from speechbrain_ext.files import write_text
-from speechbrain_ext.report.results import read_results
+from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.report.results_md import RESULTS_FOLDER
 from speechbrain_ext.tables import Table, load_table, table_files
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from collections.abc import Sequence
+from itertools import groupby
 
+from speechbrain_ext.report.deviations import MARK
 from speechbrain_ext.report.drawing import WATERMARK
-from speechbrain_ext.report.tables import SCORES, FilledTable, Line
-from speechbrain_ext.report.text import DASH, duration, percent, with_std
+from speechbrain_ext.report.table_columns import DAGGER, Cell, Column, best_lines, columns_of
+from speechbrain_ext.report.table_keys import LATEX_COLUMNS
+from speechbrain_ext.report.tables import COSTS, SCORES, FilledTable
 
 SYNTHETIC = f"{WATERMARK}: these numbers say that the software runs, nothing about speech"
-DAGGER = "†"
 # Stands for two hyphens in a text on its way to LaTeX, which by itself prints a dash for them.
 HYPHENS = "\0"
 LATEX = str.maketrans(
@@ -28,56 +32,75 @@ LATEX = str.maketrans(
         "±": r"$\pm$",
         "×": r"$\times$",
         DAGGER: r"$\dagger$",
+        MARK: r"$\ddagger$",
+        "→": r"$\rightarrow$",
+        "≤": r"$\leq$",
+        "≥": r"$\geq$",
+        "−": "$-$",
         HYPHENS: "-{}-",
         **{sign: "\\" + sign for sign in "&%$#_{}"},
     }
 )
 CSV_HEAD = (
-    "row,paper_wa_percent,paper_uar_percent,paper_mark,wa_percent,wa_std_over_seeds,wa_low_percent,wa_high_percent,"
-    "uar_percent,uar_std_over_seeds,uar_low_percent,uar_high_percent,wa_difference,uar_difference,seeds,parameters,"
-    "train_seconds,peak_memory_mib"
+    "row,differs_from_paper,paper_wa_percent,paper_uar_percent,paper_mark,"
+    "wa_mean_of_folds_percent,wa_std_percent,wa_pooled_percent,wa_low_percent,wa_high_percent,"
+    "uar_mean_of_folds_percent,uar_std_percent,uar_pooled_percent,uar_low_percent,uar_high_percent,"
+    "std_over,wa_difference,uar_difference,seeds,parameters,train_seconds,peak_memory_mib"
 ).split(",")
 
 
 def markdown(table: FilledTable) -> str:
     """Write a table as markdown; the first line of a mini corpus's is its watermark."""
-    head, rows = cells(table)
+    columns = columns_of(table)
     lines = [f"**{SYNTHETIC}**", ""] if table.is_mini else []
     lines += [f"# {_plain(table.title)}", "", f"{_plain(table.source)}.", ""]
-    lines += [_row(head), "| --- |" + " ---: |" * (len(head) - 1), *(_row(row) for row in rows), ""]
-    for reason in table.not_comparable:
-        lines += [f"- **{_plain(reason)}**"]
-    lines += [""] if table.not_comparable else []
-    lines += [f"- {_plain(note)}" for note in table.notes]
+    lines += [_row([column.title for column in columns]), "| --- |" + " ---: |" * (len(columns) - 1)]
+    lines += [*(_row([str(column.cell(line)) for column in columns]) for line in table.lines), ""]
+    reasons = [*table.not_comparable, *table.settings]
+    lines += [f"- **{_plain(reason)}**" for reason in reasons] + [""] * bool(reasons)
+    lines += [f"- {_plain(note)}" for note in (*table.notes, *table.commands)]
     return "\n".join(lines) + "\n"
 
 
-def latex(table: FilledTable) -> str:
-    """Write a table as a LaTeX tabular of the package booktabs; remarks are comments above and text below."""
-    head, rows = cells(table)
+def latex(table: FilledTable, keys: Sequence[str] = LATEX_COLUMNS) -> str:
+    """Write a table as a LaTeX table environment of the package booktabs, to be pasted as it is.
+
+    Arguments
+    ---------
+    table : FilledTable
+    keys : sequence of str
+        Keys of the columns, in order.
+    """
+    columns = columns_of(table, keys)
+    source = f"{SYNTHETIC}. {table.title}" if table.is_mini else table.title
     lines = [f"% {SYNTHETIC}"] if table.is_mini else []
-    lines += [f"% {' '.join(table.title.split())}: {' '.join(table.source.split())}", r"% \usepackage{booktabs}"]
-    lines += [f"\\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule", _latex_row(head), r"\midrule"]
-    lines += [_latex_row(row) for row in rows]
+    lines += [r"% \usepackage{booktabs}", r"\begin{table}", r"\centering", r"\footnotesize"]
+    lines += [rf"\caption{{{escape_latex(f'{source}. {table.source}.')}}}", rf"\label{{tab:{_label(table.id)}}}"]
+    lines += [f"\\begin{{tabular}}{{{''.join('l' if key == 'row' else 'r' for key in keys)}}}", r"\toprule"]
+    lines += [*_latex_head(columns), r"\midrule"]
+    best = [best_lines(table, column) for column in columns]
+    for number, line in enumerate(table.lines):
+        row = [_latex_cell(column.cell(line), number in bold) for column, bold in zip(columns, best, strict=True)]
+        lines.append(" & ".join(row) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
-    told = ([SYNTHETIC] if table.is_mini else []) + [*table.not_comparable, *table.notes]
-    lines += ["", *(rf"\par {escape_latex(text)}" for text in told)]
-    return "\n".join(lines) + "\n"
+    # A blank line would end the environment's paragraph: each remark is one.
+    lines += [rf"\par\smallskip\raggedright {escape_latex(text)}" for text in _latex_notes(table, keys)]
+    return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 
 def csv_text(table: FilledTable) -> str:
     """Write a table as CSV with plain numbers; comments begin with #."""
     stream = io.StringIO()
-    told = ([SYNTHETIC] if table.is_mini else []) + list(table.not_comparable)
+    told = ([SYNTHETIC] if table.is_mini else []) + [*table.not_comparable, *table.settings]
     stream.write("".join(f"# {' '.join(text.split())}\n" for text in told))
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(CSV_HEAD)
     for line in table.lines:
-        row = [line.name, *(_number(line.paper[score]) for score in SCORES), line.mark]
+        row = [line.name, "; ".join(line.differs), *(_number(line.paper[score]) for score in SCORES), line.mark]
         for score in SCORES:
-            spread = line.spread[score] if line.spread else None
-            row += [_number(line.ours[score]), _number(spread), *(_number(end) for end in line.interval[score])]
-        row += [_number(line.difference[score]) for score in SCORES]
+            ends = line.interval[score] or (None, None)
+            row += [_number(share) for share in (line.mean[score], line.spread[score], line.pooled[score], *ends)]
+        row += ["seeds" if len(line.seeds) > 1 else "folds", *(_number(line.difference[score]) for score in SCORES)]
         memory = "" if line.peak_memory_mib is None else line.peak_memory_mib
         writer.writerow([*row, " ".join(map(str, line.seeds)), line.parameters, f"{line.train_seconds:.2f}", memory])
     return stream.getvalue()
@@ -96,33 +119,40 @@ def escape_latex(text: str) -> str:
     return " ".join(text.replace("--", HYPHENS).translate(LATEX).split())
 
 
-def cells(table: FilledTable) -> tuple[list[str], list[list[str]]]:
-    """Head and rows as texts; a number of the paper that is not comparable has a dagger."""
-    marks = {line.mark for line in table.lines if _has_number(line)}
-    mark = marks.pop() if len(marks) == 1 else ""
-    paper = f"P{mark[1:]}:" if mark else "Paper"
-    head = ["Row", f"{paper} WA", f"{paper} UAR", "WA [95 %]", "UAR [95 %]", "WA − paper", "UAR − paper"]
-    head += ["Parameters", "Training", "Peak memory"]
-    return [cell.replace("−", "minus") for cell in head], [_cells(line) for line in table.lines]
+def _latex_head(columns: Sequence[Column]) -> list[str]:
+    """One line of heads, with a line of groups above where columns stand in groups."""
+    heads = " & ".join(escape_latex(column.head) for column in columns) + r" \\"
+    if not any(column.group for column in columns):
+        return [heads]
+    groups, rules, place = [], [], 1
+    for name, some in groupby(columns, key=lambda column: column.group):
+        width = len(list(some))
+        title = escape_latex(name[:1].upper() + name[1:])
+        groups.append(rf"\multicolumn{{{width}}}{{c}}{{{title}}}" if name else " & ".join([""] * width))
+        rules += [rf"\cmidrule(lr){{{place}-{place + width - 1}}}"] if name else []
+        place += width
+    return [" & ".join(groups) + r" \\", " ".join(rules), heads]
 
 
-def _cells(line: Line) -> list[str]:
-    row = [line.name]
-    for score in SCORES:
-        value = line.paper[score]
-        row.append(percent(value) + (f" {DAGGER}" if line.mark and value is not None else ""))
-    for score in SCORES:
-        ours = with_std(line.ours[score], line.spread[score]) if line.spread else percent(line.ours[score])
-        row.append(f"{ours} [{', '.join(percent(end) for end in line.interval[score])}]")
-    for score in SCORES:
-        difference = line.difference[score]
-        row.append(DASH if difference is None else f"{100 * difference:+.2f}")
-    memory = DASH if line.peak_memory_mib is None else f"{line.peak_memory_mib:.0f} MiB"
-    return [*row, f"{line.parameters:,}", duration(line.train_seconds), memory]
+def _latex_cell(cell: Cell, is_best: bool) -> str:
+    value = escape_latex(cell.value)
+    return " ".join(filter(None, [rf"\textbf{{{value}}}" if is_best else value, escape_latex(cell.rest)]))
 
 
-def _has_number(line: Line) -> bool:
-    return any(value is not None for value in line.paper.values())
+def _latex_notes(table: FilledTable, keys: Sequence[str]) -> list[str]:
+    costs = {"training", "memory"} & set(keys)
+    return [*table.not_comparable, *table.settings, *(note for note in table.notes if note != COSTS or costs)]
+
+
+def _label(identity: str) -> str:
+    """Name a table for \\ref: letters, digits and hyphens.
+
+    Example
+    -------
+    >>> _label("amsnet_tuned/1")
+    'amsnet-tuned-1'
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "-", identity)
 
 
 def _number(share: float | None) -> str:
@@ -131,10 +161,6 @@ def _number(share: float | None) -> str:
 
 def _row(row: list[str]) -> str:
     return "| " + " | ".join(_plain(cell) for cell in row) + " |"
-
-
-def _latex_row(row: list[str]) -> str:
-    return " & ".join(escape_latex(cell) for cell in row) + r" \\"
 
 
 def _plain(cell: str) -> str:

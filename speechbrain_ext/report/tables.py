@@ -8,15 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.report.cards import (
-    comparison_card,
-    differences,
-    is_speaker_dependent,
-    paper_card,
-    paper_mark,
-    protocol_name,
-    selection_name,
-)
+from speechbrain_ext.report import deviations
+from speechbrain_ext.report.cards import few_speakers, is_speaker_dependent, protocol_name, selection_name
+from speechbrain_ext.report.comparability import comparison_card, differences, paper_card, paper_mark
+from speechbrain_ext.report.paper_notes import paper_notes
 from speechbrain_ext.report.results import development_uar, make_summary
 from speechbrain_ext.report.text import optimism, percent
 from speechbrain_ext.tables import Table, TableRow
@@ -24,10 +19,13 @@ from speechbrain_ext.tables import Table, TableRow
 SCORES = ("wa", "uar")
 EXPLANATION = (
     "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
-    "recall. Ours is the mean over folds, as the papers' numbers are; square brackets: 95 % interval of the score "
-    "pooled over folds, bootstrap over speakers."
+    "recall. Pooled: one score over the utterances of all folds; square brackets: its 95 % interval, bootstrap over "
+    "speakers. Mean of folds: as the papers' numbers are; ±: standard deviation over folds."
 )
-SEEDS = "Several seeds: mean ± standard deviation over seeds {seeds}; the ends of the intervals are means over seeds."
+SEEDS = (
+    "Several seeds: every score and every end of an interval is the mean over seeds {seeds}; ±: standard deviation "
+    "over seeds."
+)
 COSTS = (
     "Training time is of all folds, each row as if it were trained alone; peak memory is the training process's. "
     "Both depend on the machine."
@@ -45,20 +43,24 @@ class Line:
         The paper's number, or None.
     mark : str
         What the paper's number is where it is not comparable, such as "paper, other edition"; "" where it is.
-    ours, interval : dict
-        Mean over folds (and seeds); 95 % interval of the pooled score.
-    spread : dict or None
-        Standard deviation over seeds.
+    differs : tuple of str
+        Settings that differ from the paper's preset, as `deviations.phrases` writes them.
+    pooled, interval : dict
+        The score over the utterances of all folds; its 95 % interval, or None where there is none.
+    mean, spread : dict
+        The mean over folds; its standard deviation over folds, over seeds where there are several, None for one value.
     difference : dict
-        Ours minus the paper's, or None.
+        Mean over folds minus the paper's number, or None where they are not comparable.
     """
 
     name: str
     paper: dict[str, float | None]
     mark: str
-    ours: dict[str, float]
-    spread: dict[str, float] | None
-    interval: dict[str, tuple[float, float]]
+    differs: tuple[str, ...]
+    pooled: dict[str, float]
+    interval: dict[str, tuple[float, float] | None]
+    mean: dict[str, float]
+    spread: dict[str, float | None]
     difference: dict[str, float | None]
     seeds: tuple[int, ...]
     parameters: int
@@ -68,14 +70,31 @@ class Line:
 
 @dataclass(frozen=True)
 class FilledTable:
-    """What is printed: lines, the reasons against comparing them, and remarks."""
+    """Content of a printed table: lines, the reasons against comparing them, and remarks.
 
+    Attributes
+    ----------
+    id : str
+        Such as amsnet/5.
+    not_comparable, settings, notes, commands : tuple of str
+        Reasons; the settings that differ from the paper's; remarks; the commands that made the rows.
+    rows_comparable : bool
+        Whether the rows may be compared with each other.
+    over_seeds : bool
+        Whether a row is of several seeds.
+    """
+
+    id: str
     title: str
     source: str
     is_mini: bool
     lines: tuple[Line, ...]
     not_comparable: tuple[str, ...]
+    settings: tuple[str, ...]
     notes: tuple[str, ...]
+    commands: tuple[str, ...]
+    rows_comparable: bool
+    over_seeds: bool
 
 
 def fill(table: Table, results: Sequence[Sequence[dict[str, Any]]]) -> FilledTable:
@@ -91,7 +110,8 @@ def fill(table: Table, results: Sequence[Sequence[dict[str, Any]]]) -> FilledTab
     -------
     FilledTable
     """
-    lines = [_line(row, list(seeds)) for row, seeds in zip(table.rows, results, strict=True)]
+    over_seeds = any(len(seeds) > 1 for seeds in results)
+    lines = [_line(row, list(seeds), over_seeds) for row, seeds in zip(table.rows, results, strict=True)]
     first = results[0][0]
     reasons = []
     reference = comparison_card(first)
@@ -100,33 +120,51 @@ def fill(table: Table, results: Sequence[Sequence[dict[str, Any]]]) -> FilledTab
         if found:
             reasons.append(f"not comparable: {table.rows[0].name} against {row.name}: {'; '.join(found)}")
     number = f"Table {table.number}" if table.number.isdigit() else table.number
-    is_mini = any(one["source"] == "mini" for seeds in results for one in seeds)
+    every = [one for seeds in results for one in seeds]
+    is_mini = any(one["source"] == "mini" for one in every)
+    commands = dict.fromkeys(one["command"] for one in every if one.get("command"))
     return FilledTable(
+        id=table.id,
         title=table.title,
         source=f"{number} of {table.paper}",
         is_mini=is_mini,
         lines=tuple(lines),
         not_comparable=tuple(reasons + _against_paper(table, lines, results)),
-        notes=(*_notes(results), *_development(lines, results)),
+        settings=tuple(_settings(lines)),
+        notes=(*_notes(every), *_development(lines, results), *paper_notes(table)),
+        commands=tuple(f"Made by: {command}" for command in commands),
+        rows_comparable=not reasons,
+        over_seeds=over_seeds,
     )
 
 
-def _line(row: TableRow, seeds: list[dict[str, Any]]) -> Line:
+def marked_name(line: Line) -> str:
+    """The row's name, with a mark where its settings differ from the paper's preset."""
+    return f"{line.name} {deviations.MARK}" if line.differs else line.name
+
+
+def _line(row: TableRow, seeds: list[dict[str, Any]], over_seeds: bool) -> Line:
     summary = make_summary(seeds)
     paper = dict(zip(SCORES, (row.paper_wa, row.paper_uar), strict=True))
     has_number = any(value is not None for value in paper.values())
     # The file's own numbers and protocol, so that a corrected file needs no new scoring.
     mark = paper_mark({**seeds[0], "paper": {"protocol": row.protocol}}) if has_number else ""
-    ours = {score: summary["mean"][score]["mean"] for score in SCORES}
+    mean = {score: summary["mean"][score]["mean"] for score in SCORES}
+    if over_seeds:
+        spread = {score: summary["mean"][score]["std"] for score in SCORES}
+    else:
+        spread = {score: seeds[0]["mean"][f"{score}_std"] for score in SCORES}
     memory = [fold["peak_memory_mib"] for one in seeds for fold in one["folds"] if fold.get("peak_memory_mib")]
     return Line(
         name=row.name,
         paper=paper,
         mark=mark,
-        ours=ours,
-        spread={score: summary["mean"][score]["std"] for score in SCORES} if len(seeds) > 1 else None,
+        differs=tuple(deviations.phrases(seeds[0])),
+        pooled={score: summary["pooled"][score]["mean"] for score in SCORES},
         interval={score: _interval(seeds, f"{score}_ci95") for score in SCORES},
-        difference={score: None if mark or paper[score] is None else ours[score] - paper[score] for score in SCORES},
+        mean=mean,
+        spread=spread,
+        difference={score: None if mark or paper[score] is None else mean[score] - paper[score] for score in SCORES},
         seeds=tuple(summary["seeds"]),
         parameters=seeds[0]["parameters"],
         train_seconds=float(np.mean([sum(fold["train_seconds"] for fold in one["folds"]) for one in seeds])),
@@ -134,7 +172,9 @@ def _line(row: TableRow, seeds: list[dict[str, Any]]) -> Line:
     )
 
 
-def _interval(seeds: list[dict[str, Any]], key: str) -> tuple[float, float]:
+def _interval(seeds: list[dict[str, Any]], key: str) -> tuple[float, float] | None:
+    if any(one["pooled"][key] is None for one in seeds):
+        return None
     low, high = np.mean([one["pooled"][key] for one in seeds], axis=0)
     return float(low), float(high)
 
@@ -145,8 +185,22 @@ def _against_paper(table: Table, lines: list[Line], results: Sequence[Sequence[d
     for row, line, seeds in zip(table.rows, lines, results, strict=True):
         if line.mark and line.mark not in told:
             found = differences(comparison_card(seeds[0], with_hash=False), paper_card(row.protocol))
+            # Differing settings are listed row by row, with both values.
+            found += [f"settings: {deviations.MARK}"] if line.differs else []
             told[line.mark] = f"not comparable: † {line.mark}: ours against the paper's: {'; '.join(found)}"
     return list(told.values())
+
+
+def _settings(lines: list[Line]) -> list[str]:
+    """List the settings that differ from the paper's, once for all rows that differ alike."""
+    by_settings: dict[tuple[str, ...], list[str]] = {}
+    for line in lines:
+        if line.differs:
+            by_settings.setdefault(line.differs, []).append(line.name)
+    head = "settings differ from the preset paper (key: its value -> this run's value)"
+    return [
+        f"{deviations.MARK} {', '.join(names)}: {head}: {'; '.join(differs)}" for differs, names in by_settings.items()
+    ]
 
 
 def _development(lines: list[Line], results: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
@@ -155,12 +209,13 @@ def _development(lines: list[Line], results: Sequence[Sequence[dict[str, Any]]])
     if len(lines) < 2 or any(score is None for score in scores):
         return []
     told = "; ".join(f"{line.name} {percent(score)}" for line, score in zip(lines, scores, strict=True))
-    best = lines[int(np.argmax(scores))].name
-    return [f"UAR on the development part, mean over folds: {told}. The largest, which may be chosen by it: {best}."]
+    printed = [percent(score) for score in scores]
+    best = [line.name for line, score in zip(lines, printed, strict=True) if score == percent(max(scores))]
+    last = f"The largest, which may be chosen by it: {best[0]}." if len(best) == 1 else f"Equal: {', '.join(best)}."
+    return [f"UAR on the development part, mean over folds: {told}. {last}"]
 
 
-def _notes(results: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-    every = [one for seeds in results for one in seeds]
+def _notes(every: Sequence[dict[str, Any]]) -> list[str]:
     made = {
         "Edition": {one["edition"] for one in every},
         "Protocol": {protocol_name(one) for one in every},
@@ -177,8 +232,7 @@ def _notes(results: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
     notes.append(COSTS)
     if any(is_speaker_dependent(one) for one in every):
         notes.append("Speaker-dependent: test speakers were also trained on; new ones will do worse.")
+    notes += list(dict.fromkeys(filter(None, map(few_speakers, every))))
     notes += [f"{one['row']}: {optimism(one)}" for one in every if one["selection"] == "test"]
     notes.append(". ".join(f"{name}: {'; '.join(sorted(values))}" for name, values in made.items()) + ".")
-    commands = dict.fromkeys(one["command"] for one in every if one.get("command"))
-    notes += [f"Made by: {command}" for command in commands]
     return notes

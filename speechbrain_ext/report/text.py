@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,26 +20,42 @@ def percent(share: float | None) -> str:
     return DASH if share is None else f"{100 * share:.2f}"
 
 
-def with_interval(share: float, interval: Sequence[float]) -> str:
-    """Write a fraction as per cent with its 95 % interval.
+def with_interval(share: float, interval: Sequence[float] | None) -> str:
+    """Write a fraction as per cent with its 95 % interval, where there is one.
 
     Example
     -------
-    >>> with_interval(0.825, [0.79, 0.861])
-    '82.50 [79.00, 86.10]'
+    >>> with_interval(0.825, [0.79, 0.861]), with_interval(0.825, None)
+    ('82.50 [79.00, 86.10]', '82.50')
     """
+    if interval is None:
+        return percent(share)
     return f"{percent(share)} [{percent(interval[0])}, {percent(interval[1])}]"
 
 
-def with_std(share: float, std: float) -> str:
-    """Write a fraction as per cent with its standard deviation.
+def with_std(share: float, std: float | None) -> str:
+    """Write a fraction as per cent with its standard deviation; one value has none.
 
     Example
     -------
-    >>> with_std(0.825, 0.03)
-    '82.50 ± 3.00'
+    >>> with_std(0.825, 0.03), with_std(0.825, None)
+    ('82.50 ± 3.00', '82.50')
     """
+    if std is None:
+        return percent(share)
     return f"{percent(share)} ± {percent(std)}"
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts names by the numbers in them: 2 before 10.
+
+    Example
+    -------
+    >>> sorted(["s10", "s2", "s"], key=natural_key)
+    ['s', 's2', 's10']
+    """
+    parts = [part for part in re.split(r"(\d+)", name) if part]
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def in_range(values: Sequence[float]) -> str:
@@ -81,25 +98,29 @@ def decimal(value: float | None) -> str:
     return DASH if value is None else f"{round(value, 3) + 0:.3f}"
 
 
-def decimal_with_interval(value: float, interval: Sequence[float]) -> str:
-    """Write a coefficient with its 95 % interval.
+def decimal_with_interval(value: float, interval: Sequence[float] | None) -> str:
+    """Write a coefficient with its 95 % interval, where there is one.
 
     Example
     -------
-    >>> decimal_with_interval(0.612, [0.5, 0.7])
-    '0.612 [0.500, 0.700]'
+    >>> decimal_with_interval(0.612, [0.5, 0.7]), decimal_with_interval(0.612, None)
+    ('0.612 [0.500, 0.700]', '0.612')
     """
+    if interval is None:
+        return decimal(value)
     return f"{decimal(value)} [{decimal(interval[0])}, {decimal(interval[1])}]"
 
 
-def decimal_with_std(value: float, std: float) -> str:
-    """Write a coefficient with its standard deviation.
+def decimal_with_std(value: float, std: float | None) -> str:
+    """Write a coefficient with its standard deviation; one value has none.
 
     Example
     -------
-    >>> decimal_with_std(0.612, 0.03)
-    '0.612 ± 0.030'
+    >>> decimal_with_std(0.612, 0.03), decimal_with_std(0.612, None)
+    ('0.612 ± 0.030', '0.612')
     """
+    if std is None:
+        return decimal(value)
     return f"{decimal(value)} ± {decimal(std)}"
 
 

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.report.cards import corpus_name, protocol_name
+from speechbrain_ext.report.cards import corpus_name, has_epochs, protocol_name
 from speechbrain_ext.report.drawing import (
     BAR,
     DEV_LINE,
@@ -28,7 +28,10 @@ from speechbrain_ext.report.drawing import (
     WIDTH_IN,
     draw_file,
     draw_watermark,
+    is_narrow,
+    new_figure,
     run_name,
+    set_title,
 )
 
 # Told apart without colours too: each class has a marker of its own.
@@ -38,6 +41,7 @@ FEWEST_POINTS = 5
 LARGEST_PERPLEXITY = 30.0
 SEED = 0
 KINDS = {"w2e": "wav2vec 2.0 embedding (W2E)", "fused": "fused features", "embedding": "last hidden layer"}
+SCORES = "scores of the classifier"
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def build_tsne(panels: Sequence[Sequence[Panel]]) -> Figure:
     width = max(WIDTH_IN, 3.2 * columns)
     # A single panel would be as high as it is wide.
     height = 1.5 + rows * min(4.4, width / columns)
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = new_figure(width, height)
     grid = figure.subplots(rows, columns, squeeze=False)
     first = panels[0][0].facts
     runs = {_identity(panel.facts): panel for row in panels for panel in row}
@@ -144,8 +148,9 @@ def build_tsne(panels: Sequence[Sequence[Panel]]) -> Figure:
     }
     names = [name for name in first["classes"] if name in handles]
     drawn_handles = [handles[name] for name in names]
-    figure.legend(drawn_handles, names, loc="outside lower center", ncols=min(len(names), 5), frameon=False, fontsize=9)
-    figure.suptitle(_title(list(runs.values())), fontsize=10)
+    columns = min(len(names), 3 if is_narrow() else 5)
+    figure.legend(drawn_handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
+    set_title(figure, _title(list(runs.values())))
     draw_watermark(figure, first["source"], is_behind=True)
     return figure
 
@@ -176,7 +181,8 @@ def _points(axes: Axes, panel: Panel, classes: Sequence[str], is_named: bool) ->
                 linewidths=0.3,
                 label=name,
             )
-    words = KINDS.get(panel.kind, panel.kind)
+    is_scores = panel.kind == "embedding" and "folds" in panel.facts and not has_epochs(panel.facts)
+    words = SCORES if is_scores else KINDS.get(panel.kind, panel.kind)
     run = f"{run_name(panel.facts)}, seed {panel.facts['seed']}\n" if is_named else ""
     axes.set_title(f"{run}{words} (n = {len(panel.points)})", fontsize=9)
     # The axes of t-SNE have no unit and no direction.

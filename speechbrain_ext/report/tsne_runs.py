@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.report.results import read_results
+from speechbrain_ext.files import check_sha256
+from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.report.tsne_figure import Panel, coordinates
 from speechbrain_ext.report.value_results import is_dimensional
-from speechbrain_ext.report.vectors import EMBEDDING, NAME, Vectors, read_vectors
+from speechbrain_ext.report.vectors import EMBEDDING, MAKE_VECTORS, NAME, Vectors, read_vectors
 
 ALL_FOLDS = "all"
 # What two pictures in one figure must share.
@@ -96,6 +97,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], Vectors]:
     results = read_results(folder / "results.json")
     if is_dimensional(results):
         raise UserError(f"{folder}: expected a run on classes, found one on dimensions: name another folder with --run")
+    if NAME in results.get("files", {}):
+        check_sha256(folder / NAME, results["files"][NAME], MAKE_VECTORS)
     return results, read_vectors(folder / NAME)
 
 

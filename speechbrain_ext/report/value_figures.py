@@ -11,9 +11,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from speechbrain_ext.report import text
-from speechbrain_ext.report.drawing import LINE, SOFT, draw_file, draw_watermark, png_bytes, run_title
-from speechbrain_ext.report.figures import curves_figure
+from speechbrain_ext.report.cards import has_epochs
+from speechbrain_ext.report.drawing import (
+    LINE,
+    SOFT,
+    draw_file,
+    draw_watermark,
+    is_narrow,
+    is_print,
+    new_figure,
+    png_bytes,
+    run_title,
+    set_title,
+)
 from speechbrain_ext.report.predicted_values import PredictedValues
+from speechbrain_ext.report.results_files import read_listed
+from speechbrain_ext.report.run_figures import draw_curves
 
 PANEL_IN = 3.1
 # Votes are few values, so that many points lie on each other: shifted by up to this share of the range.
@@ -40,8 +53,8 @@ def write_value_figures(
     rows: Sequence[PredictedValues],
     history: dict[str, Sequence[dict[str, Any]]],
     folder: str | Path,
-) -> None:
-    """Write scatter and curves, each as .png and .pdf.
+) -> list[str]:
+    """Write scatter and curves, each as .png and .pdf; returns the files' names.
 
     Arguments
     ---------
@@ -58,11 +71,13 @@ def write_value_figures(
     title = f"{results['corpus']}, {results['system']} {results['row']}, {results['protocol']}"
     for suffix in ("png", "pdf"):
         scatter_figure(results, rows, folder / f"scatter.{suffix}")
-        curves_figure(history, folder / f"curves.{suffix}", title, results["source"])
+        draw_curves(history, folder / f"curves.{suffix}", title, results)
+    names = [f"{name}.{suffix}" for name in ("scatter", "curves") for suffix in ("png", "pdf")]
+    return [name for name in names if (folder / name).exists()]
 
 
 def value_pngs(results: dict[str, Any], rows: Sequence[PredictedValues], folder: Path) -> dict[str, bytes]:
-    """Give the figures of a run as PNG: the files of stage 3; the scatter is drawn anew where there is none.
+    """Give the figures of a run as PNG: the files of stage 3; the scatter is drawn again where it is not sound.
 
     Arguments
     ---------
@@ -78,7 +93,9 @@ def value_pngs(results: dict[str, Any], rows: Sequence[PredictedValues], folder:
     pngs : dict
         Name to bytes, only where there is something to show.
     """
-    pngs = {name: path.read_bytes() for name in ("scatter", "curves") if (path := folder / f"{name}.png").exists()}
+    names = ("scatter", "curves") if has_epochs(results) else ("scatter",)
+    found = {name: read_listed(results, folder / f"{name}.png") for name in names}
+    pngs = {name: data for name, data in found.items() if data is not None}
     if rows and "scatter" not in pngs:
         pngs["scatter"] = png_bytes(build_scatter, results, rows)
     return pngs
@@ -90,15 +107,16 @@ def build_scatter(results: dict[str, Any], rows: Sequence[PredictedValues]) -> F
     rows = sorted(rows)
     truth = np.array([row.values for row in rows])  # [utterance, dimension]
     found = np.array([row.predicted for row in rows])  # [utterance, dimension]
-    figure = Figure(figsize=(PANEL_IN * max(len(names), 2), PANEL_IN + 1.2), layout="constrained")
+    figure = new_figure(PANEL_IN * max(len(names), 2), PANEL_IN + (0.9 if is_print() else 1.2))
     for number, axes in enumerate(figure.subplots(1, len(names), squeeze=False)[0]):
         name = names[number]
         _panel(axes, truth[:, number], found[:, number])
         ccc = text.decimal_with_interval(pooled["ccc"][name], pooled["ccc_ci95"][name])
-        axes.set_title(f"{name}\nCCC {ccc}", fontsize=9)
+        # A column of a paper has no room for the interval above three panels.
+        axes.set_title(f"{name}\nCCC {text.decimal(pooled['ccc'][name]) if is_narrow() else ccc}", fontsize=9)
         axes.set_xlabel(f"true {name}")
     figure.axes[0].set_ylabel("predicted")
-    figure.suptitle(run_title(results), fontsize=10)
+    set_title(figure, run_title(results))
     draw_watermark(figure, results["source"])
     return figure
 

@@ -7,17 +7,18 @@ from itertools import groupby
 from typing import Any
 
 from speechbrain_ext.labels import DIMENSIONS
-from speechbrain_ext.report.cards import selection_name
-from speechbrain_ext.report.text import DASH, decimal, decimal_with_interval, decimal_with_std, in_range
+from speechbrain_ext.report.cards import epochs_name, has_epochs, row_name, selection_name
+from speechbrain_ext.report.deviations import marked
+from speechbrain_ext.report.text import DASH, decimal, decimal_with_interval, decimal_with_std
 from speechbrain_ext.report.value_results import make_value_summary
 
 HEAD = [
     "",
     "System",
     "Row",
-    *(f"CCC {name} [95 %]" for name in DIMENSIONS),
-    "CCC, mean",
-    "CCC, mean of folds",
+    *(f"CCC {name}, pooled [95 %]" for name in DIMENSIONS),
+    "CCC, mean, pooled",
+    "CCC, mean of folds ± std",
     "Seeds",
     "Selection",
     "Epochs",
@@ -28,7 +29,7 @@ EXPLANATION = (
     "Dimensions in place of classes. CCC: concordance correlation coefficient of all tested utterances, 1 where truth "
     "and prediction are the same, 0 where nothing goes together; the mean is over the row's dimensions. Square "
     "brackets: 95 % interval, bootstrap over speakers. ±: standard deviation over folds; in a row of several seeds, "
-    "over seeds."
+    "over seeds, also of the pooled scores."
 )
 
 
@@ -46,7 +47,7 @@ def value_table(kept: Sequence[dict[str, Any]]) -> list[list[str]]:
         Cells as plain text.
     """
     rows = [HEAD]
-    for _, group in groupby(kept, key=lambda results: (results["system"], results["row"])):
+    for _, group in groupby(kept, key=lambda results: (results["system"], row_name(results))):
         seeds = list(group)
         rows += [_here(results) for results in seeds]
         if len(seeds) > 1:
@@ -61,7 +62,14 @@ def _here(results: dict[str, Any]) -> list[str]:
         for name in DIMENSIONS
     ]
     scores += [decimal(pooled["ccc_mean"]), decimal_with_std(mean["ccc_mean"], mean["ccc_mean_std"])]
-    return ["Here", results["system"], results["row"], *scores, str(results["seed"]), *_made([results])]
+    return [
+        "Here",
+        results["system"],
+        marked(row_name(results), results),
+        *scores,
+        str(results["seed"]),
+        *_made([results]),
+    ]
 
 
 def _all_seeds(kept: Sequence[dict[str, Any]]) -> list[str]:
@@ -69,11 +77,11 @@ def _all_seeds(kept: Sequence[dict[str, Any]]) -> list[str]:
     ccc = summary["pooled"]["ccc"]
     spreads = [ccc.get(name) for name in DIMENSIONS] + [summary[part]["ccc_mean"] for part in ("pooled", "mean")]
     scores = [DASH if one is None else decimal_with_std(one["mean"], one["std"]) for one in spreads]
-    seeds = "mean of " + ", ".join(str(seed) for seed in summary["seeds"])
-    return ["Here", kept[0]["system"], kept[0]["row"], *scores, seeds, *_made(kept)]
+    seeds = "mean ± std of " + ", ".join(str(seed) for seed in summary["seeds"])
+    return ["Here", kept[0]["system"], marked(row_name(kept[0]), kept[0]), *scores, seeds, *_made(kept)]
 
 
 def _made(kept: Sequence[dict[str, Any]]) -> list[str]:
-    epochs = in_range([fold["epochs"] for results in kept for fold in results["folds"]])
     commits = sorted({results["commit"][:12] for results in kept})
-    return [selection_name(kept[0]), epochs, ", ".join(commits)]
+    selection = selection_name(kept[0]) if has_epochs(kept[0]) else DASH
+    return [selection, epochs_name(kept), ", ".join(commits)]

@@ -9,7 +9,8 @@ import numpy as np
 
 from speechbrain_ext.metrics_regression import concordance, concordance_bootstrap, mean_absolute_error, pearson
 from speechbrain_ext.report.predicted_values import PredictedValues, check_predicted_values
-from speechbrain_ext.report.results import checked_facts, envelope, seeds_of, spread
+from speechbrain_ext.report.results import as_list, checked_facts, envelope, seeds_of, spread
+from speechbrain_ext.report.text import natural_key
 
 TARGET = "dimensions"
 
@@ -97,8 +98,8 @@ def _by_name(
 def _pooled(rows: Sequence[PredictedValues], dimensions: Sequence[str]) -> dict[str, Any]:
     speakers = [row.speaker for row in rows]
 
-    def interval(truth: np.ndarray, found: np.ndarray) -> list[float]:
-        return list(concordance_bootstrap(truth, found, speakers))
+    def interval(truth: np.ndarray, found: np.ndarray) -> list[float] | None:
+        return as_list(concordance_bootstrap(truth, found, speakers))
 
     ccc = _by_name(concordance, rows, dimensions)
     return {
@@ -117,7 +118,7 @@ def _fold(rows: Sequence[PredictedValues], dimensions: Sequence[str], fact: dict
     fold = {key: fact[key] for key in ("name", "n_train", "n_dev", "n_test")}
     fold |= {"ccc": _by_name(concordance, rows, dimensions), "mae": _by_name(mean_absolute_error, rows, dimensions)}
     fold |= {key: fact[key] for key in ("epochs", "train_seconds")}
-    fold["speakers_test"] = sorted({row.speaker for row in rows})
+    fold["speakers_test"] = sorted({row.speaker for row in rows}, key=natural_key)
     return fold | {key: value for key, value in fact.items() if key not in fold}
 
 

@@ -6,7 +6,6 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
@@ -15,9 +14,14 @@ from speechbrain_ext.dataio.dataset import FeatureSource, speaker_statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
-from speechbrain_ext.files import folder_lock, read_json, write_json
+from speechbrain_ext.files import DamagedFile, folder_lock, write_sealed
 from speechbrain_ext.objectives import Output, ValueOutput
 from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import TRAIN, check_done, done_path, read_done, write_done
+from speechbrain_ext.training.training_keys import required
+
+# What is done with segments that hold no valid frame; the first is done where a system has no such key.
+SILENT_SEGMENTS = ("keep", "leave_out")
 
 
 class BaseStep(ABC):
@@ -42,28 +46,41 @@ class BaseStep(ABC):
         self.sources = self._sources()
 
     @property
-    def done_file(self) -> Path:
-        """Written last: the step is whole when it is there."""
-        return self.folder / f"done-{self.name}.json"
-
-    @property
     def done(self) -> dict[str, Any] | None:
-        """What the finished step says of itself, or None."""
-        return read_json(self.done_file, "./run.sh --stage 2") if self.done_file.exists() else None
+        """The record of the finished training, or None where it is not finished."""
+        return read_done(self.folder, self.name)
 
     def train(self, on_epoch: Callable[[int], None] | None = None) -> None:
-        """Train, or go on from where a killed run came to, unless the step is whole already."""
-        if self.done:
+        """Train, or go on from the last checkpoint of a killed run, unless training is finished.
+
+        What is damaged is named, and trained again from the last checkpoint that is not.
+        """
+        if self._is_finished():
             return
         # The lock belongs to one process; the other ranks of a DDP run follow the first.
         with folder_lock(self.folder, wait=True) if if_main_process() else nullcontext():
             ddp_barrier()
-            if not self.done:
+            finished = self._is_finished()
+            ddp_barrier()
+            if not finished:
                 if if_main_process():
+                    done_path(self.folder, self.name).unlink(missing_ok=True)
                     depends = self.experiment.step_depends(self.name, self.fold)
-                    write_json(self.folder / f"depends-{self.name}.json", depends)
+                    write_sealed(self.folder / f"depends-{self.name}.json", depends)
                 self._fit(on_epoch)
         ddp_barrier()
+
+    def _is_finished(self) -> bool:
+        try:
+            return check_done(self.folder, self.name)
+        except DamagedFile as fault:
+            if if_main_process():
+                print(f"warning: {fault}: step {self.name} of fold {self.fold} is trained again", flush=True)
+            return False
+
+    def _write_done(self, files: Sequence[str], facts: dict[str, Any]) -> None:
+        names = [*files, f"train_log-{self.name}.jsonl", f"depends-{self.name}.json"]
+        write_done(self.folder, self.name, names, facts)
 
     def outputs(self, ids: Sequence[str]) -> list[Output] | list[ValueOutput]:
         """Run the trained step on utterances, in the order of their ids.
@@ -71,16 +88,16 @@ class BaseStep(ABC):
         Raises
         ------
         UserError
-            The step is not trained yet.
+            The step is not trained yet, or what was trained is damaged.
         """
         return self._run(self.trained, sorted(ids))
 
     @property
     def trained(self) -> dict[str, Any]:
-        """What the finished step says of itself; an error where it is not finished."""
+        """The record of the finished training; an error where it is not finished."""
         done = self.done
         if not done:
-            raise UserError(f"missing {self.done_file}: train it with: ./run.sh --stage 2 --stop-stage 2")
+            raise UserError(f"missing {done_path(self.folder, self.name)}: train it with: {TRAIN}")
         return done
 
     @abstractmethod
@@ -90,6 +107,10 @@ class BaseStep(ABC):
     @abstractmethod
     def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
         """Outputs of the step that the done file describes."""
+
+    def key(self, name: str) -> Any:
+        """A key of the system; an error that names file and key where there is none."""
+        return required(self.experiment.hp, self.built, name, self.name)
 
     @property
     def pieces(self) -> bool:
@@ -104,13 +125,13 @@ class BaseStep(ABC):
             self._check_normalised(name, extractor)
             cache = FeatureCache(spec.cache, extractor)
             if self.pieces:
-                rows = self._segment_rows(name, extractor)
-                sources.append(FeatureSource(name, cache, sys.maxsize, segment_rows=rows))
+                rows, silent = self._segment_rows(name, extractor), self._leaves_out_silent(name, extractor)
+                sources.append(FeatureSource(name, cache, sys.maxsize, segment_rows=rows, leave_out_silent=silent))
                 continue
             frames = self._max_frames(extractor)
-            silence = cache.silence() if extractor.hop_s and self.built["pad"] == "silence" else None
+            silence = cache.silence() if extractor.hop_s and self.key("pad") == "silence" else None
             source = FeatureSource(name, cache, frames, silence)
-            if self.built["speaker_normalisation"]:
+            if self.key("speaker_normalisation"):
                 everyone = list(self.experiment.utterances.values())
                 source.speaker_statistics = speaker_statistics(source, everyone)
             sources.append(source)
@@ -124,6 +145,24 @@ class BaseStep(ABC):
             )
         return rows
 
+    def _leaves_out_silent(self, name: str, extractor: Extractor) -> bool:
+        """Whether segments without a valid frame are neither trained on nor averaged."""
+        choice = self.built.get("silent_segments", SILENT_SEGMENTS[0])
+        if choice not in SILENT_SEGMENTS:
+            raise UserError(
+                f"step {self.name}: silent_segments: expected one of {', '.join(SILENT_SEGMENTS)}, found {choice!r}: "
+                "change this key"
+            )
+        if choice == SILENT_SEGMENTS[0]:
+            return False
+        # A step with earlier frozen ones takes over the segments that these kept.
+        if not extractor.zero_is_silence and not self.frozen:
+            raise UserError(
+                f"step {self.name}: silent_segments: expected keep, as the feature {name} marks no silence, "
+                f"found {choice}: leave the key out"
+            )
+        return extractor.zero_is_silence
+
     def _check_normalised(self, name: str, extractor: Extractor) -> None:
         """Refuse what would mix the rows of a feature that is not to be normalised."""
         for key in ("speaker_normalisation", "spec_augment"):
@@ -135,4 +174,4 @@ class BaseStep(ABC):
 
     def _max_frames(self, extractor: Extractor) -> int:
         # A feature of the whole utterance has no hop and is never cut.
-        return round(self.built["duration_s"] / extractor.hop_s) if extractor.hop_s else sys.maxsize
+        return round(self.key("duration_s") / extractor.hop_s) if extractor.hop_s else sys.maxsize

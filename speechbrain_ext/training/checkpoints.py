@@ -1,8 +1,7 @@
-"""Checkpoints that a kill at any moment cannot spoil, and a history that is saved with them."""
+"""Checkpoints that count only when they are complete and undamaged, and a history that is saved with them."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -19,59 +18,91 @@ from speechbrain.utils.checkpoints import (
 )
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import DamagedFile, check_sha256, read_sealed, sha256_file, write_sealed
+from speechbrain_ext.folders import remove_folder
+from speechbrain_ext.training.finished import TRAIN
+from speechbrain_ext.training.weights_only import weights_only
 
 MARK = "COMPLETE.json"
 LOW_DISK_BYTES = 64 * 2**20
 
 
 class SafeCheckpointer(Checkpointer):
-    """SpeechBrain's Checkpointer, blind to what was not written to its end.
+    """SpeechBrain's Checkpointer; ignores checkpoints that are incomplete or damaged.
 
     SpeechBrain writes the meta file first, so a kill inside a save leaves a
     folder that counts as the newest checkpoint and stops every later start.
-    Here a checkpoint counts once a mark, written last, stands in it and each
-    of its files has the size that the mark names.
+    Here a checkpoint counts once a mark, written last, names the SHA-256 of
+    each of its files, and the files still have it. A damaged one is named
+    once in a warning and passed over.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # By the sizes and times of a checkpoint's files, so that each is hashed once.
+        self._checked: dict[tuple[Any, ...], bool] = {}
 
     def save_checkpoint(self, *args: Any, **kwargs: Any) -> Checkpoint | None:
         """Save, push the bytes to the disk, then set the mark."""
         try:
             checkpoint = super().save_checkpoint(*args, **kwargs)
         except RuntimeError:
-            # torch's writer tells a full disk as an error of its container format.
+            # torch's writer reports a full disk as an error of its container format.
             if shutil.disk_usage(self.checkpoints_dir).free < LOW_DISK_BYTES:
                 raise OSError(errno.ENOSPC, "no space left", str(self.checkpoints_dir)) from None
             raise
         ddp_barrier()
+        folder = Path(checkpoint.path)
         if if_main_process():
-            sizes = {}
-            for path in sorted(Path(checkpoint.path).iterdir()):
+            hashes = {}
+            for path in sorted(folder.iterdir()):
                 with open(path, "rb") as stream:
                     os.fsync(stream.fileno())
-                sizes[path.name] = path.stat().st_size
-            write_json(Path(checkpoint.path) / MARK, sizes)
+                hashes[path.name] = sha256_file(path)
+            write_sealed(folder / MARK, {"files": hashes})
         ddp_barrier()
+        self._checked[_signature(folder)] = True
         return checkpoint
 
     def list_checkpoints(self) -> list[Checkpoint]:
-        """Checkpoints that are whole."""
-        return [checkpoint for checkpoint in super().list_checkpoints() if _is_whole(Path(checkpoint.path))]
+        """Checkpoints that are complete and undamaged."""
+        # Chosen by folder, before SpeechBrain reads the meta file, which a kill may have cut off.
+        return self._construct_checkpoint_objects([one for one in self._list_checkpoint_dirs() if self._is_sound(one)])
+
+    def _call_load_hooks(self, checkpoint: Checkpoint) -> None:
+        with weights_only(str(checkpoint.path)):
+            super()._call_load_hooks(checkpoint)
 
     def sweep(self) -> None:
-        """Remove what a killed process left half-written or half-deleted."""
+        """Remove incomplete and damaged checkpoints, which a killed process or a bad disk left."""
         if if_main_process():
             for folder in Path(self.checkpoints_dir).glob("CKPT+*"):
-                if not _is_whole(folder):
-                    shutil.rmtree(folder, ignore_errors=True)
+                if not self._is_sound(folder):
+                    remove_folder(self.checkpoints_dir, folder)
         ddp_barrier()
 
+    def _is_sound(self, folder: Path) -> bool:
+        if (key := _signature(folder)) not in self._checked:
+            self._checked[key] = _is_sound(folder)
+        return self._checked[key]
 
-def _is_whole(folder: Path) -> bool:
-    with contextlib.suppress(OSError, ValueError):
-        sizes = json.loads((folder / MARK).read_text(encoding="utf-8"))
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    return False
+
+def _signature(folder: Path) -> tuple[Any, ...]:
+    stats = [(path.name, path.stat()) for path in sorted(folder.iterdir())]
+    return str(folder), *((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
+
+def _is_sound(folder: Path) -> bool:
+    if not (folder / MARK).exists():
+        return False
+    try:
+        for name, sha256 in read_sealed(folder / MARK, TRAIN)["files"].items():
+            check_sha256(folder / name, sha256, TRAIN)
+    except DamagedFile as fault:
+        if if_main_process():
+            print(f"warning: {fault}: this checkpoint is passed over", flush=True)
+        return False
+    return True
 
 
 @register_checkpoint_hooks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import resource
 import time
@@ -15,14 +16,16 @@ from speechbrain.utils.distributed import if_main_process
 from speechbrain_ext.classifiers import LinearSVM
 from speechbrain_ext.dataio.dataset import FeatureSource
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import replacing, write_json, write_text
+from speechbrain_ext.files import read_checked, replacing, write_text
 from speechbrain_ext.metrics import unweighted_average_recall, weighted_accuracy
 from speechbrain_ext.objectives import Output, ValueOutput, mean_concordance
 from speechbrain_ext.regressors import LinearSVR
 from speechbrain_ext.training.base_step import BaseStep
+from speechbrain_ext.training.finished import TRAIN
 
 # Keys of a classifier that its regression has too.
 REGRESSION_KEYS = {"c_grid", "inner_folds", "clip_deviations"}
+RETRY = "make the features again (remove their folder in the cache, ./run.sh --stage 1), then --stage 2 --force"
 
 
 class ClassifierStep(BaseStep):
@@ -45,8 +48,13 @@ class ClassifierStep(BaseStep):
         utterances = self.experiment.utterances
         ids = sorted(self.experiment.fold(self.fold)["train"])
         rows, targets = self._rows(ids), np.array(self._targets(ids))
+        self._check_finite(rows, ids, "features")
         classifier = self._classifier()
         classifier.fit(rows, targets, [utterances[identity].speaker for identity in ids])
+        self._check_finite(classifier.scores(rows), ids, "scores")
+        for name, values in classifier.model.items():
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                raise UserError(f"phase {self.name}: {name} of the classifier are not finite: {RETRY}")
         seconds = round(time.monotonic() - started, 4)
         row = {"epoch": 1, "step_name": self.name, "c": classifier.c, **_scores(classifier, rows, targets)}
         task = self.experiment.task
@@ -54,10 +62,9 @@ class ClassifierStep(BaseStep):
         with replacing(self.folder / self._model_name, "wb") as stream:
             np.savez(stream, **{key: np.array(value) for key, value in names.items()}, **classifier.model)
         write_text(self.folder / f"train_log-{self.name}.jsonl", json.dumps({**row, "seconds": seconds}) + "\n")
-        write_json(
-            self.done_file,
+        self._write_done(
+            [self._model_name],
             {
-                "step": self.name,
                 "checkpoint": self._model_name,
                 "epochs": 1,
                 "selected_epoch": 1,
@@ -71,9 +78,16 @@ class ClassifierStep(BaseStep):
         if on_epoch is not None:
             on_epoch(1)
 
+    def _check_finite(self, rows: np.ndarray, ids: Sequence[str], what: str) -> None:
+        good = np.isfinite(rows).all(axis=1)  # [utterance]
+        if not good.all():
+            utterance = ids[int(np.flatnonzero(~good)[0])]
+            raise UserError(f"phase {self.name}: the {what} of utterance {utterance} are not finite: {RETRY}")
+
     def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
-        classifier = self._classifier().load(self._load(done["checkpoint"]))
+        classifier = self._classifier().load(self._load(done))
         rows, targets = self._rows(ids), self._targets(ids)
+        self._check_finite(classifier.scores(rows), ids, "scores")
         scores = classifier.scores(rows).tolist()  # [utterance, class or dimension]
         if self.experiment.task.dimensions:
             found = zip(ids, targets, classifier.predict(rows).tolist(), scores, strict=True)
@@ -112,10 +126,12 @@ class ClassifierStep(BaseStep):
     def _model_name(self) -> str:
         return f"model-{self.name}.npz"
 
-    def _load(self, name: str) -> dict[str, np.ndarray]:
+    def _load(self, done: dict[str, Any]) -> dict[str, np.ndarray]:
+        name = done["checkpoint"]
         path = self.folder / name
+        data = read_checked(path, done["files"][name], TRAIN)
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with np.load(io.BytesIO(data), allow_pickle=False) as stored:
                 return dict(stored)
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as fault:
             raise UserError(

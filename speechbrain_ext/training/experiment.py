@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,54 +12,18 @@ from speechbrain_ext import hparams
 from speechbrain_ext.data_folder import read_facts, read_utterances
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.features.ssl_models import find
-from speechbrain_ext.files import read_json, sha256_file, sha256_json, write_json, write_text
+from speechbrain_ext.files import DamagedFile, read_sealed, sha256_file, sha256_json, write_sealed, write_text
+from speechbrain_ext.folders import check_inside, folder_name
 from speechbrain_ext.folds import folds_path, read_folds
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
+from speechbrain_ext.training.changes import changed_values
+from speechbrain_ext.training.finished import TRAIN
+from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.training_keys import check_training_keys
 
 SELECTIONS = ("last", "dev", "test")
 PREPARE = "./run.sh --stage 0 --stop-stage 0"
-
-
-@dataclass(frozen=True)
-class RunSpec:
-    """What a user asked for, in plain values that travel to worker processes.
-
-    Attributes
-    ----------
-    recipe_yaml, overrides : str, tuple of str
-        The recipe's YAML of a system; the words after `--`.
-    data, exp, cache : str
-        Folder of one corpus `data/<CORPUS>-<source>`; the experiments' root; the features' root.
-    row, preset : str
-        Names of the row and of the preset.
-    table, table_row : str
-        The paper's table and its row that this is, such as amsnet/5 and FRLM; "" where it is none.
-    protocol, dev, fold_seed, selection, seed
-        As the options of the same names.
-    device, precision, compile
-        Where and how a network runs; "" is chosen by what is there.
-    """
-
-    recipe_yaml: str
-    data: str
-    exp: str
-    cache: str
-    overrides: tuple[str, ...] = ()
-    row: str = "default"
-    preset: str = "paper"
-    protocol: str = "paper"
-    dev: str = "none"
-    fold_seed: int = 0
-    selection: str = ""
-    seed: int = 1
-    device: str = "cpu"
-    precision: str = "fp32"
-    compile: bool = False
-    threads: int = 1
-    command: str = ""
-    table: str = ""
-    table_row: str = ""
 
 
 @dataclass
@@ -81,6 +45,7 @@ class Experiment:
         spec = self.spec
         self.manifest = read_facts(spec.data, PREPARE)
         self.hp = load_hparams(spec, self.manifest)
+        check_training_keys(self.hp)
         self.protocol = protocol_of(spec, self.hp)
         self.folds_file = folds_file(spec, self.hp, self.manifest)
         self.folds = read_folds(self.folds_file, f"{PREPARE} --protocol {self.protocol} --dev {spec.dev}")
@@ -129,9 +94,9 @@ class Experiment:
 
     @cached_property
     def models(self) -> dict[str, Any]:
-        """What the pretrained model is, by content and not by name, where the system has one.
+        """The pretrained model's identity, by content and not by name, where the system has one.
 
-        A trained row says itself what it was made from: it is scored where the model is no more.
+        A trained row has recorded the model that it was made from, so it can be scored where the model is missing.
         """
         name, claimed = self.hp.tree.get("ssl_model"), self.seed_folder / "depends.json"
         if not name:
@@ -141,7 +106,7 @@ class Experiment:
         except UserError:
             if not claimed.exists():
                 raise
-            return {"ssl_model": read_json(claimed, PREPARE)["ssl_model"]}
+            return {"ssl_model": read_sealed(claimed, TRAIN)["ssl_model"]}
 
     @property
     def corpus_folder(self) -> Path:
@@ -152,7 +117,8 @@ class Experiment:
     def seed_folder(self) -> Path:
         """`exp/<CORPUS>-<source>/<system>/<row>/<protocol>/seed-<n>`."""
         protocol = self.folds_file.name.removesuffix(".json")
-        return self.corpus_folder / self.hp.system_name / self.spec.row / protocol / f"seed-{self.spec.seed}"
+        folder = self.corpus_folder / self.hp.system_name / self.spec.row / protocol / f"seed-{self.spec.seed}"
+        return check_inside(self.spec.exp, folder)
 
     @property
     def used(self) -> list[str]:
@@ -175,14 +141,15 @@ class Experiment:
         raise UsageError(f"--folds {name}: the folds of {self.protocol} are {known}")
 
     def fold_folder(self, name: str) -> Path:
-        """`fold-<name>` of this row and seed."""
-        return self.seed_folder / f"fold-{name}"
+        """`fold-<name>` of this row and seed; a name that is no safe folder name is encoded."""
+        return check_inside(self.spec.exp, self.seed_folder / f"fold-{folder_name(name)}")
 
     def step_folder(self, step: str, fold: str) -> Path:
         """Where a step of a fold is trained: with the row, or once for all rows that share it."""
         if not self.hp.shared(step):
             return self.fold_folder(fold)
-        return self.corpus_folder / "steps" / f"{step}-{sha256_json(self.step_depends(step, fold))[:12]}"
+        name = f"{step}-{sha256_json(self.step_depends(step, fold))[:12]}"
+        return check_inside(self.spec.exp, self.corpus_folder / "steps" / name)
 
     def step_depends(self, step: str, fold: str) -> dict[str, Any]:
         """All that decides the weights of a step: keys, data, part of the corpus, seed."""
@@ -204,9 +171,11 @@ class Experiment:
         }
 
     def depends(self) -> dict[str, Any]:
-        """What this row and seed were made from."""
+        """The inputs of this row and seed."""
+        trees = [self.hp.step_tree(step)["keys"] for step in self.hp.steps]
         return {
             "hparams_sha256": self.hp.sha256(),
+            "hparams": {key: value for tree in trees for key, value in tree.items()},
             "manifest_sha256": self.manifest_sha256,
             "folds_sha256": self.folds_sha256,
             "selection": self.selection,
@@ -216,38 +185,67 @@ class Experiment:
         }
 
     def claim(self) -> None:
-        """Write down what the row is made from, or refuse a folder that was made from something else.
+        """Record what the row is made from, or refuse a folder that was made from something else.
+
+        A damaged record is named and written again, after what was trained has been checked against its own records.
 
         Raises
         ------
         UserError
             Something that results depend on differs; it is named.
         """
-        path = self.seed_folder / "depends.json"
-        if path.exists():
-            self.check_claim()
-            return
-        write_json(path, self.depends())
-        write_json(self.seed_folder / "spec.json", {**asdict(self.spec), "hparams": self.hp.plain()})
+        path, spec = self.seed_folder / "depends.json", self.seed_folder / "spec.json"
+        try:
+            if path.exists() and spec.exists():
+                self.check_claim()
+                _ = read_sealed(spec, TRAIN)
+                return
+        except DamagedFile as fault:
+            print(f"warning: {fault}", flush=True)
+        self._check_trained()
+        write_sealed(spec, {**asdict(self.spec), "hparams": self.hp.plain()})
         write_text(self.seed_folder / "hyperparams.yaml", self.hp.record())
+        # Last, so that the others are there when it is.
+        write_sealed(path, self.depends())
+
+    def check_earlier_inputs(self) -> None:
+        """Refuse other inputs than an earlier run of this row had, if there was one; what is damaged, stage 2 names."""
+        with contextlib.suppress(DamagedFile):
+            if (self.seed_folder / "depends.json").exists():
+                self.check_claim()
 
     def check_claim(self) -> None:
-        """Refuse a folder that was made from other inputs than those asked for now."""
+        """Refuse a folder that was made from other inputs than those asked for now; the differing keys are listed."""
         path = self.seed_folder / "depends.json"
-        found, wanted = read_json(path, "./run.sh --stage 2 --stop-stage 2"), self.depends()
-        differing = [key.removesuffix("_sha256") for key in wanted if found.get(key) != wanted[key]]
-        if differing:
-            raise UserError(
-                f"{self.seed_folder} was made from other {', '.join(differing)}: "
-                "give this run a name of its own (--tag NAME), or redo it (--force)"
-            )
+        if differing := changed_values(read_sealed(path, TRAIN), self.depends()):
+            self._refuse(differing)
+
+    def _check_trained(self) -> None:
+        """Refuse phases in this row's folders that were trained from other inputs than those asked for now."""
+        for fold in self.folds["folds"]:
+            for step in self.hp.steps:
+                path = self.step_folder(step, fold["name"]) / f"depends-{step}.json"
+                if path.exists():
+                    try:
+                        found = read_sealed(path, TRAIN)
+                    except DamagedFile:
+                        # The phase's done file names this one's hash: the phase is trained again.
+                        continue
+                    if differing := changed_values(found, self.step_depends(step, fold["name"])):
+                        self._refuse(differing)
+
+    def _refuse(self, differing: list[str]) -> None:
+        raise UserError(
+            f"{self.seed_folder} was made from other inputs: {'; '.join(differing)}: "
+            "give this run a name of its own (--tag NAME), or redo it (--force)"
+        )
 
 
 def load_hparams(spec: RunSpec, manifest: dict[str, Any]) -> hparams.Hparams:
     """The hyper-parameters of a run, with the corpus's labels as classes where nobody names any."""
     labels = [label for label in manifest["labels"] if label != "none"]
     overrides = hparams.parse_overrides(list(spec.overrides))
-    return hparams.load(spec.recipe_yaml, overrides, manifest["source"], labels, spec.preset)
+    return hparams.load(spec.recipe_yaml, overrides, manifest["source"], labels, spec.preset, spec.trust)
 
 
 def protocol_of(spec: RunSpec, hp: hparams.Hparams) -> str:
@@ -259,8 +257,3 @@ def folds_file(spec: RunSpec, hp: hparams.Hparams, manifest: dict[str, Any]) -> 
     """The file of the run's folds."""
     usual = Task.from_keys(manifest.get("task", {}), f"{spec.data}/manifest.json")
     return folds_path(spec.data, protocol_of(spec, hp), spec.dev, spec.fold_seed, hp.task.name(usual))
-
-
-def default_cache() -> str:
-    """The features' root: SER_CACHE, or `.cache` in the repository."""
-    return os.environ.get("SER_CACHE") or str(Path(__file__).resolve().parents[2] / ".cache")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,9 @@ from speechbrain_ext.files import write_json, write_text
 from speechbrain_ext.objectives import DEV_SCORES, Output, ValueOutput
 from speechbrain_ext.training.base_step import BaseStep
 from speechbrain_ext.training.classifier_step import ClassifierStep
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import check_done, is_finished
+from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.step import Step
 
 STEP_FACTS = ("epochs", "selected_epoch", "optimizer_steps", "train_seconds", "checkpoint")
@@ -31,11 +34,22 @@ def steps_of(experiment: Experiment, fold: str) -> list[BaseStep]:
 
 
 def is_trained(experiment: Experiment, fold: str) -> bool:
-    """Whether all steps of a fold are whole."""
-    return all((experiment.step_folder(name, fold) / f"done-{name}.json").exists() for name in experiment.hp.steps)
+    """Whether all steps of a fold are trained, with undamaged files."""
+    return all(is_finished(experiment.step_folder(name, fold), name) for name in experiment.hp.steps)
 
 
-def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None = None) -> dict[str, Any]:
+def check_trained(experiment: Experiment, fold: str) -> bool:
+    """Whether all steps of a fold are trained.
+
+    Raises
+    ------
+    DamagedFile
+        A file of a trained step is not what was written.
+    """
+    return all(check_done(experiment.step_folder(name, fold), name) for name in experiment.hp.steps)
+
+
+def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | None = None) -> dict[str, Any]:
     """Train the steps of a fold that are not whole yet.
 
     Arguments
@@ -44,7 +58,7 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None 
     fold : str
         The fold's name.
     on_epoch : callable
-        Called with the epoch after each epoch of each step.
+        Called with the step's name and the epoch after each epoch of each step.
 
     Returns
     -------
@@ -55,16 +69,16 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None 
     folder = experiment.fold_folder(fold)
     with torch_settings(spec.threads):
         for step in steps_of(experiment, fold):
-            step.train(on_epoch)
+            step.train(None if on_epoch is None else partial(on_epoch, step.name))
     if if_main_process():
         where = {name: os.path.relpath(experiment.step_folder(name, fold), folder) for name in experiment.hp.steps}
-        write_json(folder / "steps.json", where)
+        write_json(folder / "fold.json", {"fold": fold, "steps": where})
         write_text(folder / "hyperparams.yaml", experiment.hp.record())
     return fold_facts(experiment, fold)
 
 
 def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
-    """What training left in writing of a fold."""
+    """Training metadata of a fold, read from the records of its steps."""
     parts = experiment.fold(fold)
     steps = {step.name: step.done or {} for step in steps_of(experiment, fold)}
     warnings = dict.fromkeys(warning for done in steps.values() for warning in done.get("warnings", []))
@@ -114,6 +128,7 @@ def torch_settings(threads: int) -> Iterator[None]:
     # Gradients that fade over many frames become denormal numbers, with which a step takes ten times as long.
     torch.set_flush_denormal(True)
     # Needed by deterministic cuBLAS; harmless elsewhere.
+    chosen = "CUBLAS_WORKSPACE_CONFIG" in os.environ
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     # Nothing reads memory that nothing wrote, and to fill it takes a fifth of a step.
@@ -121,6 +136,8 @@ def torch_settings(threads: int) -> Iterator[None]:
     try:
         yield
     finally:
+        if not chosen:
+            os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
         torch.utils.deterministic.fill_uninitialized_memory = fills

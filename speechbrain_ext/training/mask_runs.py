@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,19 +10,22 @@ import numpy as np
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.segments import count_segments
-from speechbrain_ext.files import read_json
+from speechbrain_ext.files import read_sealed
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
 from speechbrain_ext.manifest import read_audio
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import is_finished
 from speechbrain_ext.training.fold import steps_of
 from speechbrain_ext.training.mask_maps import MaskMaps, share_between_sounds, silent_runs, stage_maps
+from speechbrain_ext.training.received import read_spec
+from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.step import Step
 
 SAMPLE_RATE_HZ = 16000
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
 
 
-def load_run(folder: str | Path, cache: str = "") -> Experiment:
+def load_run(folder: str | Path, cache: str = "", trust: bool = False) -> Experiment:
     """Read a run from its seed folder, wherever the experiments lie now; networks run on the CPU.
 
     Arguments
@@ -31,6 +34,8 @@ def load_run(folder: str | Path, cache: str = "") -> Experiment:
         exp/<CORPUS>-<source>/<system>/<row>/<protocol>/seed-<n>.
     cache : str
         The features' root, by default where the run had it.
+    trust : bool
+        Whether a YAML from outside the repository, which the run was made from, may run the code that it names.
 
     Raises
     ------
@@ -38,15 +43,11 @@ def load_run(folder: str | Path, cache: str = "") -> Experiment:
         It is no such folder, or what it was made from is not there or has changed.
     """
     folder = Path(folder).resolve()
-    kept = read_json(folder / "spec.json", TRAIN)
-    known = {field.name for field in fields(RunSpec)}
-    try:
-        spec = RunSpec(**{key: value for key, value in kept.items() if key in known})
-        spec = replace(spec, overrides=tuple(spec.overrides), exp=str(folder.parents[4]), cache=cache or spec.cache)
-    except (AttributeError, TypeError, IndexError):
-        raise UserError(
-            f"{folder}/spec.json: expected what stage 2 writes, found something else: train it with: {TRAIN}"
-        ) from None
+    where = folder / "spec.json"
+    spec = read_spec(read_sealed(where, TRAIN), str(where), trust)
+    if len(folder.parents) < 5:
+        raise UserError(f"{folder}: expected a seed folder, exp/.../seed-<n>, found another: name one with --run")
+    spec = replace(spec, exp=str(folder.parents[4]), cache=cache or spec.cache)
     experiment = Experiment(on_cpu(spec))
     if experiment.seed_folder != folder:
         raise UserError(f"{folder}: expected the folder {experiment.seed_folder} of its spec.json: move it back there")
@@ -135,7 +136,7 @@ def _fold(experiment: Experiment, step: str, utterance: str, asked: str) -> str:
         if asked not in folds:
             raise UserError(f"--fold {asked}: expected one of {', '.join(folds)}")
         return asked
-    trained = [name for name in folds if (experiment.step_folder(step, name) / f"done-{step}.json").exists()]
+    trained = [name for name in folds if is_finished(experiment.step_folder(step, name), step)]
     if not trained:
         raise UserError(f"{experiment.seed_folder}: expected a trained fold, found none: train one with: {TRAIN}")
     testing = [name for name in trained if utterance in folds[name]["test"]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+MAX_RATE = 10
+
 
 class PiecewiseRate:
     """Constant rates over parts of the training, so that a shorter training has the same parts.
@@ -18,7 +20,7 @@ class PiecewiseRate:
     Raises
     ------
     ValueError
-        Rates and parts do not fit together.
+        Rates and parts do not fit together, or a rate is no positive number.
 
     Example
     -------
@@ -31,6 +33,9 @@ class PiecewiseRate:
     def __init__(self, rates: Sequence[float], until: Sequence[int]) -> None:
         if not rates or len(rates) != len(until) or list(until) != sorted(set(until)) or until[0] < 1:
             raise ValueError(f"expected a rate for each rising epoch, found rates {list(rates)}, until {list(until)}")
+        wrong = [rate for rate in rates if isinstance(rate, (str, bool)) or not 0 < rate <= MAX_RATE]
+        if wrong:
+            raise ValueError(f"expected rates above 0 and at most {MAX_RATE}, found {wrong[0]!r}")
         self.rates, self.until = [float(rate) for rate in rates], list(until)
         self.epochs = self.until[-1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import resource
 from collections.abc import Callable, Collection, Sequence
@@ -16,11 +17,13 @@ from speechbrain.utils.distributed import if_main_process
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
 from speechbrain_ext.brain import EmotionBrain, StepModel, seed_of
-from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_piece_dataset, statistics
+from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_piece_dataset
+from speechbrain_ext.dataio.statistics import statistics
+from speechbrain_ext.divergence import check_statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
-from speechbrain_ext.files import write_json, write_text
+from speechbrain_ext.files import read_checked, write_text
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.lobes.value_scale import ValueScale
 from speechbrain_ext.objectives import (
@@ -34,6 +37,7 @@ from speechbrain_ext.objectives import (
 )
 from speechbrain_ext.training.base_step import BaseStep
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.schedule import PiecewiseRate, scaled_epochs
 
 Embeddings = dict[str, dict[str, torch.Tensor]]
@@ -46,16 +50,20 @@ class Step(BaseStep):
 
     def setting(self, key: str) -> Any:
         """A training key: the step's own value where it has one."""
-        return (self.node.get("training") or {}).get(key, self.built[key])
+        own = self.node.get("training") or {}
+        return own[key] if key in own else self.key(key)
 
     @property
     def epochs(self) -> int:
         """How many epochs the step is trained: the paper's number, scaled where the system has a scale."""
         return scaled_epochs(self.setting("epochs"), self.built.get("schedule_scale", 1.0))
 
-    def frames(self, ids: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Frames [time, feature] of the trained step by piece, for a later step."""
-        return self._trained(self.trained).frames(self._dataset(sorted(ids)))
+    def frames(self, ids: Sequence[str], training: bool = False) -> dict[str, torch.Tensor]:
+        """Frames [time, feature] of the trained step by piece, for a later step that may be trained on them.
+
+        The network is in evaluation mode: a frozen step drops nothing and keeps its batch statistics.
+        """
+        return self._trained(self.trained).frames(self._dataset(sorted(ids), training=training))
 
     def network(self) -> torch.nn.Module:
         """The trained step's network in evaluation mode, for a look inside."""
@@ -65,18 +73,24 @@ class Step(BaseStep):
         return self._trained(done).run(self._dataset(ids))
 
     def _trained(self, done: dict[str, Any]) -> EmotionBrain:
-        checkpoint = self.folder / "save" / done["checkpoint"] / "model.ckpt"
+        name = f"save/{done['checkpoint']}/model.ckpt"
         model = self._model(trained=True)
-        model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+        # Hashed and loaded from the same bytes.
+        data = read_checked(self.folder / name, done["files"][name], TRAIN)
+        model.load_state_dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
         return self._brain(model, None, History(), EpochCounter(0), None)
 
     def _dataset(
-        self, ids: Sequence[str], chooser: VariantChooser | None = None, twice: Collection[str] = ()
+        self,
+        ids: Sequence[str],
+        chooser: VariantChooser | None = None,
+        twice: Collection[str] = (),
+        training: bool = False,
     ) -> DynamicItemDataset:
         chosen = [self.experiment.utterances[identity] for identity in ids]
         if self.pieces:
-            frames = {name: step.frames(ids) for name, step in self.frozen.items()}
-            return make_piece_dataset(chosen, self.experiment.task, self.sources, frames, twice)
+            frames = {name: step.frames(ids, training) for name, step in self.frozen.items()}
+            return make_piece_dataset(chosen, self.experiment.task, self.sources, frames, twice, training)
         embeddings: Embeddings = {
             name: {output.id: torch.tensor(output.embedding) for output in step.outputs(ids)}
             for name, step in self.frozen.items()
@@ -110,7 +124,7 @@ class Step(BaseStep):
         chooser = (
             VariantChooser(variants, self.setting("augment_clean_share"), experiment.spec.seed) if variants else None
         )
-        train = self._dataset(sorted(parts["train"]), chooser, self._twice(parts["train"]))
+        train = self._dataset(sorted(parts["train"]), chooser, self._twice(parts["train"]), training=True)
         developed = {"last": parts["dev"], "dev": parts["dev"], "test": parts["test"]}[experiment.selection]
         dev = self._dataset(sorted(developed)) if developed else None
         model = self._model()
@@ -118,6 +132,7 @@ class Step(BaseStep):
             if source.name not in model.normalizers:
                 continue
             mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts["train"]))
+            check_statistics(self.name, source.name, mean, deviation)
             model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
         if model.scale is not None:
             values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts["train"])]
@@ -252,11 +267,11 @@ class Step(BaseStep):
         write_text(
             self.folder / f"train_log-{self.name}.jsonl", "".join(json.dumps(row) + "\n" for row in history.rows)
         )
-        write_json(
-            self.done_file,
+        checkpoint = Path(chosen.path).name
+        self._write_done(
+            [f"save/{checkpoint}/model.ckpt"],
             {
-                "step": self.name,
-                "checkpoint": Path(chosen.path).name,
+                "checkpoint": checkpoint,
                 "epochs": len(history.rows),
                 "selected_epoch": epoch,
                 **{key: of_epoch[key] for key in DEV_SCORES if key in of_epoch},

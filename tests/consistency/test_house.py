@@ -59,3 +59,12 @@ def test_no_path_of_one_machine():
 )
 def test_shell_scripts_parse(script):
     subprocess.run(["bash", "-n", str(REPOSITORY / script)], check=True)
+
+
+def test_what_a_build_leaves_is_ignored():
+    """`pip install .` leaves build/, whose copies of modules no check should read as sources."""
+    for name in ("build/lib/speechbrain_ext/brain.py", "speechbrain_ext.egg-info/PKG-INFO", "recipes/EmoDB/exp/x"):
+        done = subprocess.run(["git", "-C", str(REPOSITORY), "check-ignore", "-q", name], check=False)
+        if done.returncode == 128:
+            pytest.skip("not a git checkout")
+        assert done.returncode == 0, f"{name}: expected a line of .gitignore"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "speechbrain_ext"
 RANKS = [
-    ["errors", "files", "regular_file", "workers", "yaml_tree"],
+    ["errors", "files", "folders", "regular_file", "workers", "yaml_safety", "yaml_tree"],
     [
         "audio",
         "data_folder",
@@ -17,6 +17,10 @@ RANKS = [
         "task",
         "agreement",
         "hparams",
+        "key_listing",
+        "key_types",
+        "recipe_files",
+        "system_checks",
         "metrics",
         "metrics_regression",
         "testing",
@@ -24,7 +28,7 @@ RANKS = [
     ["corpora"],
     ["folds", "audit", "edition", "preparation", "exchange", "features"],
     ["dataio", "lobes", "losses", "classifiers", "regressors"],
-    ["objectives", "brain", "training", "tables"],
+    ["objectives", "divergence", "brain", "training", "tables"],
     ["report"],
     ["bin"],
 ]

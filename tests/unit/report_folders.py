@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.files import write_json
-from speechbrain_ext.report.results import Prediction, make_results, make_summary, read_results, write_predictions
+from speechbrain_ext.files import write_sealed
+from speechbrain_ext.report.predictions import Prediction, write_predictions
+from speechbrain_ext.report.results import make_results, make_summary
+from speechbrain_ext.report.results_files import read_results, write_results
 from speechbrain_ext.report.run_figures import write_run_figures
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
@@ -108,16 +110,17 @@ def write_run(exp: Path, history: bool = True, figures: bool = False, **changes:
     folder = folder / results["protocol"] / f"seed-{results['seed']}"
     rows = plausible_rows(results["protocol"], seed=results["seed"])
     write_predictions(folder / "predictions.csv", rows, results["classes"])
-    write_json(folder / "results.json", results)
     if figures:
-        write_run_figures(results, rows, plausible_history(results), folder)
+        files = write_run_figures(results, rows, plausible_history(results), folder)
     else:
-        for name in ("confusion", "classes", "speakers") + ("curves",) * history:
-            (folder / f"{name}.png").write_bytes(f"{name} of {folder}".encode())
+        files = [f"{name}.png" for name in ("confusion", "classes", "speakers") + ("curves",) * history]
+        for name in files:
+            (folder / name).write_bytes(f"{name.removesuffix('.png')} of {folder}".encode())
+    write_results(folder / "results.json", results, files)
     return folder
 
 
 def write_summary(folder: Path) -> None:
     """Sum up the seeds of an experiment, as stage 3 does; the folder is one of a seed."""
     paths = sorted(folder.parent.glob("seed-*/results.json"))
-    write_json(folder.parent / "summary.json", make_summary([read_results(path) for path in paths]))
+    write_sealed(folder.parent / "summary.json", make_summary([read_results(path) for path in paths]))

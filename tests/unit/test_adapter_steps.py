@@ -20,8 +20,9 @@ from speechbrain_ext.lobes.adapters import ADAPTERS
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
+from speechbrain_ext.training.run_spec import RunSpec
 
 RANK = 3
 # A layer has two layers of 16 x 16 with lora; behind two layers of width 16 with houlsby.
@@ -84,7 +85,7 @@ def test_results_count_what_is_trained_and_all(spec, adapter):
 
 def test_an_unknown_adapter_is_told_before_training(spec):
     run = replace(spec, row="wrong", overrides=(*spec.overrides, "--adapter=prefix"))
-    with pytest.raises(UserError, match="step finetune: adapter: expected one of null, lora, houlsby") as fault:
+    with pytest.raises(UserError, match="--adapter: expected one of lora, houlsby or null, found 'prefix'") as fault:
         train_fold(run, FOLD)
     assert "\n" not in str(fault.value)
 

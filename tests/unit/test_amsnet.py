@@ -164,14 +164,6 @@ def test_connection_attention_by_hand():
         np.testing.assert_allclose(out["logits"][n].detach().numpy(), expected, rtol=1e-10)
 
 
-def test_early_fusion_averages_descriptors_to_the_mel_rate():
-    net = EarlyFusion(lld_size=1, n_mels=1)
-    lld = torch.arange(10.0).view(1, 10, 1)
-    mask = (torch.arange(10) < 9).unsqueeze(0)
-    # 25 ms hold the 10 ms frames 0 1 2 | 3 4 | 5 6 7 | 8 and 9, the last one padding here.
-    assert net._slow_down(lld * mask.unsqueeze(2), mask, 5)[0, :, 0].tolist() == [1.0, 3.5, 6.0, 8.0, 0.0]
-
-
 def test_dimension_shuffle_runs_over_descriptors():
     net = FRLM(hidden_size=4, dimension_shuffle=True, max_frames=20).eval()
     assert net.net.blstm.input_size == 20
@@ -190,6 +182,7 @@ def test_dimension_shuffle_runs_over_descriptors():
         (lambda: URLM(reduction=0), "reduction: expected a whole number from 1 to 512 channels, found 0"),
         (lambda: FusionHead(mode="sum"), "mode: expected one of attention, concat, found 'sum'"),
         (lambda: EarlyFusion(lld_hop_s=0.0), "lld_hop_s: expected above 0 and at most"),
+        (lambda: EarlyFusion(lld_frame_s=-0.1), "lld_frame_s: expected at least 0, found -0.1"),
         (lambda: AttentionPooling(0), "size: expected a whole number of at least 1, found 0"),
         (lambda: FRLM()({"logmel": torch.zeros(1, 2, 76)}, {}), "expected the feature 'lld', found"),
         (lambda: FusionHead()({"frlm": torch.zeros(1, 128)}), "expected the embeddings"),

@@ -19,8 +19,9 @@ from speechbrain_ext.files import write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import predict_fold, steps_of, train_fold
+from speechbrain_ext.training.run_spec import RunSpec
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09"), "08"

@@ -13,14 +13,16 @@ from speechbrain_ext.data_folder import write_data
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
-from speechbrain_ext.files import write_sealed
+from speechbrain_ext.files import DamagedFile, write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
-from speechbrain_ext.training import classifier_step
+from speechbrain_ext.training import base_step, classifier_step
 from speechbrain_ext.training.classifier_step import ClassifierStep
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import read_done, write_done
 from speechbrain_ext.training.fold import fold_facts, is_trained, predict_fold, steps_of, torch_settings, train_fold
+from speechbrain_ext.training.run_spec import RunSpec
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 TASK = Task(tuple(CLASSES))
@@ -162,9 +164,9 @@ def test_killed_before_any_file_and_resumed_is_the_same(spec, tmp_path, reposito
     def kill(*_, **__):
         raise Killed
 
-    name = {"model": "replacing", "log": "write_text", "done": "write_json"}[moment]
+    name = {"model": "replacing", "log": "write_text", "done": "write_done"}[moment]
     with monkeypatch.context() as patch:
-        patch.setattr(classifier_step, name, kill)
+        patch.setattr(base_step if moment == "done" else classifier_step, name, kill)
         with pytest.raises(Killed):
             train_fold(spec, FOLD)
     assert not is_trained(Experiment(spec), FOLD)
@@ -182,19 +184,36 @@ def test_killed_before_any_file_and_resumed_is_the_same(spec, tmp_path, reposito
 
 def test_a_whole_step_is_not_fitted_again(spec):
     train_fold(spec, FOLD)
-    before = step_of(spec).done_file.stat().st_mtime_ns
+    done = step_of(spec).folder / "done-egemaps.json"
+    before = done.stat().st_mtime_ns
     ticks = []
     train_fold(spec, FOLD, ticks.append)
-    assert step_of(spec).done_file.stat().st_mtime_ns == before and not ticks
+    assert done.stat().st_mtime_ns == before and not ticks
     train_fold(spec, "03", ticks.append)
     assert ticks == [1]
 
 
-def test_a_spoilt_model_is_told_in_one_line(spec):
+def test_a_damaged_model_is_named_and_fitted_again(spec, capsys):
     train_fold(spec, FOLD)
     path = step_of(spec).folder / "model-egemaps.npz"
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(UserError, match=r"model-egemaps\.npz.*--force") as fault:
+    before = path.read_bytes()
+    path.write_bytes(before[:100])
+    with pytest.raises(DamagedFile, match=r"model-egemaps\.npz.*make it again with: ./run.sh --stage 2") as fault:
+        predict_fold(spec, FOLD)
+    assert "\n" not in str(fault.value)
+    assert not is_trained(Experiment(spec), FOLD)
+    train_fold(spec, FOLD)
+    assert "model-egemaps.npz" in (told := capsys.readouterr().out) and "trained again" in told
+    assert path.read_bytes() == before
+
+
+def test_a_model_that_holds_other_arrays_is_refused_in_one_line(spec):
+    train_fold(spec, FOLD)
+    folder = step_of(spec).folder
+    (folder / "model-egemaps.npz").write_bytes(b"PK no archive")
+    facts = read_done(folder, "egemaps")
+    write_done(folder, "egemaps", facts.pop("files"), facts)
+    with pytest.raises(UserError, match=r"expected the arrays of a trained classifier.*--force") as fault:
         predict_fold(spec, FOLD)
     assert "\n" not in str(fault.value)
 

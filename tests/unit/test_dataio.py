@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from dataclasses import replace
 
@@ -11,8 +12,9 @@ import torch
 from sklearn.preprocessing import StandardScaler
 
 from speechbrain_ext.dataio.collate import collate
-from speechbrain_ext.dataio.dataset import FeatureSource, VariantChooser, make_dataset, speaker_statistics, statistics
+from speechbrain_ext.dataio.dataset import FeatureSource, VariantChooser, make_dataset, speaker_statistics
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
+from speechbrain_ext.dataio.statistics import RunningStatistics, statistics
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
 
@@ -42,6 +44,35 @@ def test_statistics_are_those_of_scikit_learn():
     mean, deviation = statistics(arrays)
     np.testing.assert_allclose(mean, scaler.mean_, rtol=1e-12)
     np.testing.assert_allclose(deviation, scaler.scale_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0, -3e4])
+def test_statistics_read_one_array_at_a_time_equal_those_of_all_frames_together(offset):
+    random = np.random.default_rng(2)
+    sizes = [1, 0, *random.integers(1, 300, size=700).tolist()]
+    arrays = [(random.normal(0, 2, (n, 3)) * [1.0, 1e-3, 50.0] + offset).astype("f4") for n in sizes]
+    together = np.concatenate(arrays).astype("f8")
+    mean, deviation = statistics(iter(arrays))
+    scale = np.maximum(np.abs(together.mean(0)), together.std(0))
+    assert np.abs(mean - together.mean(0)).max() <= 1e-12 * scale.min()
+    np.testing.assert_allclose(deviation, together.std(0), rtol=1e-12)
+    whole = statistics([together])
+    assert np.array_equal(whole[0], together.mean(0)) and np.array_equal(whole[1], together.std(0))
+
+
+def test_statistics_keep_no_frame(monkeypatch):
+    """What is held while arrays are read does not grow with their number."""
+    monkeypatch.setattr(np, "concatenate", lambda *_, **__: pytest.fail("all frames are held at once"))
+    running, alive = RunningStatistics(), []
+    for number in range(20):
+        array = np.full((5, 2), number, dtype="f8")
+        alive.append(weakref.ref(array))
+        running.add(array)
+        del array
+        assert not any(reference() is not None for reference in alive)
+    assert running.result()[0].tolist() == [9.5, 9.5]
+    with pytest.raises(ValueError, match="expected at least one frame"):
+        RunningStatistics().result()
 
 
 def test_long_ones_are_cut_and_short_ones_filled_with_silence_only_when_asked_for():

@@ -21,8 +21,9 @@ from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.metrics_regression import concordance
 from speechbrain_ext.objectives import ValueOutput
 from speechbrain_ext.task import Task
-from speechbrain_ext.training.experiment import Experiment, RunSpec
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
+from speechbrain_ext.training.run_spec import RunSpec
 
 SPEAKERS, FOLD = ["03", "08", "09", "10"], "08"
 DIMENSIONS = ("activation", "valence")

@@ -12,14 +12,10 @@ from report_folders import CLASSES, facts, fold_facts, plausible_results, plausi
 from sklearn import metrics as sk
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import write_json
-from speechbrain_ext.report.results import (
-    make_results,
-    make_summary,
-    read_predictions,
-    read_results,
-    write_predictions,
-)
+from speechbrain_ext.files import DamagedFile, write_json, write_sealed
+from speechbrain_ext.report.predictions import read_predictions, write_predictions
+from speechbrain_ext.report.results import make_results, make_summary
+from speechbrain_ext.report.results_files import read_results
 
 
 def test_predictions_read_back_exactly_and_sorted(tmp_path: Path) -> None:
@@ -142,7 +138,13 @@ def test_results_of_another_schema_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     with pytest.raises(UserError, match="missing .*results.json"):
         read_results(path)
-    for content in ({"schema": 2}, [], {}):
+    write_json(path, {"schema": 1, "pooled": {}})
+    with pytest.raises(UserError, match="expected schema 2, found 1: make it again"):
+        read_results(path)
+    write_sealed(path, {"schema": 3})
+    with pytest.raises(UserError, match="expected schema 2, found 3: make it again"):
+        read_results(path)
+    for content in ([], {}, {"schema": 2}):
         write_json(path, content)
-        with pytest.raises(UserError, match="expected schema 1, found"):
+        with pytest.raises(DamagedFile, match="make it again"):
             read_results(path)

@@ -22,6 +22,7 @@ from speechbrain_ext.bin.run_options import run_parser
 from speechbrain_ext.bin.train import train
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.features.madd import madd
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
 from speechbrain_ext.manifest import read_audio
 from speechbrain_ext.report.drawing import WATERMARK
@@ -252,6 +253,9 @@ def test_other_folders_are_refused(work, tmp_path, repository):
     with pytest.raises(UserError, match="missing .*spec.json"):
         load_run(tmp_path)
     (tmp_path / "spec.json").write_text('{"data": "x"}')
+    with pytest.raises(UserError, match="spec.json: damaged"):
+        load_run(tmp_path)
+    write_sealed(tmp_path / "spec.json", {"data": "x"})
     with pytest.raises(UserError, match="expected what stage 2 writes"):
         load_run(tmp_path)
     run = load_run(work[0] / "exp/EmoDB-mini/am_resnet/tiny/speaker/seed-1")

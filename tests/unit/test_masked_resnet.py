@@ -182,9 +182,9 @@ def convolve(x: np.ndarray, weight: np.ndarray, stride: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("mask_pool", ["paper", "valid"])
-@pytest.mark.parametrize("variant", ["resnet", *MASKED])
-def test_the_network_by_hand(variant, mask_pool):
-    net = build(variant, mask_pool=mask_pool).double()
+@pytest.mark.parametrize(("variant", "pool"), [("resnet", "all"), ("resnet", "valid"), *((v, "all") for v in MASKED)])
+def test_the_network_by_hand(variant, pool, mask_pool):
+    net = build(variant, mask_pool=mask_pool, pool=pool).double()
     features = {"waveform": batch()["waveform"].double()}
     loss_of(net, features)
     output = net.eval()(features, lengths())
@@ -193,7 +193,8 @@ def test_the_network_by_hand(variant, mask_pool):
     last = masks[-1]
     if variant == "resnet":
         masks = [np.ones_like(mask) for mask in masks]
-        last = np.arange(last.shape[1]) < np.ceil(np.ceil(np.ceil(LENGTHS.numpy() / 4) / 4) / 2)[:, None]
+        n_frames = np.ceil(np.ceil(np.ceil(LENGTHS.numpy() / 4) / 4) / 2)  # [batch]
+        last = np.arange(last.shape[1]) < (n_frames[:, None] if pool == "valid" else np.full((3, 1), np.inf))
 
     def norm(x: np.ndarray, name: str, mask: np.ndarray) -> np.ndarray:
         mean, variance = state[f"{name}.norm.running_mean"], state[f"{name}.norm.running_var"]
@@ -273,6 +274,7 @@ def test_silence_alone_gives_no_nan(bn_statistics):
         (lambda: MaskedResNet(4, "a_resnet"), "variant: expected one of resnet, m_resnet, am_resnet, found 'a_resnet'"),
         (lambda: MaskedResNet(4, bn_statistics="none"), "bn_statistics: expected one of all, valid, found 'none'"),
         (lambda: MaskedResNet(4, mask_pool="mean"), "mask_pool: expected one of paper, valid, found 'mean'"),
+        (lambda: MaskedResNet(4, pool="none"), "pool: expected one of all, valid, found 'none'"),
         (lambda: MaskedResNet(4, kernel=6), "kernel: expected an odd number of places, found 6"),
         (lambda: MaskedResNet(4, strides=(4,)), "strides: expected the stem's and one a block"),
         (lambda: MaskedResNet(4, strides=(4, 0)), "strides: expected the stem's and one a block"),

@@ -102,6 +102,11 @@ def test_bootstrap_equals_the_slow_loop_over_speakers(metric: str) -> None:
     assert speaker_bootstrap(truth, prediction, speakers, metric, draws=200, seed=8) != found
 
 
+@pytest.mark.parametrize("metric", ["wa", "uar", "macro_f1"])
+def test_one_speaker_has_no_interval(metric: str) -> None:
+    assert speaker_bootstrap([0, 1, 1], [0, 1, 0], ["a", "a", "a"], metric) is None
+
+
 def test_speakers_who_differ_widen_the_interval() -> None:
     truth = np.zeros(100, dtype=int)
     prediction = np.repeat([0, 1], 50)

@@ -44,7 +44,7 @@ def test_many_speakers_are_cut_to_the_lowest() -> None:
     speakers = [{"name": f"s{n:02d}", "n": 5, "wa": 0.5, "uar": n / 100} for n in range(60)][::-1]
     figure = bars.build_speakers(plausible_results(), speakers)
     assert _widths(figure) == pytest.approx(list(range(bars.MOST_SPEAKERS)))
-    assert any("the 40 lowest of 60 speakers" in text for text in _texts(figure))
+    assert any("40 of 60 speakers, from the lowest UAR on" in text for text in _texts(figure))
 
 
 def test_classes_show_recall_and_precision() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +12,8 @@ from report_folders import PAPER, plausible_results, write_run
 
 from speechbrain_ext.bin.report import main
 from speechbrain_ext.errors import UserError
+from speechbrain_ext.files import DamagedFile, write_sealed
+from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.report.results_md import keep, results_md, without_paths
 
 
@@ -71,7 +73,7 @@ def test_seeds_stand_each_in_a_row_and_together(recipe: Path, tmp_path: Path) ->
     for seed in (2, 1, 10):
         keep(write_run(tmp_path, seed=seed, selection="test"), recipe)
     rows = _rows(results_md(recipe), "Here")
-    assert [row[7] for row in rows] == ["1", "2", "10", "mean of 1, 2, 10"]
+    assert [row[7] for row in rows] == ["1", "2", "10", "mean ± std of 1, 2, 10"]
     assert rows[0][8] == "test (optimistic)"
     mean = sum(plausible_results(seed=seed)["pooled"]["wa"] for seed in (1, 2, 10)) / 3
     assert rows[3][3].startswith(f"{100 * mean:.2f} ± ")
@@ -104,13 +106,55 @@ def test_what_may_not_be_kept(recipe: Path, tmp_path: Path, changes: dict, said:
 
 def test_a_mini_result_put_there_by_hand_is_refused(recipe: Path, tmp_path: Path) -> None:
     kept = keep(write_run(tmp_path), recipe)
-    results = json.loads(kept.read_text(encoding="utf-8"))
-    kept.write_text(json.dumps(results | {"source": "mini"}), encoding="utf-8")
+    results = read_results(kept)
+    write_sealed(kept, results | {"source": "mini"})
     with pytest.raises(UserError, match="found source mini"):
         results_md(recipe)
-    kept.write_text(json.dumps(results | {"seed": 5}), encoding="utf-8")
+    write_sealed(kept, results | {"seed": 5})
     with pytest.raises(UserError, match="expected the name as-published/amsnet.default.speaker.seed5.json"):
         results_md(recipe)
+
+
+def test_predictions_are_kept_and_the_development_rule_is_in_the_name(recipe: Path, tmp_path: Path) -> None:
+    seed = write_run(tmp_path, dev="fraction", selection="dev")
+    kept = keep(seed, recipe)
+    assert kept.name == "amsnet.default.speaker.dev-fraction.seed1.json"
+    assert kept.with_suffix(".csv").read_bytes() == (seed / "predictions.csv").read_bytes()
+    assert read_results(kept)["sha256"] == hashlib.sha256((seed / "predictions.csv").read_bytes()).hexdigest()
+    assert keep(write_run(tmp_path), recipe) != kept
+
+
+@pytest.mark.parametrize("place", ["run", "kept"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda results: results["pooled"].update(uar=results["pooled"]["uar"] + 0.01),
+        lambda results: results["pooled"].update(uar_ci95=[0.0, 1.0]),
+        lambda results: results["mean"].update(wa=results["mean"]["wa"] + 1e-12),
+        lambda results: results["folds"][3].update(uar=0.99),
+        lambda results: results["folds"][3].update(speakers_test=["03"]),
+        lambda results: results["folds"].pop(),
+        lambda results: results.update(classes=results["classes"][::-1]),
+    ],
+)
+def test_scores_that_are_not_those_of_the_predictions_are_refused(recipe: Path, tmp_path: Path, spoil, place) -> None:
+    seed = write_run(tmp_path)
+    path = seed / "results.json" if place == "run" else keep(seed, recipe)
+    results = read_results(path)
+    spoil(results)
+    write_sealed(path, results)
+    with pytest.raises(DamagedFile, match="expected the scores of .*csv, found others"):
+        keep(seed, recipe) if place == "run" else results_md(recipe)
+
+
+def test_predictions_edited_after_scoring_are_refused(recipe: Path, tmp_path: Path) -> None:
+    seed = write_run(tmp_path)
+    kept = keep(seed, recipe)
+    for path, read in ((kept.with_suffix(".csv"), lambda: results_md(recipe)), (seed / "predictions.csv", keep)):
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([lines[0], *lines[2:]]) + "\n")
+        with pytest.raises(DamagedFile, match=f"{path.name}: damaged or edited"):
+            read(seed, recipe) if read is keep else read()
 
 
 @pytest.mark.parametrize(

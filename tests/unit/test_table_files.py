@@ -8,6 +8,8 @@ import pytest
 
 from speechbrain_ext import hparams
 from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.report.paper_notes import paper_notes
+from speechbrain_ext.report.text import DASH
 from speechbrain_ext.tables import load_table, table_files, table_id, words_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -43,11 +45,14 @@ def test_a_row_has_words_a_folder_and_fractions(tmp_path):
         ("variant: frlm", "varant: frlm", r"amsnet_table5.yaml: row A b: unknown key varant: did you mean variant\?"),
         ("variant: frlm", "variant: flrm", "amsnet_table5.yaml: row A b: .*'flrm' is not one of early"),
         ("hidden_size", "hiden_size", "row A b: .*unknown key hiden_size: did you mean hidden_size"),
-        ("hidden_size: 8", "hidden_size: big", "row A b: .*hidden_size: expected a value like"),
+        ("hidden_size: 8", "hidden_size: big", "row A b: .*hidden_size: expected integer >= 1"),
         ("hidden_size: 8", "variant: urlm", "row A b: overrides"),
         ("random5", "randm5", r"row A b: protocol randm5: did you mean random5\?"),
         ("wa: 84.14", "wa: 841.4", "row A b: paper: wa: expected per cent or null, found 841.4"),
         ("uar: null", "ua: null", "row A b: paper: unknown key ua"),
+        ("uar: null", "uar: null, folds: {}", "row A b: paper: folds: expected folds such as Session1F"),
+        ("uar: null", "uar: null, folds: {A: {wa: 7, ua: 8}}", "row A b: paper: folds: A: unknown key ua"),
+        ("uar: null", "uar: null, folds: {A: {wa: 700, uar: 8}}", "folds: A: wa: expected per cent or null, found 700"),
         ("system: amsnet", "system: svm", "system: expected amsnet as in the file's name"),
         ("rows: [", "figure: pie\nrows: [", "figure: expected one of scores, confusion"),
         (f"[{ROW}]", f"[{ROW}, {ROW}]", "row A b: this name stands twice"),
@@ -62,6 +67,19 @@ def test_a_fault_is_one_line_that_names_file_and_row(tmp_path, old, new, told):
     with pytest.raises(UserError, match=told) as fault:
         load_table(recipe(tmp_path, text.replace(old, new, 1)), "amsnet/5")
     assert "\n" not in str(fault.value) and "amsnet_table5.yaml" in str(fault.value)
+
+
+def test_folds_and_remarks_of_the_paper_are_printed_below_the_table(tmp_path):
+    folds = "folds: {Session1F: {wa: 73.12, uar: 72.57}, Session1M: {wa: null, uar: 68.53}}"
+    text = f"{HEAD}note: the text says otherwise.\nrows: [{ROW.replace('uar: null', f'uar: null, {folds}')}]"
+    table = load_table(recipe(tmp_path, text), "amsnet/5")
+    assert table.paper_folds == {"A b": {"Session1F": (0.7312, 0.7257), "Session1M": (None, 0.6853)}}
+    assert paper_notes(table) == [
+        "Of the paper: the text says otherwise.",
+        f"The paper's folds of A b (WA / UAR): Session1F 73.12 / 72.57, Session1M {DASH} / 68.53.",
+    ]
+    plain = load_table(recipe(tmp_path / "plain", f"{HEAD}rows: [{ROW}]"), "amsnet/5")
+    assert paper_notes(plain) == [] and plain.paper_folds == {}
 
 
 def test_an_unknown_table_names_the_nearest():
@@ -80,6 +98,7 @@ def test_names_of_files(tmp_path):
 )
 def test_overrides_read_back_as_the_same_value(tmp_path, monkeypatch, value):
     monkeypatch.setattr(hparams, "merge", lambda tree, overrides, *_: {**tree, **overrides})
+    monkeypatch.setattr(hparams, "check_values", lambda *_: None)
     text = f"{HEAD}rows: [{ROW}]".replace("hidden_size: 8", f"hidden_size: {value}")
     (row,) = load_table(recipe(tmp_path, text), "amsnet/5").rows
     assert hparams.parse_overrides(list(row.words))["hidden_size"] == row.overrides["hidden_size"]

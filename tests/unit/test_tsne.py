@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from functools import partial
@@ -17,8 +16,10 @@ from threadpoolctl import threadpool_limits
 
 from speechbrain_ext.bin import tsne as command
 from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.report.drawing import WATERMARK
 from speechbrain_ext.report.page import write_report
+from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.report.tsne_figure import COLOURS, MARKERS, build_tsne, coordinates
 from speechbrain_ext.report.tsne_runs import run_panels
 from speechbrain_ext.report.vectors import NAME, make_vectors, read_vectors, write_vectors
@@ -154,8 +155,7 @@ def test_faults_are_one_line(tmp_path, words, said):
 
 
 def change(folder: Path, **changes) -> None:
-    results = json.loads((folder / "results.json").read_text())
-    (folder / "results.json").write_text(json.dumps(results | changes))
+    write_sealed(folder / "results.json", read_results(folder / "results.json") | changes)
 
 
 def test_runs_that_do_not_go_together_are_refused(tmp_path):

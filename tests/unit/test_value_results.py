@@ -15,13 +15,15 @@ from test_report_page import Page
 from value_folders import DIMENSIONS, value_results, value_rows, write_value_run
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.metrics_regression import concordance_bootstrap
-from speechbrain_ext.report.cards import card, comparison_card, differences, paper_card, why_not_comparable
+from speechbrain_ext.report.cards import card
+from speechbrain_ext.report.comparability import comparison_card, differences, paper_card, why_not_comparable
 from speechbrain_ext.report.figures import build_curves
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.report.predicted_values import read_predicted_values, write_predicted_values
-from speechbrain_ext.report.results import make_summary, read_results
+from speechbrain_ext.report.results import make_summary
+from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.report.results_md import keep, results_md
 from speechbrain_ext.report.value_figures import build_scatter
 from speechbrain_ext.report.value_results import is_dimensional, make_value_summary
@@ -157,10 +159,10 @@ def test_kept_results_stand_in_a_table_of_their_own(tmp_path: Path) -> None:
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")
     ]
-    head = next(number for number, row in enumerate(rows) if "CCC valence [95 %]" in row)
+    head = next(number for number, row in enumerate(rows) if "CCC valence, pooled [95 %]" in row)
     assert len({len(row) for row in rows[head:]}) == 1
     _, *seeds, one = rows[head + 1 :]
-    assert [row[8] for row in seeds] == ["1", "2", "mean of 1, 2"] and all(row[2] == "dims" for row in seeds)
+    assert [row[8] for row in seeds] == ["1", "2", "mean ± std of 1, 2"] and all(row[2] == "dims" for row in seeds)
     pooled, mean = value_results()["pooled"], value_results()["mean"]
     low, high = pooled["ccc_ci95"]["dominance"]
     assert seeds[0][5] == f"{pooled['ccc']['dominance']:.3f} [{low:.3f}, {high:.3f}]"
@@ -176,7 +178,7 @@ def test_a_protocol_with_dimensions_alone_has_no_table_of_classes(tmp_path: Path
     recipe.mkdir(parents=True)
     kept = keep(write_value_run(tmp_path), recipe)
     assert kept.name == "amsnet.dims.speaker.seed1.json" and read_results(kept)["target"] == "dimensions"
-    assert "WA [95 %]" not in results_md(recipe) and "CCC valence" in results_md(recipe)
+    assert "WA, pooled [95 %]" not in results_md(recipe) and "CCC valence" in results_md(recipe)
 
 
 def test_figures_show_every_utterance_and_the_line_of_equality() -> None:
@@ -215,7 +217,7 @@ def page(tmp_path: Path) -> Page:
     for seed in (1, 2):
         folder = write_value_run(tmp_path, figures=seed == 1, seed=seed)
     results = [read_results(path) for path in folder.parent.glob("seed-*/results.json")]
-    write_json(folder.parent / "summary.json", make_value_summary(results))
+    write_sealed(folder.parent / "summary.json", make_value_summary(results))
     write_value_run(tmp_path, row="one", dimensions=["activation"], warnings=["few <i>steps</i>"])
     write_report(tmp_path / "EmoDB-real", tmp_path / "report.html")
     return Page((tmp_path / "report.html").read_text(encoding="utf-8"))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from report_folders import SPEAKERS, facts, fold_facts
 
-from speechbrain_ext.files import write_json
 from speechbrain_ext.report.predicted_values import PredictedValues, write_predicted_values
+from speechbrain_ext.report.results_files import write_results
 from speechbrain_ext.report.value_figures import write_value_figures
 from speechbrain_ext.report.value_results import make_value_results
 
@@ -43,8 +43,9 @@ def write_value_run(exp: Path, figures: bool = False, dimensions: list[str] = DI
     folder = folder / results["protocol"] / f"seed-{results['seed']}"
     rows = value_rows(results["seed"], dimensions=len(dimensions))
     write_predicted_values(folder / "predictions.csv", rows, dimensions)
-    write_json(folder / "results.json", results)
+    files = []
     if figures:
         losses = [{"epoch": n, "step_name": "frlm", "train_loss": 1 / n, "dev_ccc": 1 - 1 / n} for n in range(1, 9)]
-        write_value_figures(results, rows, {fold["name"]: losses for fold in results["folds"]}, folder)
+        files = write_value_figures(results, rows, {fold["name"]: losses for fold in results["folds"]}, folder)
+    write_results(folder / "results.json", results, files)
     return folder

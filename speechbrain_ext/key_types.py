@@ -1,0 +1,181 @@
+"""Type and range of every hyper-parameter, checked before anything is computed.
+
+A system's YAML declares its own keys under `types:`; the keys that systems have in common are declared here. A
+declaration is one of these, each with ` or null` behind it where null is a value too:
+
+- `integer >= 1, <= 512`, `number > 0`: a finite number, with bounds;
+- `boolean`, `text`;
+- `one of mask, silence`;
+- `list of integer >= 1`, `list of text or empty`: at least one item, unless `or empty` says otherwise;
+- `options`: keys with values, which what they are handed to checks;
+- `schedule`: an object that a YAML builds.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+OPTIMIZERS = "Adadelta, Adagrad, Adam, AdamW, Adamax, ASGD, NAdam, RAdam, RMSprop, Rprop, SGD"
+COMMON = {
+    "variant": "text",
+    "n_classes": "integer >= 1",
+    # Data
+    "duration_s": "number > 0, <= 600",
+    "segment_s": "number > 0, <= 600",
+    "pad": "one of mask, silence",
+    "speaker_normalisation": "boolean",
+    "utterance": "one of posteriors, log_posteriors",
+    "augment_waveform": "list of text or empty",
+    "augment_clean_share": "number >= 0, <= 1",
+    "spec_augment": "options or null",
+    # Self-supervised models
+    "ssl_model": "text",
+    "adapter": "one of lora, houlsby or null",
+    "adapter_rank": "integer >= 1, <= 65536",
+    "adapter_alpha": "number > 0, <= 1e6",
+    # Training
+    "schedule_scale": "number > 0, <= 1000",
+    "optimizer": f"one of {OPTIMIZERS}",
+    "optimizer_options": "options",
+    "lr": "number > 0, <= 10",
+    "weight_decay": "number >= 0, <= 1",
+    "batch_size": "integer >= 1, <= 65536",
+    "epochs": "integer >= 1, <= 1000000",
+    "scheduler": "schedule or null",
+    "max_grad_norm": "number > 0",
+    "checkpoint_epochs": "integer >= 1, <= 1000000",
+    "early_stopping_epochs": "integer >= 0, <= 1000000",
+    "class_weights": "boolean",
+    "balanced_sampling": "boolean",
+    "label_smoothing": "number >= 0, < 1",
+}
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    ">": operator.gt,
+    "<=": operator.le,
+    "<": operator.lt,
+}
+BOUND = re.compile(r"(>=|>|<=|<)\s*(-?[\d.]+(?:e[+-]?\d+)?)")
+
+
+@dataclass(frozen=True)
+class KeyType:
+    """What a key's value may be.
+
+    Attributes
+    ----------
+    text : str
+        The declaration, as it stands in messages and listings.
+    kind : str
+        integer, number, boolean, text, one of, list, options or schedule.
+    bounds : tuple
+        Comparisons and limits of a number.
+    choices : tuple of str
+        Of "one of".
+    item : KeyType or None
+        Of the items of a list.
+    null, empty : bool
+        Whether null, and an empty list, are values too.
+    """
+
+    text: str
+    kind: str
+    bounds: tuple[tuple[str, float], ...] = ()
+    choices: tuple[str, ...] = ()
+    item: KeyType | None = None
+    null: bool = False
+    empty: bool = False
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value, its references resolved, is of this type and in its range.
+
+        Example
+        -------
+        >>> lr = parse_type("number > 0, <= 10")
+        >>> [lr.accepts(value) for value in (0.1, 1, 0, 1e30, float("nan"), True, "1", None)]
+        [True, True, False, False, False, False, False, False]
+        """
+        if value is None:
+            return self.null
+        if self.kind in ("integer", "number"):
+            return _is_number(value, self.kind) and all(COMPARISONS[sign](value, limit) for sign, limit in self.bounds)
+        if self.kind == "boolean":
+            return isinstance(value, bool)
+        if self.kind == "text":
+            return isinstance(value, str) and value.isprintable() and bool(value.strip()) and not value.startswith("!")
+        if self.kind == "one of":
+            return isinstance(value, str) and value in self.choices
+        if self.kind == "list":
+            return isinstance(value, list) and (self.empty or bool(value)) and all(map(self.item.accepts, value))
+        if self.kind == "options":
+            return isinstance(value, dict) and "__tag__" not in value
+        return _is_object(value)
+
+
+@lru_cache(maxsize=512)
+def parse_type(text: str) -> KeyType:
+    """Read a declaration.
+
+    Raises
+    ------
+    ValueError
+        It has none of the known forms.
+
+    Example
+    -------
+    >>> parse_type("list of integer >= 1").accepts([8, 5, 3]), parse_type("one of relu, softmax or null").choices
+    (True, ('relu', 'softmax'))
+    """
+    rest, null = _without(str(text), " or null")
+    rest, empty = _without(rest, " or empty")
+    head, _, tail = rest.partition(" ")
+    known = {"text": text, "null": null, "empty": empty}
+    if rest.startswith("one of ") and (choices := tuple(word.strip() for word in rest[7:].split(","))) and all(choices):
+        return KeyType(kind="one of", choices=choices, **known)
+    if rest.startswith("list of "):
+        return KeyType(kind="list", item=parse_type(rest[8:]), **known)
+    if rest in ("boolean", "text", "options", "schedule"):
+        return KeyType(kind=rest, **known)
+    if head in ("integer", "number"):
+        found = [BOUND.fullmatch(part.strip()) for part in tail.split(",") if part.strip()]
+        if all(found):
+            return KeyType(kind=head, bounds=tuple((bound[1], float(bound[2])) for bound in found), **known)
+    raise ValueError(f"expected a type such as `integer >= 1` or `one of a, b or null`, found {text!r}")
+
+
+def declared_types(own: Mapping[str, Any]) -> dict[str, KeyType]:
+    """Types of all keys that a system may have: the common ones and, above them, its own.
+
+    Raises
+    ------
+    ValueError
+        A declaration has no known form; its key is named.
+    """
+    types = {}
+    for key, text in {**COMMON, **own}.items():
+        try:
+            types[key] = parse_type(str(text))
+        except ValueError as fault:
+            raise ValueError(f"types: {key}: {fault}") from None
+    return types
+
+
+def _without(text: str, ending: str) -> tuple[str, bool]:
+    return text.removesuffix(ending), text.endswith(ending)
+
+
+def _is_number(value: Any, kind: str) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int if kind == "integer" else (int, float)):
+        return False
+    return math.isfinite(value)
+
+
+def _is_object(value: Any) -> bool:
+    """A tagged node, as `yaml_tree.plain` gives it."""
+    return isinstance(value, str) and value.startswith("!new:") or isinstance(value, dict) and "__tag__" in value

@@ -1,0 +1,28 @@
+"""What a table says of its paper beside the numbers of its rows: remarks, and the paper's folds."""
+
+from __future__ import annotations
+
+from speechbrain_ext.report.text import DASH, percent
+from speechbrain_ext.tables import Table
+
+
+def paper_notes(table: Table) -> list[str]:
+    """Give the lines that are printed below a table about its paper.
+
+    Arguments
+    ---------
+    table : Table
+
+    Returns
+    -------
+    list of str
+        The file's `note`, and a line for each row of which the paper prints folds.
+    """
+    lines = [f"Of the paper: {table.note}"] if table.note else []
+    for row, folds in table.paper_folds.items():
+        cells = [
+            f"{name} {' / '.join(DASH if score is None else percent(score) for score in scores)}"
+            for name, scores in folds.items()
+        ]
+        lines.append(f"The paper's folds of {row} (WA / UAR): {', '.join(cells)}.")
+    return lines

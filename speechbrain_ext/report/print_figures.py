@@ -1,0 +1,88 @@
+"""Figures for a paper of every run of a corpus: without a title, one column and one page wide, as PDF."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from speechbrain_ext.files import read_json
+from speechbrain_ext.report.bars import build_classes, build_speakers
+from speechbrain_ext.report.breakdown import by_speaker
+from speechbrain_ext.report.cards import has_epochs
+from speechbrain_ext.report.drawing import draw_print
+from speechbrain_ext.report.figures import build_confusion, build_curves
+from speechbrain_ext.report.overview import build_forest
+from speechbrain_ext.report.predicted_values import read_predicted_values
+from speechbrain_ext.report.predictions import read_predictions
+from speechbrain_ext.report.results_files import read_results
+from speechbrain_ext.report.value_figures import build_scatter
+from speechbrain_ext.report.value_results import is_dimensional
+
+FOLDER = "paper"
+TRAIN = "./run.sh --stage 2 --stop-stage 2"
+
+
+def write_print_figures(exp_corpus_folder: str | Path) -> list[Path]:
+    """Draw the figures of every run for a paper, in a folder `paper` beside each results.json, and the overview.
+
+    Arguments
+    ---------
+    exp_corpus_folder : str or Path
+        The folder exp/<CORPUS>-<source>.
+
+    Returns
+    -------
+    paths : list of Path
+        What was drawn: confusion, classes, speakers and curves; scatter and curves of a run on dimensions.
+    """
+    folder = Path(exp_corpus_folder)
+    paths, of_classes = [], []
+    for path in sorted(folder.glob("*/*/*/seed-*/results.json")):
+        results = read_results(path)
+        paths += _run(results, path.parent)
+        of_classes += [] if is_dimensional(results) else [results]
+    if of_classes:
+        paths += draw_print(folder / FOLDER / "overview", build_forest, of_classes)
+    return paths
+
+
+def _run(results: dict[str, Any], folder: Path) -> list[Path]:
+    place, predictions = folder / FOLDER, folder / "predictions.csv"
+    paths = []
+    if is_dimensional(results):
+        if predictions.exists():
+            paths += draw_print(place / "scatter", build_scatter, results, read_predicted_values(predictions)[0])
+    else:
+        paths += draw_print(place / "confusion", build_confusion, results)
+        paths += draw_print(place / "classes", build_classes, results)
+        if predictions.exists():
+            speakers = by_speaker(read_predictions(predictions)[0])
+            paths += draw_print(place / "speakers", build_speakers, results, speakers)
+    history = read_history(folder) if has_epochs(results) else {}
+    if any(history.values()):
+        paths += draw_print(place / "curves", build_curves, history, "", results["source"])
+    return paths
+
+
+def read_history(seed_folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Read the training logs of all folds below a seed's folder, as `figures.curves_figure` takes them.
+
+    Arguments
+    ---------
+    seed_folder : Path
+        Each fold's folder names in steps.json where its steps were trained.
+
+    Returns
+    -------
+    history : dict
+        Per fold the records of all its steps; empty where nothing was trained here.
+    """
+    history: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(seed_folder.glob("fold-*/steps.json")):
+        for step, place in read_json(path, TRAIN).items():
+            log = path.parent / place / f"train_log-{step}.jsonl"
+            if log.exists():
+                lines = log.read_text(encoding="utf-8").splitlines()
+                history.setdefault(path.parent.name, []).extend(json.loads(line) for line in lines)
+    return history

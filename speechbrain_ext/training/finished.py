@@ -1,0 +1,73 @@
+"""The record of a finished training, `done-<step>.json`: read, checked against the files that it names, written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from speechbrain_ext.files import DamagedFile, check_sha256, read_sealed, sha256_file, write_sealed
+
+TRAIN = "./run.sh --stage 2 --stop-stage 2"
+
+
+def done_path(folder: str | Path, step: str) -> Path:
+    """The record's file in the folder of a step; it is written last."""
+    return Path(folder) / f"done-{step}.json"
+
+
+def read_done(folder: str | Path, step: str) -> dict[str, Any] | None:
+    """Read the record of a finished training; None where training is not finished.
+
+    Raises
+    ------
+    DamagedFile
+        The record is not what was written.
+    """
+    path = done_path(folder, step)
+    return read_sealed(path, TRAIN) if path.exists() else None
+
+
+def check_done(folder: str | Path, step: str) -> bool:
+    """Whether training is finished, with every file that later stages read as it was written.
+
+    Raises
+    ------
+    DamagedFile
+        The record, or a file that it names, is not what was written.
+    """
+    record = read_done(folder, step)
+    if record is None:
+        return False
+    files = record.get("files")
+    if not isinstance(files, dict) or not files:
+        raise DamagedFile(f"{done_path(folder, step)}: expected hashes of files, found none: train again: {TRAIN}")
+    for name, sha256 in files.items():
+        check_sha256(Path(folder) / name, sha256, TRAIN)
+    return True
+
+
+def is_finished(folder: str | Path, step: str) -> bool:
+    """Whether training is finished and undamaged, without a message."""
+    try:
+        return check_done(folder, step)
+    except DamagedFile:
+        return False
+
+
+def write_done(folder: str | Path, step: str, files: Sequence[str], facts: dict[str, Any]) -> None:
+    """Record a finished training.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The step's folder.
+    step : str
+        The step's name.
+    files : sequence of str
+        Paths in the folder of all that later stages read; their SHA-256 is recorded.
+    facts : dict
+        What else is recorded.
+    """
+    hashes = {name: sha256_file(Path(folder) / name) for name in files}
+    write_sealed(done_path(folder, step), {"step": step, "files": hashes, **facts})

@@ -1,0 +1,56 @@
+"""What a user asked for, as a typed record."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What a user asked for, in plain values that travel to worker processes.
+
+    Attributes
+    ----------
+    recipe_yaml, overrides : str, tuple of str
+        The recipe's YAML of a system; the words after `--`.
+    data, exp, cache : str
+        Folder of one corpus `data/<CORPUS>-<source>`; the experiments' root; the features' root.
+    row, preset : str
+        Names of the row and of the preset.
+    table, table_row : str
+        The paper's table and its row that this is, such as amsnet/5 and FRLM; "" where it is none.
+    protocol, dev, fold_seed, selection, seed
+        As the options of the same names.
+    device, precision, compile
+        Where and how a network runs; "" is chosen by what is there.
+    trust
+        Whether a YAML from elsewhere may run the code that it names.
+    """
+
+    recipe_yaml: str
+    data: str
+    exp: str
+    cache: str
+    overrides: tuple[str, ...] = ()
+    row: str = "default"
+    preset: str = "paper"
+    protocol: str = "paper"
+    dev: str = "none"
+    fold_seed: int = 0
+    selection: str = ""
+    seed: int = 1
+    device: str = "cpu"
+    precision: str = "fp32"
+    compile: bool = False
+    threads: int = 1
+    command: str = ""
+    table: str = ""
+    table_row: str = ""
+    trust: bool = False
+
+
+def default_cache() -> str:
+    """The features' root: SER_CACHE, or `.cache` in the repository."""
+    return os.environ.get("SER_CACHE") or str(Path(__file__).resolve().parents[2] / ".cache")

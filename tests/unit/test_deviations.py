@@ -1,0 +1,122 @@
+"""Settings of a run that differ from the paper's preset: of every kind, with both values, in runs and kept results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from speechbrain_ext import hparams
+from speechbrain_ext.bin.prepare import main as prepare
+from speechbrain_ext.bin.run_facts import differs_from_paper, paper_of
+from speechbrain_ext.bin.run_options import run_parser, specifications
+from speechbrain_ext.report.deviations import KEY, KeptDeviations, differing, phrases
+from speechbrain_ext.training.experiment import Experiment
+
+RECIPE = Path(__file__).resolve().parents[2] / "recipes/EmoDB"
+TABLE2 = {"table": "2", "row": "AMSNet", "wa": 0.8834, "uar": 0.8856}
+FRLM = {"table": "5", "row": "FRLM", "wa": 0.8414, "uar": 0.8446, "protocol": "random5"}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, mini_emodb):
+    """The mini corpus once as such and once as a real one, with the folds that the tests name."""
+    folder = tmp_path_factory.mktemp("deviations")
+    base = ["--corpus", "EmoDB", "--corpus-root", str(mini_emodb), "--data", str(folder)]
+    prepare([*base, "--source", "mini"])
+    for more in (["--protocol", "random5"], ["--protocol", "speaker"]):
+        prepare([*base, "--source", "real", *more])
+    three = ["--", "--classes", "[anger, neutral, sadness]"]
+    prepare([*base, "--source", "real", "--recipe", str(RECIPE), "--system", "amsnet", *three])
+    return folder
+
+
+def run_of(prepared: Path, *words: str, source: str = "real", system: str = "amsnet") -> Experiment:
+    base = ["--recipe", str(RECIPE), "--system", system, "--data", str(prepared / f"EmoDB-{source}")]
+    base += ["--exp", str(prepared / "exp"), "--device", "cpu"]
+    return Experiment(specifications(run_parser("x", "x").parse_args([*base, *words]))[0])
+
+
+def told(run: Experiment) -> list[str]:
+    return phrases({KEY: differs_from_paper(run)})
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ("--tag", "x", "--", "--epochs", "1", "--channels", "[16, 8, 8]"),
+            ["channels: [512, 256, 128] -> [16, 8, 8]", "epochs: 200 -> 1"],
+        ),
+        (("--protocol", "speaker"), ["protocol: random5 -> speaker"]),
+        (("--tag", "x", "--", "--variant", "frlm"), ["variant: full -> frlm"]),
+        (("--tag", "x", "--", "--speaker_normalisation", "True"), ["speaker_normalisation: False -> True"]),
+        (("--tag", "x", "--", "--classes", "[anger, neutral, sadness]"), None),
+        (("--table", "amsnet/5", "--row", "FRLM", "--tag", "x", "--", "--lr", "0.1"), ["lr: 0.0001 -> 0.1"]),
+        (("--table", "amsnet/5", "--row", "FRLM", "--protocol", "speaker"), ["protocol: random5 -> speaker"]),
+    ],
+)
+def test_every_change_is_listed_with_both_values_and_takes_the_papers_number_away(prepared, words, expected):
+    run = run_of(prepared, *words)
+    if expected is None:
+        every = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
+        expected = [f"classes: {json.dumps(every)} -> {json.dumps(['anger', 'neutral', 'sadness'])}"]
+    assert told(run) == expected
+    assert paper_of(run, differs_from_paper(run)) is None
+
+
+def test_mini_values_and_presets_count(prepared):
+    mini = ["batch_size: 256 -> 32", "epochs: 200 -> 40", "fusion_epochs: 2000 -> 200"]
+    assert told(run_of(prepared, source="mini")) == mini
+    official = told(run_of(prepared, "--preset", "official", "--protocol", "speaker", system="ca_mser"))
+    assert official[0] == "preset: paper -> official" and "pre_emphasis: 0.0 -> 0.97" in official
+    assert "activation: null -> relu" in official
+
+
+@pytest.mark.parametrize(
+    ("words", "paper"),
+    [
+        ((), TABLE2),
+        (("--tag", "same", "--", "--epochs", "200", "--checkpoint_epochs", "3"), TABLE2),
+        (("--table", "amsnet/5", "--row", "FRLM"), FRLM),
+    ],
+)
+def test_the_papers_own_settings_keep_its_number(prepared, words, paper):
+    run = run_of(prepared, *words)
+    assert told(run) == [] and paper_of(run, {}) == paper
+
+
+def test_a_row_of_a_table_of_this_repository_differs_from_the_paper(prepared):
+    found = told(run_of(prepared, "--table", "amsnet_tuned/1", "--row", "short schedule"))
+    assert (
+        "protocol: random5 -> speaker" in found and "batch_size: 256 -> 32" in found and "lr: 0.0001 -> 0.0005" in found
+    )
+
+
+def test_mappings_are_compared_key_by_key():
+    paper = {"spec_augment": None, "steps": {"a": {"epochs": 3, "dropout": 0.1}}, "sizes": (1, 2), "gone": 1}
+    here = {"spec_augment": {"count": 2}, "steps": {"a": {"epochs": 4, "dropout": 0.1}}, "sizes": [1, 2], "new": 2}
+    assert phrases({KEY: differing(paper, here)}) == ['spec_augment: null -> {"count": 2}', "steps.a.epochs: 3 -> 4"]
+
+
+@pytest.mark.parametrize(
+    ("row", "protocol", "changes", "expected"),
+    [
+        ("table5-concat", "random5", {"variant": "concat"}, []),
+        ("default", "random5", {"variant": "concat"}, ["variant: full -> concat"]),
+        (
+            "table5-concat.b64-e60",
+            "speaker",
+            {"variant": "concat", "batch_size": 64, "epochs": 60},
+            ["protocol: random5 -> speaker", "batch_size: 256 -> 64", "epochs: 200 -> 60"],
+        ),
+    ],
+)
+def test_kept_results_without_the_key_are_compared_by_their_hyperparameters(row, protocol, changes, expected):
+    loaded = hparams.load(RECIPE / "hparams/amsnet.yaml")
+    results = {"system": "amsnet", "row": row, "preset": "paper", "protocol": protocol, **loaded.task.to_dict()}
+    results["hparams"] = loaded.plain() | changes
+    assert phrases({KEY: KeptDeviations(RECIPE).of(results)}) == expected
+    assert KeptDeviations(RECIPE).of({**results, KEY: {"a": 1}}) == {"a": 1}
+    assert KeptDeviations(RECIPE).of({**results, "system": "none"}) == {}

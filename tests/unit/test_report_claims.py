@@ -1,0 +1,185 @@
+"""What a report may not claim: intervals of one speaker, deviations of one fold, epochs of an SVM, ties as lowest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib.text
+import numpy as np
+import pytest
+from report_folders import CLASSES, PAPER, facts, fold_facts, plausible_history, plausible_rows
+from test_report_page import Page
+from value_folders import DIMENSIONS, value_rows
+
+from speechbrain_ext.bin.evaluate import _tell
+from speechbrain_ext.files import write_json
+from speechbrain_ext.report.bars import build_speakers
+from speechbrain_ext.report.breakdown import by_class, by_speaker, worst_speaker
+from speechbrain_ext.report.cards import card, few_speakers
+from speechbrain_ext.report.figures import build_confusion, build_curves
+from speechbrain_ext.report.overview import build_forest
+from speechbrain_ext.report.page import write_report
+from speechbrain_ext.report.predicted_values import write_predicted_values
+from speechbrain_ext.report.predictions import Prediction, write_predictions
+from speechbrain_ext.report.results import make_results
+from speechbrain_ext.report.results_md import keep, results_md
+from speechbrain_ext.report.run_figures import write_run_figures
+from speechbrain_ext.report.tsne_figure import Panel, build_tsne
+from speechbrain_ext.report.value_figures import build_scatter
+from speechbrain_ext.report.value_results import make_value_results
+
+BRACKETS = re.compile(r"\[\d+\.\d+, ")
+DIFFERS = {"epochs": {"paper": 200, "here": 1}, "protocol": {"paper": "random5", "here": "speaker"}}
+
+
+def run_of(speakers: list[str], **changes: Any) -> tuple[dict[str, Any], list[Prediction]]:
+    """Results on classes of some speakers only, each in a fold of its own."""
+    rows = [row for row in plausible_rows() if row.speaker in speakers]
+    return make_results(rows, CLASSES, facts(**{"warnings": [], **changes}), fold_facts(rows)), rows
+
+
+def value_run_of(speakers: list[str]) -> tuple[dict[str, Any], list]:
+    rows = [row for row in value_rows() if row.speaker in speakers]
+    return make_value_results(rows, DIMENSIONS, facts(row="dims", warnings=[]), fold_facts(rows)), rows
+
+
+def write_folder(exp: Path, results: dict[str, Any], rows: list, history: dict | None = None) -> Path:
+    folder = exp / "EmoDB-real" / results["system"] / results["row"] / results["protocol"] / f"seed-{results['seed']}"
+    write_json(folder / "results.json", results)
+    if "dimensions" in results:
+        write_predicted_values(folder / "predictions.csv", rows, DIMENSIONS)
+    else:
+        write_predictions(folder / "predictions.csv", rows, CLASSES)
+        if history is not None:
+            write_run_figures(results, rows, history, folder)
+    return folder
+
+
+def page_of(exp: Path) -> Page:
+    write_report(exp / "EmoDB-real", exp / "report.html")
+    return Page((exp / "report.html").read_text(encoding="utf-8"))
+
+
+def figure_text(figure) -> str:
+    return "\n".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
+
+
+def test_one_speaker_and_one_fold_have_no_interval_and_no_deviation_anywhere(tmp_path, capsys):
+    results, rows = run_of(["08"])
+    values, value_predictions = value_run_of(["08"])
+    assert results["pooled"]["wa_ci95"] is results["pooled"]["uar_ci95"] is None
+    assert results["mean"]["wa_std"] is results["mean"]["uar_std"] is None
+    assert set(values["pooled"]["ccc_ci95"].values()) == {None} and values["mean"]["ccc_mean_std"] is None
+    assert set(values["mean"]["ccc_std"].values()) == {None}
+    folders = [write_folder(tmp_path, results, rows), write_folder(tmp_path, values, value_predictions)]
+    recipe = tmp_path / "recipes/EmoDB"
+    recipe.mkdir(parents=True)
+    for folder in folders:
+        keep(folder, recipe)
+    for one in (results, values):
+        _tell(one)
+    told = capsys.readouterr().out
+    shown = [figure_text(build_confusion(results)), figure_text(build_scatter(values, value_predictions))]
+    shown += [figure_text(build_forest([results])), told, results_md(recipe), page_of(tmp_path).text]
+    for text in shown:
+        assert not BRACKETS.search(text) and "± 0.0" not in text and not re.search(r"± \d", text), text
+    for text in shown[3:]:
+        assert "One speaker: 1 was tested, so that there is no interval over speakers." in text
+    assert "interval over speakers" not in shown[2]
+    lines = build_forest([results]).axes[0].lines
+    assert not any(line.get_linewidth() == 2 for line in lines) and [line for line in lines if line.get_marker() == "s"]
+
+
+@pytest.mark.parametrize(("count", "warned"), [(2, True), (5, True), (6, False)])
+def test_below_six_speakers_the_interval_is_there_with_a_warning(tmp_path, capsys, count, warned):
+    results, rows = run_of(["03", "08", "09", "10", "11", "12"][:count])
+    write_folder(tmp_path, results, rows)
+    _tell(results)
+    told = f"Few speakers: {count} were tested, so that the interval over speakers is not reliable (at least 6)."
+    assert few_speakers(results) == (told if warned else "")
+    for text in (capsys.readouterr().out, page_of(tmp_path).text):
+        assert (told in text) == warned and BRACKETS.search(text)
+
+
+def test_a_run_with_other_settings_is_marked_and_stands_without_the_paper(tmp_path):
+    recipe = tmp_path / "recipes/EmoDB"
+    recipe.mkdir(parents=True)
+    speakers = ["03", "08", "09", "10", "11", "12"]
+    results, rows = run_of(speakers, paper=PAPER)
+    keep(write_folder(tmp_path, results, rows), recipe)
+    changed, _ = run_of(speakers, row="short", paper=PAPER, differs_from_paper=DIFFERS)
+    keep(write_folder(tmp_path, changed, rows), recipe)
+    text, page = results_md(recipe), page_of(tmp_path).text
+    told = "settings: not the preset paper (key: its value -> this run's value): epochs: 200 -> 1; protocol: random5"
+    assert text.count("| Paper |") == 1 and "| short ‡ |" in text and "| default |" in text and told in text
+    assert "amsnet, short ‡" in page and page.count("Paper, amsnet/5") == 1 and told[1:] in page
+    assert "‡: settings differ from the preset paper" in text and "‡: settings differ from the preset paper" in page
+
+
+def test_an_svm_shows_no_epochs_no_curves_and_no_layer(tmp_path):
+    results, rows = run_of(["03", "08", "09", "10", "11", "12"], system="svm")
+    steps = {"compare": {"epochs": 1, "selected_epoch": 1, "optimizer_steps": 0, "train_seconds": 2.5}}
+    for fold in results["folds"]:
+        fold |= {"optimizer_steps": 0, "steps": steps, "epochs": 1}
+    history = {fold["name"]: [{"epoch": 1, "step_name": "compare", "train_uar": 0.9}] for fold in results["folds"]}
+    folder = write_folder(tmp_path, results, rows, history)
+    assert not list(folder.glob("curves.*")) and (folder / "confusion.png").exists()
+    (folder / "curves.png").write_bytes(b"left by an earlier version")
+    page = page_of(tmp_path)
+    assert "fitted in " in page.text and "poch" not in page.text and "Model selection" not in page.text
+    assert not any("Curves of training" in image["alt"] for image in page.all("img"))
+    assert not [name for name, value in card(results) if name == "Training" or "optimiser" in value]
+    recipe = tmp_path / "recipes/EmoDB"
+    recipe.mkdir(parents=True)
+    keep(folder, recipe)
+    [row] = [line.split("|") for line in results_md(recipe).splitlines() if line.startswith("| Here |")]
+    assert [cell.strip() for cell in row[9:11]] == ["–", "–"]
+    points, labels = np.zeros((6, 2)), np.array(CLASSES[:6])
+    panel = Panel(results, "embedding", "03", points, labels)
+    assert "scores of the classifier (n = 6)" in figure_text(build_tsne([[panel]]))
+
+
+def test_curves_without_a_loss_have_no_panel_for_it():
+    history = {"a": [{"epoch": 1, "step_name": "s", "dev_uar": 0.5}]}
+    (axes,) = build_curves(history, "", "real").axes
+    assert axes.get_ylabel() == "per cent" and axes.get_xlabel() == "epoch" and axes.get_title() == "s"
+    results, _ = run_of(["03", "08"])
+    assert [axes.get_ylabel() for axes in build_curves(plausible_history(results), "", "real").axes[::3]] == [
+        "loss",
+        "per cent",
+    ]
+
+
+def test_speakers_are_sorted_by_their_numbers(tmp_path):
+    names = ["s10", "s2", "s1", "s30", "s4", "s5"]
+    rows = [
+        Prediction(name, f"{name}-{number}", name, CLASSES[number], CLASSES[number], tuple(np.eye(7)[number]))
+        for name in names
+        for number in range(7)
+    ]
+    ordered = ["s1", "s2", "s4", "s5", "s10", "s30"]
+    assert [one["name"] for one in by_speaker(rows)] == ordered
+    together = [replace(row, fold="one") for row in rows]
+    results = make_results(together, CLASSES, facts(warnings=[]), fold_facts(together))
+    assert results["folds"][0]["speakers_test"] == ordered
+    write_folder(tmp_path, make_results(rows, CLASSES, facts(warnings=[]), fold_facts(rows)), rows)
+    html = (page_of(tmp_path), (tmp_path / "report.html").read_text(encoding="utf-8"))[1]
+    by_fold = html[html.index("By fold: ") :]
+    assert re.findall(r'<th scope="row">(s\d+)</th>', by_fold) == ordered
+
+
+def test_a_tie_is_not_called_lowest_or_most_often(tmp_path):
+    results, rows = run_of(["03", "08", "09"])
+    uars = {"1": 0.5, "2": 0.500001, "3": 0.6}
+    speakers = [{"name": name, "n": 5, "wa": 0.5, "uar": uar} for name, uar in uars.items()]
+    assert worst_speaker(speakers) == "" and "lowest" not in figure_text(build_speakers(results, speakers))
+    speakers[1]["uar"] = 0.51
+    assert worst_speaker(speakers) == "1" and "50.00 lowest" in figure_text(build_speakers(results, speakers))
+    mistaken = by_class({"classes": ["a", "b", "c"], "pooled": {"confusion": [[1, 2, 2], [0, 3, 1], [0, 0, 4]]}})
+    assert [one["mistaken"] for one in mistaken] == ["b, c (2 each)", "c (1)", "–"]
+    tied = [Prediction(row.fold, row.id, row.speaker, row.label, row.label, row.probabilities) for row in rows]
+    write_folder(tmp_path, results, tied)
+    assert "lowest UAR is that of" not in page_of(tmp_path).text
