@@ -85,14 +85,12 @@ class StepModel(nn.Module):
 class EmotionBrain(sb.Brain):
     """Trains and runs one step of a system.
 
-    Arguments are those of `speechbrain.Brain`. `modules` holds one `model`, a
-    `StepModel`; `hparams` holds `seed` (int), `step_name`, `history` (History),
-    `epoch_counter`, `objective` (Objective), `scheduler` or None,
-    `balanced_sampling`, `augment` or None, `checkpoint_epochs`, `select` (keep
-    the epoch with the best score on the development part), `batch_size` over
-    all ranks, `pieces` (items are pieces of utterances), `utterance` (what of theirs an
-    utterance is the mean of: "posteriors" or "log_posteriors"), `criterion_lr` (where it
-    is a number, the model's criterion has an SGD optimiser of its own at this rate).
+    Arguments are those of `speechbrain.Brain`. `modules` holds one `model`, a `StepModel`; `hparams` holds `seed`
+    (int), `step_name`, `history` (History), `epoch_counter`, `objective` (Objective), `scheduler` or None,
+    `balanced_sampling`, `augment` or None, `checkpoint_epochs`, `select` (keep the epoch with the best score on the
+    development part), `batch_size` over all ranks, `pieces` (items are segments of utterances), `utterance` (which
+    segment scores are averaged: "posteriors" or "log_posteriors"), `criterion_lr` (where it is a number, the model's
+    criterion has an SGD optimiser of its own at this rate).
     """
 
     def compute_forward(self, batch: Batch, stage: sb.Stage) -> dict[str, torch.Tensor]:
@@ -186,7 +184,7 @@ class EmotionBrain(sb.Brain):
                 torch.distributed.broadcast(buffer, src=0)
 
     def on_fit_batch_start(self, batch: Batch, should_step: bool) -> None:
-        """Seed from where we are, so that a resumed run draws what the uninterrupted one drew."""
+        """Seed from the place in the training, so that a resumed run draws what the uninterrupted one drew."""
         self.guard.enter(batch, self.hparams.epoch_counter.current, self.step, self.optimizer.param_groups[0]["lr"])
         rank = torch.distributed.get_rank() if is_distributed_initialized() else 0
         seed = seed_of(self.hparams.seed, self.hparams.epoch_counter.current, self.step, rank)

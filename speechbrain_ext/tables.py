@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 from speechbrain_ext import hparams
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.folds import PROTOCOLS
-from speechbrain_ext.paper_numbers import check_keys, fraction, has_folds, nearest, paper_folds, paper_recalls
+from speechbrain_ext.printed_scores import check_keys, folds_of, fraction, nearest, printed, recalls_of
 from speechbrain_ext.task import TASK_KEYS
 from speechbrain_ext.yaml_tree import plain, read
 
@@ -52,8 +52,6 @@ class TableRow:
         The paper's numbers as fractions.
     of_paper : bool
         Whether the row's settings are a paper's; False in a table of this repository's own.
-    paper_recalls : dict
-        The recall of each class by its name, as fractions, where the paper prints them.
     """
 
     name: str
@@ -66,7 +64,6 @@ class TableRow:
     paper_wa: float | None
     paper_uar: float | None
     of_paper: bool = True
-    paper_recalls: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,6 +88,7 @@ class Table:
     rows: tuple[TableRow, ...]
     note: str = ""
     paper_folds: Mapping[str, Mapping[str, tuple[float | None, float | None]]] = field(default_factory=dict)
+    paper_recalls: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def row(self, name: str) -> TableRow:
         """A row by its name.
@@ -187,7 +185,8 @@ def load_table(recipe: str | Path, identity: str) -> Table:
         figure,
         tuple(rows),
         str(tree.get("note", "")),
-        {row.name: paper_folds(path, node) for row, node in zip(rows, tree["rows"], strict=True) if has_folds(node)},
+        printed(path, tree["rows"], "folds", folds_of),
+        printed(path, tree["rows"], "recalls", recalls_of),
     )
 
 
@@ -243,8 +242,7 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
     if paper is not None:
         check_keys(paper, PAPER_KEYS, f"{where}: paper", optional=("folds", "recalls"))
     scores = [fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
-    recalls = paper_recalls((paper or {}).get("recalls"), f"{where}: paper: recalls")
-    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, of_paper, recalls)
+    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, of_paper)
 
 
 def _word(value: Any) -> str:

@@ -20,6 +20,7 @@ RANKS = [
         "key_listing",
         "key_types",
         "recipe_files",
+        "printed_scores",
         "system_checks",
         "metrics",
         "metrics_regression",
@@ -28,7 +29,7 @@ RANKS = [
     ["corpora"],
     ["folds", "audit", "edition", "preparation", "exchange", "features"],
     ["dataio", "lobes", "losses", "classifiers", "regressors"],
-    ["objectives", "divergence", "brain", "training", "paper_numbers", "tables"],
+    ["objectives", "divergence", "brain", "training", "tables"],
     ["report"],
     ["bin"],
 ]

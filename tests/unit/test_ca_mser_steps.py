@@ -173,14 +173,14 @@ def test_the_counter_is_told_of_the_development_part(spec, model, monkeypatch):
     asked = []
     monkeypatch.setattr(Step, "_counter", lambda self, has_dev: asked.append(has_dev) or EpochCounter(1))
     for selection in ("last", "test"):
-        with pytest.raises(StopIteration):
+        with pytest.raises(InterruptedError):
             monkeypatch.setattr(Step, "_brain", stop)
             train_fold(replace(run_of(spec, model, f"told-{selection}"), selection=selection), FOLD)
     assert asked == [False, True]
 
 
 def stop(*_):
-    raise StopIteration
+    raise InterruptedError
 
 
 @pytest.mark.parametrize(
