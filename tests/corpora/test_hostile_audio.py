@@ -74,6 +74,22 @@ def test_duplicates_missing_audio_and_label_faults_are_in_one_list(tmp_path, cap
     assert not (tmp_path / "data").exists()
 
 
+def test_the_same_audio_under_one_speaker_and_label_is_a_note(tmp_path, capsys):
+    root = table(tmp_path / "corpus")
+    lines = (root / "my.csv").read_text().splitlines()
+    again = next(line for line in lines if line.startswith("3.wav,"))
+    (root / "copy.wav").write_bytes((root / "3.wav").read_bytes())
+    (root / "my.csv").write_text("\n".join([*lines, again.replace("3.wav", "copy.wav")]) + "\n")
+    prepare("csv", root)
+    told = capsys.readouterr().out
+    assert "note: 1 utterances have the same audio as another one of their speaker and label, first 3.wav and" in told
+    other = again.split(",")
+    (root / "my.csv").write_text("\n".join([*lines, ",".join(["copy.wav", "another", *other[2:]])]) + "\n")
+    with pytest.raises(UserError, match="1 faults"):
+        main(["--corpus", "my", "--corpus-root", str(root / "my.csv"), "--data", str(tmp_path / "b"), "--jobs", "1"])
+    assert "of another speaker or label" in capsys.readouterr().err
+
+
 def test_audio_of_faulty_lines_is_checked_too(tmp_path, capsys):
     root = table(tmp_path / "corpus")
     damage_labels("csv", root)
