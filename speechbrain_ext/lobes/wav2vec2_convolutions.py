@@ -1,6 +1,7 @@
 """The convolutions in front of wav2vec 2.0 as matrix products over channels-last frames, for the CPU.
 
-The same function and gradients as the model's own convolutions (but for rounding), in less time and memory:
+The same function and gradients as the model's own convolutions (but for rounding). A batch of 8 segments of 3 s takes
+about the same time and 0.3 times the memory, measured on an AMD EPYC:
 
 - windows of a convolution of kernel 2 or 3 and stride 2 are rows of the input as it lies in memory, a
   pair of frames and the frame after it, so nothing is copied to multiply them;
@@ -62,7 +63,7 @@ class Wav2Vec2Convolutions(nn.Module):
 
 
 def fasten(encoder: nn.Module) -> nn.Module:
-    """Let a model's convolutions, where their form allows it, run in less time on the CPU.
+    """Let a model's convolutions, where their form allows it, run in less memory on the CPU.
 
     Arguments
     ---------
@@ -92,7 +93,7 @@ def _fast_or_plain(plain: nn.Module) -> nn.Module:
         return fast
     warnings.warn(
         f"transformers {transformers.__version__}: the convolutions of {type(plain).__name__} are not those that are "
-        "known: its own run, which takes longer",
+        "known: its own run, which take more memory",
         RuntimeWarning,
         stacklevel=2,
     )

@@ -161,7 +161,7 @@ def test_within_ca_mser_adapters_alone_learn_of_the_encoder(adapter):
     kind = {"lora": LoRA, "houlsby": HoulsbyAdapterLinear}[adapter]
     adapters = [part for part in network.encoder.modules() if isinstance(part, kind)]
     assert len(adapters) == 2 * LAYERS
-    # What makes the encoder fast on a CPU stays.
+    # What saves memory on a CPU stays.
     assert isinstance(network.encoder.feature_extractor, Wav2Vec2Convolutions)
     with torch.no_grad():
         torch.testing.assert_close(network(audio=audio())["w2e"], plain(audio=audio())["w2e"], rtol=0, atol=1e-6)

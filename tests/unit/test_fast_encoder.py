@@ -1,4 +1,4 @@
-"""The fast convolutions of wav2vec 2.0 against transformers' own."""
+"""The convolutions of wav2vec 2.0 as matrix products against transformers' own."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def another_signature(extractor):
 def test_unknown_convolutions_run_as_they_are_with_one_warning(change):
     plain, _ = pair()
     change(plain.feature_extractor)
-    with pytest.warns(RuntimeWarning, match=r"transformers .*: its own run, which takes longer") as warned:
+    with pytest.warns(RuntimeWarning, match=r"transformers .*: its own run, which take more memory") as warned:
         assert fasten(plain).feature_extractor is plain.feature_extractor
     assert not isinstance(plain.feature_extractor, Wav2Vec2Convolutions) and len(warned) == 1
 
