@@ -75,7 +75,7 @@ class Table:
     note : str
         Where the paper contradicts itself or its number is not what it seems; printed below the table.
     paper_folds : mapping
-        By row and fold, WA and UAR as the paper prints them, as fractions; None where a number is not known.
+        By row and fold, the paper's WA and UAR as fractions, None where a number is not known.
     """
 
     path: Path
@@ -168,8 +168,7 @@ def load_table(recipe: str | Path, identity: str) -> Table:
         raise UserError(f"{path}: figure: expected one of {', '.join(FIGURES)}, found {figure!r}")
     if not isinstance(tree["rows"], list) or not tree["rows"]:
         raise UserError(f"{path}: rows: expected a list of rows, found {tree['rows']!r}")
-    prefix = path.stem.removeprefix(f"{system}_")
-    of_paper = not str(source["paper"]).startswith(OWN_SOURCE)
+    prefix, of_paper = path.stem.removeprefix(f"{system}_"), not str(source["paper"]).startswith(OWN_SOURCE)
     rows = [_row(Path(recipe), path, prefix, system, node, of_paper) for node in tree["rows"]]
     for which in ("name", "folder"):
         names = [getattr(row, which) for row in rows]
@@ -232,9 +231,8 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
     for key, value in overrides.items():
         words += [f"--{key}", _word(value)]
     try:
-        # The values are checked, nothing is built: whether the system's code is trusted is asked before a run.
-        system_yaml = recipe / "hparams" / f"{system}.yaml"
-        loaded = hparams.load(system_yaml, hparams.parse_overrides(words), trust=True)
+        # Nothing is built here: whether the system's code is trusted is asked before a run.
+        loaded = hparams.load(recipe / "hparams" / f"{system}.yaml", hparams.parse_overrides(words), trust=True)
         if loaded.plain()["variant"] != variant:
             raise UserError(f"variant: expected a name, found {variant!r}")
     except UserError as fault:

@@ -8,8 +8,9 @@ import signal
 import sys
 from typing import Any
 
-# Written by pytest for the running test, and by torch when it compiles or asks whether it could.
-NOT_OURS = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+# Written by pytest for the running test, by torch when it compiles or asks whether it could, and by SpeechBrain when it
+# is loaded, which is in the first test that needs it.
+NOT_OURS = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "SB_LOG_LEVEL")
 
 
 def process_state() -> dict[str, Any]:

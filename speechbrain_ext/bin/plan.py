@@ -125,7 +125,7 @@ def _cached(runs: list[tuple[RunSpec, Hparams, Experiment | None]], name: str) -
 
 def _evaluate_text(runs: list[tuple[RunSpec, Hparams, Experiment | None]], force: bool, names: str) -> str:
     scored = [one for _, _, one in runs if one and not force and (one.seed_folder / "results.json").exists()]
-    kept = f"; {len(scored)} are scored already and stay unless their trainings change" if scored else ""
+    kept = f"; scored already, kept unless their trainings change: {len(scored)}" if scored else ""
     return f"score {len(runs)} {'run' if len(runs) == 1 else 'runs'} on the test part of {names}{kept}."
 
 

@@ -25,7 +25,7 @@ from speechbrain_ext.folds import check_rules, folds_path, make_folds, read_fold
 from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance, manifest_text, measure
 from speechbrain_ext.preparation.earlier import AGAIN, Earlier, all_gone, compare, made_again, read_earlier
 from speechbrain_ext.preparation.request import Prepared, Request, Split
-from speechbrain_ext.preparation.scan import Scan, audio_faults, duplicate_faults, scan_corpus
+from speechbrain_ext.preparation.scan import Scan, audio_faults, duplicate_faults, duplicate_notes, scan_corpus
 from speechbrain_ext.task import Task
 
 
@@ -90,7 +90,7 @@ def _measured(request: Request, earlier: Earlier | None, remarks: list[str]) -> 
     states = audio_states(request.root, wavs) if request.check_audio else {}
     measured, faults, more = measure(scan.utterances, request.root, request.jobs, request.check_audio)
     _refuse_faults(request, scan, [*faults, *duplicate_faults(measured)], measured, notes)
-    return Measured(measured, states, notes + more)
+    return Measured(measured, states, [*notes, *more, *duplicate_notes(measured)])
 
 
 def _compared(request: Request, earlier: Earlier, scan: Scan, notes: list[str], remarks: list[str]) -> Measured:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import read_json
 from speechbrain_ext.report.bars import build_classes, build_speakers
 from speechbrain_ext.report.breakdown import by_speaker
@@ -39,7 +40,11 @@ def write_print_figures(exp_corpus_folder: str | Path) -> list[Path]:
     folder = Path(exp_corpus_folder)
     paths, of_classes = [], []
     for path in sorted(folder.glob("*/*/*/seed-*/results.json")):
-        results = read_results(path)
+        try:
+            results = read_results(path)
+        except UserError:
+            # The page names damaged results.
+            continue
         paths += _run(results, path.parent)
         of_classes += [] if is_dimensional(results) else [results]
     if of_classes:

@@ -35,6 +35,8 @@ cd recipes/shared
 ```
 
 The corpus's name is the file's; results lie in `exp/<name>-real/`. All faults of the CSV are told at once, by line.
+A name with other characters than letters, digits, `-` and `_` gets a folder name of its own; its `corpus.json` has the
+true name. Emotions outside the vocabulary mean what `--label-map FILE` says: `{"elated": "happiness", "noise": null}`.
 Folds and labels of other tools (EmoBox, audformat, nkululeko): `python -m speechbrain_ext.bin.exchange --help`.
 """
 

@@ -17,7 +17,7 @@ AM_RESNET: dict[str, Any] = {
     "pad": "mask",
     "silent_segments": "leave_out",  # (r)
     "madd_window_samples": 400,  # (r)
-    "madd_factor": 4.0,  # (r) from EmoDB's phone labels; the paper prints no value
+    "madd_factor": 5.0,  # (r) the paper prints no value
     "madd_floor": "nonzero",  # (r)
     "channels": 64,
     "kernel": 7,

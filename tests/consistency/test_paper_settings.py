@@ -55,7 +55,7 @@ def test_features_are_made_as_the_paper_says(recipe):
     assert {key: logmel.params[key] for key in typed} == typed
     assert (logmel.sample_rate_hz, built["features"]["lld"]().dim) == (16000, 76)
     waveform = load(recipe, "am_resnet", "paper").build()["features"]["waveform"]()
-    assert waveform.params == {"window_samples": 400, "factor": 4.0, "floor": "nonzero"}
+    assert waveform.params == {"window_samples": 400, "factor": 5.0, "floor": "nonzero"}
 
 
 @pytest.mark.parametrize(

@@ -161,9 +161,10 @@ def test_statistics_that_are_not_finite_name_the_feature():
             check_statistics("frlm", "lld", mean, deviation)
 
 
-def test_a_diverged_phase_is_not_done_and_goes_on_when_it_is_mended(sd_caff, monkeypatch):
-    run = replace(sd_caff, row="diverged", overrides=test_sd_caff_steps.tiny(checkpoint_epochs="1"))
-    usual = replace(run, row="usual-of-diverged")
+def test_a_diverged_phase_is_not_done_and_goes_on_when_it_is_mended(sd_caff, tmp_path, monkeypatch):
+    # Rows with the same keys share a phase, so that each experiment has a folder of its own.
+    run = replace(sd_caff, exp=str(tmp_path / "a"), overrides=test_sd_caff_steps.tiny(checkpoint_epochs="1"))
+    usual = replace(run, exp=str(tmp_path / "b"))
     inner = FiniteGuard.check_loss
     calls = []
 
@@ -175,7 +176,7 @@ def test_a_diverged_phase_is_not_done_and_goes_on_when_it_is_mended(sd_caff, mon
     with pytest.raises(Diverged, match="phase sd_caff, epoch 2, step 1"):
         train_fold(run, FOLD)
     (step,) = steps_of(Experiment(run), FOLD)
-    assert not step.done_file.exists() and not is_trained(Experiment(run), FOLD)
+    assert step.done is None and not is_trained(Experiment(run), FOLD)
     monkeypatch.undo()
     states = []
     for spec in (run, usual):
@@ -198,11 +199,11 @@ def test_a_classifier_with_values_that_are_not_finite_is_not_done(tmp_path, repo
         monkeypatch.setattr("speechbrain_ext.classifiers.LinearSVM.scores", lambda self, rows: rows[:, :2] * np.inf)
     with pytest.raises(UserError, match=f"phase egemaps: the {what} of utterance .* are not finite"):
         train_fold(spec, test_classifier_step.FOLD)
-    assert not step.done_file.exists() and not list(step.folder.glob("model-*"))
+    assert step.done is None and not list(step.folder.glob("model-*"))
 
 
-def test_the_file_of_a_diverged_phase_is_json_without_nan(sd_caff):
-    run = replace(sd_caff, row="finite")
+def test_the_log_of_a_phase_is_json_without_nan(sd_caff, tmp_path):
+    run = replace(sd_caff, exp=str(tmp_path))
     train_fold(run, FOLD)
     (step,) = steps_of(Experiment(run), FOLD)
     for line in (step.folder / f"train_log-{step.name}.jsonl").read_text().splitlines():
