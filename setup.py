@@ -44,6 +44,8 @@ setup(
     extras_require={
         # openSMILE is licensed for non-commercial use only, hence an extra.
         "opensmile": ["opensmile>=2.5,<3"],
-        "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.6"],
+        # Fetches AlexNet's ImageNet weights for CA-MSER; a file of them serves as well.
+        "imagenet": ["torchvision>=0.23,<1"],
+        "test": ["pytest>=8", "pytest-xdist>=3.5", "pytest-randomly>=3.16", "hypothesis>=6.100", "ruff>=0.6"],
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from speechbrain_ext.errors import UserError
@@ -17,6 +17,7 @@ DECLARED: dict[str, frozenset[str]] = {
     # whatever another tool's folds share is told, not refused
     "given": frozenset({"speaker", "session", "text"}),
 }
+CONFOUNDED_SHARE = 0.1
 _FIELDS = {"speaker": "speaker", "session": "session", "text": "text_id"}
 
 
@@ -33,7 +34,8 @@ def audit(folds: Mapping[str, Any], utterances: Sequence[Utterance]) -> dict[str
     Returns
     -------
     dict
-        "speaker_overlap", "session_overlap", "text_overlap": {fold name: sorted values on both sides};
+        "speaker_overlap", "session_overlap", "text_overlap": {fold name: sorted values on both sides}, and None where
+        nothing overlaps and some utterances have no session or text: unknown; "text_missing": how many have no text;
         "duplicate_audio": {fold name: [[id in training, id in test], ...]}, pairs with one audio hash, and None
         where an utterance has no hash. A fold without an overlap is not named, so that {} means none.
 
@@ -58,6 +60,11 @@ def audit(folds: Mapping[str, Any], utterances: Sequence[Utterance]) -> dict[str
     used = {id_ for fold in folds["folds"] for part in ("train", "dev", "test") for id_ in fold[part]}
     hashed = all(by_id[id_].sha256 is not None for id_ in used)
     found["duplicate_audio"] = duplicates if hashed or duplicates else None
+    for kind, field in _FIELDS.items():
+        if not found[f"{kind}_overlap"] and any(getattr(by_id[id_], field) is None for id_ in used):
+            found[f"{kind}_overlap"] = None
+    if missing := sum(by_id[id_].text_id is None for id_ in used):
+        found["text_missing"] = [missing, len(used)]
     _refuse_undeclared(found, folds["protocol"])
     return found
 
@@ -77,12 +84,52 @@ def describe(folds: Mapping[str, Any]) -> str:
         words = [f"speaker-dependent: {len(tested)} speakers are in training and test"]
     else:
         words = ["speaker-independent"]
-    words.append(
-        "sentences are in training and test" if found["text_overlap"] else "no sentence is in training and test"
-    )
+    words.append(_sentences(found))
     if found["duplicate_audio"] is None:
         words.append("duplicates unknown, as the audio was not read")
     return "; ".join(words)
+
+
+def _sentences(found: Mapping[str, Any]) -> str:
+    """Whether sentences are in training and test, as far as it is known."""
+    missing, used = found.get("text_missing", (0, 0))
+    if found["text_overlap"]:
+        return "sentences are in training and test"
+    if found["text_overlap"] is not None:
+        return "no sentence is in training and test"
+    return "sentences unknown (no column text)" if missing == used else f"sentences unknown (no text of {missing})"
+
+
+def confounded(label_of: Callable[[Utterance], str | None], utterances: Iterable[Utterance]) -> list[str]:
+    """Warn where speakers have one emotion only: a model that recognises them seems to recognise emotions.
+
+    Arguments
+    ---------
+    label_of : callable
+        The class of an utterance, None or "" where it has none.
+    utterances : iterable of Utterance
+        Those of the folds.
+
+    Returns
+    -------
+    list of str
+        One warning, or none: fewer than a tenth of the speakers may be a chance of what was recorded.
+
+    Example
+    -------
+    >>> items = [Utterance(id=id_, corpus="C", wav=id_, speaker=id_[0], label=id_[1:]) for id_ in ("aanger", "bfear")]
+    >>> confounded(lambda item: item.label, items)
+    ['emotion and speaker are confounded: 2 of 2 speakers (100 %) have one emotion only']
+    """
+    labels: dict[str, set[str]] = {}
+    for item in utterances:
+        if label := label_of(item):
+            labels.setdefault(item.speaker, set()).add(label)
+    alone = sum(len(found) == 1 for found in labels.values())
+    if not labels or alone < CONFOUNDED_SHARE * len(labels):
+        return []
+    share = f"{alone} of {len(labels)} speakers ({100 * alone / len(labels):.0f} %) have one emotion only"
+    return [f"emotion and speaker are confounded: {share}"]
 
 
 def shared_speakers(folds: Mapping[str, Any]) -> list[str]:

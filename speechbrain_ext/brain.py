@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch.utils.data import Dataset
 
 from speechbrain_ext.dataio.collate import Batch, collate
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
+from speechbrain_ext.divergence import FiniteGuard
 from speechbrain_ext.objectives import Frames, Output, ValueOutput, merge_pieces, with_vectors
 
 
@@ -83,14 +85,12 @@ class StepModel(nn.Module):
 class EmotionBrain(sb.Brain):
     """Trains and runs one step of a system.
 
-    Arguments are those of `speechbrain.Brain`. `modules` holds one `model`, a
-    `StepModel`; `hparams` holds `seed` (int), `step_name`, `history` (History),
-    `epoch_counter`, `objective` (Objective), `scheduler` or None,
-    `balanced_sampling`, `augment` or None, `checkpoint_epochs`, `select` (keep
-    the epoch with the best score on the development part), `batch_size` over
-    all ranks, `pieces` (items are pieces of utterances), `utterance` (what of theirs an
-    utterance is the mean of: "posteriors" or "log_posteriors"), `criterion_lr` (where it
-    is a number, the model's criterion has an SGD optimiser of its own at this rate).
+    Arguments are those of `speechbrain.Brain`. `modules` holds one `model`, a `StepModel`; `hparams` holds `seed`
+    (int), `step_name`, `history` (History), `epoch_counter`, `objective` (Objective), `scheduler` or None,
+    `balanced_sampling`, `augment` or None, `checkpoint_epochs`, `select` (keep the epoch with the best score on the
+    development part), `batch_size` over all ranks, `pieces` (items are segments of utterances), `utterance` (which
+    segment scores are averaged: "posteriors" or "log_posteriors"), `criterion_lr` (where it is a number, the model's
+    criterion has an SGD optimiser of its own at this rate).
     """
 
     def compute_forward(self, batch: Batch, stage: sb.Stage) -> dict[str, torch.Tensor]:
@@ -105,11 +105,21 @@ class EmotionBrain(sb.Brain):
         objective = self.hparams.objective
         if stage == sb.Stage.TRAIN:
             return objective.loss(predictions, batch)
+        self.guard.check_outputs(predictions, batch)
         outputs, loss = objective.measure(predictions, batch)
         # Of a development part the scores alone are of use.
         names = self.plain_model.vectors if stage == sb.Stage.TEST else ()
         self.outputs += with_vectors(outputs, predictions, names)
         return loss
+
+    @cached_property
+    def guard(self) -> FiniteGuard:
+        """What stops the training at the first value that is not finite."""
+        return FiniteGuard(self.hparams.step_name)
+
+    def check_loss_isfinite(self, loss: torch.Tensor) -> None:
+        """Stop at the first loss that is not finite: SpeechBrain would take three more steps."""
+        self.guard.check_loss(loss)
 
     def init_optimizers(self) -> None:
         """One optimiser, or a second one for what the loss itself has to learn."""
@@ -174,12 +184,15 @@ class EmotionBrain(sb.Brain):
                 torch.distributed.broadcast(buffer, src=0)
 
     def on_fit_batch_start(self, batch: Batch, should_step: bool) -> None:
-        """Seed from where we are, so that a resumed run draws what the uninterrupted one drew."""
+        """Seed from the place in the training, so that a resumed run draws what the uninterrupted one drew."""
+        self.guard.enter(batch, self.hparams.epoch_counter.current, self.step, self.optimizer.param_groups[0]["lr"])
         rank = torch.distributed.get_rank() if is_distributed_initialized() else 0
         seed = seed_of(self.hparams.seed, self.hparams.epoch_counter.current, self.step, rank)
         torch.manual_seed(seed)
         # transformers draws the masks of its SpecAugment there.
         np.random.seed(seed % 2**32)
+        if hasattr(self.plain_model.criterion, "follow_rate"):
+            self.plain_model.criterion.follow_rate(self.optimizer.param_groups[0]["lr"])
 
     def on_stage_end(self, stage: sb.Stage, stage_loss: float, epoch: int | None = None) -> None:
         """After training without a development part, or after validation: log, anneal, checkpoint."""
@@ -195,12 +208,19 @@ class EmotionBrain(sb.Brain):
     def end_epoch(self, epoch: int, dev: dict[str, float]) -> None:
         """Write the epoch into the history and keep the checkpoints that matter."""
         hp, history, score = self.hparams, self.hparams.history, self.hparams.objective.score
+        self.guard.check_epoch({"train_loss": self.train_loss, **dev}, self.plain_model)
+        if not dev and epoch >= hp.epoch_counter.limit:
+            # No later loss shows what the last step did.
+            self.modules.eval()
+            with torch.no_grad():
+                self.guard.check_outputs(self.compute_forward(self.guard.batch, sb.Stage.VALID), self.guard.batch)
         rate = self.optimizer.param_groups[0]["lr"]
         best = history.best(score)
         row = {"epoch": epoch, "step_name": hp.step_name, "lr": rate, "train_loss": self.train_loss, **dev}
         history.rows.append({**row, "seconds": round(time.monotonic() - self.epoch_started, 4)})
         if hp.scheduler is not None:
             new_rate = _anneal(hp.scheduler, self.optimizer, epoch, dev.get("dev_loss", self.train_loss))
+            self.guard.check_rate(new_rate)
             update_learning_rate(self.optimizer, new_rate)
         if hp.stopper and dev:
             hp.epoch_counter.update_metric(dev[score])

@@ -6,11 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
+from speechbrain_ext.corpora import CORPORA, Corpus, Expected, Subset
 from speechbrain_ext.errors import UserError
+from speechbrain_ext.files import sha256_json
 from speechbrain_ext.manifest import Utterance
 
 AS_PUBLISHED = "as published"
+COUNTS_AND_HOURS_PUBLISHED = "counts and hours as published"
+COUNTS_PUBLISHED = "counts as published"
+PUBLISHED = (AS_PUBLISHED, COUNTS_AND_HOURS_PUBLISHED, COUNTS_PUBLISHED)
 _KINDS = {
     "labels": "label",
     "speakers": "speaker",
@@ -120,8 +124,32 @@ def _named(both: Mapping[str, Any], before: str) -> dict[str, dict[str, int | No
     return {f"{before}{kind[:-1]} {name}": pair for kind in kinds for name, pair in both[kind].items()}
 
 
-def name_edition(corpus: Corpus, source: str, counts: Mapping[str, Any], asked: str | None) -> str:
-    """Name the edition of a copy: "as published" only where counts and hours are the corpus's own.
+def hash_audio(utterances: Sequence[Utterance]) -> str | None:
+    """Hash the audio hashes of all utterances, sorted; None where one is not known."""
+    hashes = [item.sha256 for item in utterances]
+    return None if None in hashes else sha256_json(sorted(hashes))
+
+
+def is_published(edition: str) -> bool:
+    """Whether an edition's name says that the copy is the published corpus, as far as it is known."""
+    return edition in PUBLISHED
+
+
+def is_other_edition(corpus: str, edition: str) -> bool:
+    """Whether a copy of a published corpus is not as published; False for a corpus that nobody published.
+
+    Example
+    -------
+    >>> is_other_edition("EmoDB", "2 s copy"), is_other_edition("mine", "160 utterances, 0.10 h")
+    (True, False)
+    """
+    return corpus in {known.name for known in CORPORA.values()} and not is_published(edition)
+
+
+def name_edition(
+    corpus: Corpus, source: str, counts: Mapping[str, Any], asked: str | None, audio_sha256: str | None = None
+) -> str:
+    """Name the edition of a copy by the hash of its audio where the published one is known, else by counts and hours.
 
     Arguments
     ---------
@@ -133,10 +161,15 @@ def name_edition(corpus: Corpus, source: str, counts: Mapping[str, Any], asked: 
         As `count` gives them.
     asked : str or None
         The user's words for this copy.
+    audio_sha256 : str or None
+        As `hash_audio` gives it.
 
     Returns
     -------
     str
+        "as published" where the hash is the published one; "counts and hours as published" (or "counts as published"
+        where no hours are published) where no hash is known; "not as published" with the size otherwise. The size
+        alone for a corpus that nobody published.
 
     Raises
     ------
@@ -145,18 +178,39 @@ def name_edition(corpus: Corpus, source: str, counts: Mapping[str, Any], asked: 
     """
     if source == "mini":
         return "mini"
-    hours = counts["hours"]
-    published = corpus.expected is not None and hours is not None and not differences(corpus, counts)
-    found = f"{counts['utterances']} utterances, " + ("audio not read" if hours is None else f"{hours:.2f} h")
+    found = _size(counts)
+    named = _published_name(corpus, counts, audio_sha256)
     if asked is None and corpus.expected is None:
         return found
     if asked is None:
-        return AS_PUBLISHED if published else f"not {AS_PUBLISHED}: {found}"
-    if asked.lower() == AS_PUBLISHED:
-        if not published:
-            known = "no counts" if corpus.expected is None else f"{corpus.expected.utterances} utterances"
-            if corpus.expected is not None and corpus.expected.hours is not None:
-                known += f", {corpus.expected.hours:.2f} h"
-            raise UserError(f"--edition {asked}: found {found}, published are {known}: leave it out or name the copy")
-        return AS_PUBLISHED
+        return named or f"not {AS_PUBLISHED}: {found}"
+    if asked.lower() in PUBLISHED:
+        if named is None:
+            published = _published_size(corpus.expected)
+            raise UserError(
+                f"--edition {asked}: found {found}, published are {published}: leave it out or name the copy"
+            )
+        return named
     return asked
+
+
+def _size(counts: Mapping[str, Any]) -> str:
+    hours = counts["hours"]
+    return f"{counts['utterances']} utterances, " + ("audio not read" if hours is None else f"{hours:.2f} h")
+
+
+def _published_size(expected: Expected | None) -> str:
+    if expected is None:
+        return "no counts"
+    hours = "" if expected.hours is None else f", {expected.hours:.2f} h"
+    audio = "" if expected.audio_sha256 is None else f", audio of SHA-256 {expected.audio_sha256[:12]}"
+    return f"{expected.utterances} utterances{hours}{audio}"
+
+
+def _published_name(corpus: Corpus, counts: Mapping[str, Any], audio_sha256: str | None) -> str | None:
+    """What of the published corpus a copy has; None where it differs."""
+    if corpus.expected is None or counts["hours"] is None or differences(corpus, counts):
+        return None
+    if corpus.expected.audio_sha256 is not None:
+        return AS_PUBLISHED if audio_sha256 == corpus.expected.audio_sha256 else None
+    return COUNTS_PUBLISHED if corpus.expected.hours is None else COUNTS_AND_HOURS_PUBLISHED

@@ -9,6 +9,7 @@ from speechbrain_ext.labels import EMOTIONS
 _SPELLINGS = {
     "anger": "angry ang",
     "boredom": "bored bor boredem",  # "boredem" is what EmoBox's EmoDB files say
+    "calm": "cal",
     "contempt": "contemptuous",
     "disgust": "disgusted dis",
     "excited": "exc excitement",
@@ -40,7 +41,7 @@ def emotion_of(word: str) -> str | None:
 
     Example
     -------
-    >>> emotion_of("Angry"), emotion_of("hap"), emotion_of("calm")
+    >>> emotion_of("Angry"), emotion_of("hap"), emotion_of("elated")
     ('anger', 'happiness', None)
     """
     return EMOTION_WORDS.get(word.strip().casefold())
@@ -52,7 +53,7 @@ def words_expected(word: str) -> str:
     Example
     -------
     >>> words_expected("angrry")
-    'angry? The emotions are anger, boredom, contempt, disgust, excited, fear, ... other'
+    'angry? The emotions are anger, boredom, calm, contempt, disgust, excited, ... other'
     """
     near = difflib.get_close_matches(word.strip().casefold(), EMOTION_WORDS, n=1, cutoff=0.7)
     known = ", ".join(EMOTIONS)

@@ -184,13 +184,16 @@ def _apart(more: Sequence[Utterance], from_: Sequence[Utterance], kinds: Collect
 def _random5(used: Sequence[Utterance]) -> list[Split]:
     """Deal each label's utterances to 5 folds; the next label goes on where the last ended, so that sizes are even."""
     fold_of, dealt = {}, 0
+    of_audio: dict[str, int] = {}
     for label in in_order(labels) if all(labels := {item.label for item in used}) else [""]:
         of_label = [item for item in used if item.label == label]
         if len(of_label) < 5:
             found = f"{len(of_label)} utterances{f' of {label}' if label else ''}"
             _refuse("random5", f"{found}, expected at least 5", "--protocol speaker")
         for item in of_label:
-            fold_of[item.id] = dealt % 5
+            # The same audio under two ids stays on one side of every fold.
+            fold = of_audio.setdefault(item.sha256, dealt % 5) if item.sha256 else dealt % 5
+            fold_of[item.id] = fold
             dealt += 1
     return [_cut(str(fold + 1), used, lambda item, fold=fold: fold_of[item.id] == fold) for fold in range(5)]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 EMOTIONS: tuple[str, ...] = (
     "anger",
     "boredom",
+    "calm",
     "contempt",
     "disgust",
     "excited",

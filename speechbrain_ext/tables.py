@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from ruamel.yaml.error import YAMLError
 from speechbrain_ext import hparams
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.folds import PROTOCOLS
+from speechbrain_ext.printed_scores import check_keys, folds_of, fraction, nearest, printed, recalls_of
 from speechbrain_ext.task import TASK_KEYS
 from speechbrain_ext.yaml_tree import plain, read
 
@@ -28,7 +28,7 @@ RESERVED = re.compile(r"(table|figure)[0-9]")
 KEYS = ("title", "source", "system", "figure", "note", "rows")
 SOURCE_KEYS = ("paper", "table")
 ROW_KEYS = ("name", "system", "variant", "protocol", "overrides", "paper")
-PAPER_KEYS = ("wa", "uar", "folds")
+PAPER_KEYS = ("wa", "uar", "folds", "recalls")
 FIGURES = ("scores", "confusion")
 # A table's `source: paper:` begins so where no paper prints its rows.
 OWN_SOURCE = "this repository"
@@ -75,7 +75,7 @@ class Table:
     note : str
         Where the paper contradicts itself or its number is not what it seems; printed below the table.
     paper_folds : mapping
-        By row and fold, WA and UAR as the paper prints them, as fractions; None where a number is not known.
+        By row and fold, the paper's WA and UAR as fractions, None where a number is not known.
     """
 
     path: Path
@@ -88,6 +88,7 @@ class Table:
     rows: tuple[TableRow, ...]
     note: str = ""
     paper_folds: Mapping[str, Mapping[str, tuple[float | None, float | None]]] = field(default_factory=dict)
+    paper_recalls: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def row(self, name: str) -> TableRow:
         """A row by its name.
@@ -100,7 +101,7 @@ class Table:
         for row in self.rows:
             if row.name == name:
                 return row
-        raise UsageError(f"--row {name}: {_nearest(name, [row.name for row in self.rows], f'rows of {self.id}')}")
+        raise UsageError(f"--row {name}: {nearest(name, [row.name for row in self.rows], f'rows of {self.id}')}")
 
     def paper_of(self, row: TableRow) -> dict[str, Any] | None:
         """What results.json says of the paper; None where it prints no number for the row."""
@@ -154,12 +155,12 @@ def load_table(recipe: str | Path, identity: str) -> Table:
     """
     files = table_files(recipe)
     if identity not in files:
-        raise UsageError(f"--table {identity}: {_nearest(identity, list(files), f'tables of {Path(recipe).name}')}")
+        raise UsageError(f"--table {identity}: {nearest(identity, list(files), f'tables of {Path(recipe).name}')}")
     path = files[identity]
     tree = plain(read(path))
-    _check_keys(tree, KEYS, str(path), optional=("figure", "note"))
+    check_keys(tree, KEYS, str(path), optional=("figure", "note"))
     source = tree["source"] if isinstance(tree["source"], dict) else {}
-    _check_keys(source, SOURCE_KEYS, f"{path}: source")
+    check_keys(source, SOURCE_KEYS, f"{path}: source")
     system, figure = tree["system"], tree.get("figure", FIGURES[0])
     if system != identity.split("/")[0]:
         raise UserError(f"{path}: system: expected {identity.split('/')[0]} as in the file's name, found {system!r}")
@@ -167,8 +168,7 @@ def load_table(recipe: str | Path, identity: str) -> Table:
         raise UserError(f"{path}: figure: expected one of {', '.join(FIGURES)}, found {figure!r}")
     if not isinstance(tree["rows"], list) or not tree["rows"]:
         raise UserError(f"{path}: rows: expected a list of rows, found {tree['rows']!r}")
-    prefix = path.stem.removeprefix(f"{system}_")
-    of_paper = not str(source["paper"]).startswith(OWN_SOURCE)
+    prefix, of_paper = path.stem.removeprefix(f"{system}_"), not str(source["paper"]).startswith(OWN_SOURCE)
     rows = [_row(Path(recipe), path, prefix, system, node, of_paper) for node in tree["rows"]]
     for which in ("name", "folder"):
         names = [getattr(row, which) for row in rows]
@@ -185,7 +185,8 @@ def load_table(recipe: str | Path, identity: str) -> Table:
         figure,
         tuple(rows),
         str(tree.get("note", "")),
-        {row.name: _folds(path, node) for row, node in zip(rows, tree["rows"], strict=True) if _has_folds(node)},
+        printed(path, tree["rows"], "folds", folds_of),
+        printed(path, tree["rows"], "recalls", recalls_of),
     )
 
 
@@ -211,7 +212,7 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
     known = {name: hparams.load(folder / f"{name}.yaml", trust=True).tree.keys() | TASK_KEYS for name in systems}
     for key in asked:
         if not any(key in keys for keys in known.values()):
-            raise UsageError(f"--{key}: {_nearest(key, sorted(set().union(*known.values())), 'keys')}")
+            raise UsageError(f"--{key}: {nearest(key, sorted(set().union(*known.values())), 'keys')}")
     mine = [[f"--{key}", _word(value)] for key, value in asked.items() if key in known[row.system]]
     return (*row.words, *(word for pair in mine for word in pair))
 
@@ -219,10 +220,10 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
 def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of_paper: bool) -> TableRow:
     name = str(node.get("name", "without a name")) if isinstance(node, dict) else repr(node)
     where = f"{path}: row {name}"
-    _check_keys(node, ROW_KEYS, where, optional=("system",))
+    check_keys(node, ROW_KEYS, where, optional=("system",))
     system, variant, protocol = node.get("system", table_system), node["variant"], node["protocol"]
     if protocol not in PROTOCOLS:
-        raise UserError(f"{where}: protocol {protocol}: {_nearest(str(protocol), PROTOCOLS, 'protocols')}")
+        raise UserError(f"{where}: protocol {protocol}: {nearest(str(protocol), PROTOCOLS, 'protocols')}")
     overrides = node["overrides"] or {}
     if not isinstance(overrides, dict) or "variant" in overrides:
         raise UserError(f"{where}: overrides: expected keys with values, without variant, found {overrides!r}")
@@ -230,9 +231,8 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
     for key, value in overrides.items():
         words += [f"--{key}", _word(value)]
     try:
-        # The values are checked, nothing is built: whether the system's code is trusted is asked before a run.
-        system_yaml = recipe / "hparams" / f"{system}.yaml"
-        loaded = hparams.load(system_yaml, hparams.parse_overrides(words), trust=True)
+        # Nothing is built here: whether the system's code is trusted is asked before a run.
+        loaded = hparams.load(recipe / "hparams" / f"{system}.yaml", hparams.parse_overrides(words), trust=True)
         if loaded.plain()["variant"] != variant:
             raise UserError(f"variant: expected a name, found {variant!r}")
     except UserError as fault:
@@ -240,34 +240,9 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
     folder = f"{prefix}-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
     paper = node["paper"]
     if paper is not None:
-        _check_keys(paper, PAPER_KEYS, f"{where}: paper", optional=("folds",))
-    scores = [_fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
+        check_keys(paper, PAPER_KEYS, f"{where}: paper", optional=("folds", "recalls"))
+    scores = [fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
     return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, of_paper)
-
-
-def _has_folds(node: dict[str, Any]) -> bool:
-    return bool(node["paper"]) and "folds" in node["paper"]
-
-
-def _folds(path: Path, node: dict[str, Any]) -> dict[str, tuple[float | None, float | None]]:
-    """WA and UAR of a row's folds as the paper prints them."""
-    where, folds = f"{path}: row {node['name']}: paper: folds", node["paper"]["folds"]
-    if not isinstance(folds, dict) or not folds:
-        raise UserError(f"{where}: expected folds such as Session1F: {{wa: 73.12, uar: 72.57}}, found {folds!r}")
-    found = {}
-    for name, scores in folds.items():
-        _check_keys(scores, ("wa", "uar"), f"{where}: {name}")
-        found[str(name)] = tuple(_fraction(scores[key], f"{where}: {name}: {key}") for key in ("wa", "uar"))
-    return found
-
-
-def _fraction(value: Any, where: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
-        raise UserError(f"{where}: expected per cent or null, found {value!r}")
-    # The papers print two decimals: dividing leaves digits that nobody printed.
-    return round(value / 100, 8)
 
 
 def _word(value: Any) -> str:
@@ -279,22 +254,6 @@ def _word(value: Any) -> str:
         except (YAMLError, ValueError, RecursionError):
             pass
     return json.dumps(value)
-
-
-def _check_keys(tree: Any, known: Sequence[str], where: str, optional: Sequence[str] = ()) -> None:
-    if not isinstance(tree, dict):
-        raise UserError(f"{where}: expected the keys {', '.join(known)}, found {tree!r}")
-    for key in tree:
-        if key not in known:
-            raise UserError(f"{where}: unknown key {key}: {_nearest(key, known, 'keys')}")
-    missing = [key for key in known if key not in tree and key not in optional]
-    if missing:
-        raise UserError(f"{where}: missing key {missing[0]}: add it")
-
-
-def _nearest(word: str, known: Sequence[str], what: str) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"{what}: {', '.join(known) or 'none'}"
 
 
 def _natural(part: str) -> tuple[int, str]:

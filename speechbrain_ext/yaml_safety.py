@@ -163,12 +163,13 @@ def code_to_trust(path: Path, tags: list[Tag]) -> list[str]:
     Returns
     -------
     list of str
-        Each with its file and line.
+        Each tag once, with its file and the first line where it stands.
     """
     needed = [tag for tag in tags if not (is_own(path) and _is_allowed(tag.name))]
     if not tags and not is_own(path):
         return [f"no code ({path})"]
-    return [f"{tag.name} ({path}:{tag.line})" for tag in needed]
+    first = {tag.name: tag.line for tag in reversed(needed)}
+    return [f"{tag.name} ({path}:{first[tag.name]})" for tag in dict.fromkeys(needed) if first[tag.name] == tag.line]
 
 
 def _is_allowed(tag: str) -> bool:

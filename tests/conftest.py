@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
+from process_state import changes, process_state
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -30,6 +33,25 @@ def name_lazy_modules() -> None:
     for module in list(sys.modules.values()):
         if type(module).__module__ == "speechbrain.utils.importutils":
             module.__dict__.setdefault("__file__", None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the seed of the order at the end too, where a log is read first."""
+    seed = config.getoption("randomly_seed", None)
+    if seed is not None:
+        terminalreporter.write_line(f"order of the tests: repeat it with --randomly-seed={seed}")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Seed torch as pytest-randomly seeds random and numpy, and fail a test that leaves a changed setting behind."""
+    seed = request.config.getoption("randomly_seed", None)
+    if seed is not None and "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed + crc32(request.node.nodeid.encode()))
+    before = process_state()
+    yield
+    found = changes(before, process_state())
+    assert not found, f"the test leaves a changed process to the tests after it: {'; '.join(found)}"
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ set -euo pipefail
 shared=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$shared/../.." && pwd)
 
-known_options="stage stop_stage system preset tag corpus_root corpus_edition protocol dev selection folds fold_seed
-  seed seeds nproc jobs threads device precision compile exp data wait trust no_audio_check verify force
+known_options="stage stop_stage system preset tag corpus_root corpus_edition label_map protocol dev selection
+  folds fold_seed  seed seeds nproc jobs threads device precision compile exp data wait trust no_audio_check verify force
   dry_run table columns paper"
 known_options=$(printf '%s ' $known_options)
 stage=0
@@ -16,6 +16,7 @@ preset=paper
 tag=
 corpus_root=
 corpus_edition=
+label_map=
 protocol=paper
 dev=none
 selection=
@@ -65,6 +66,7 @@ ${corpus:-A corpus that one CSV lists}: from the corpus on disk to a table of re
   --tag NAME                 a name for a run with overrides (needed when there are any)
 $(root_help)
   --corpus-edition TEXT      what this copy is, when it is not as published (recognised by counts and hours)
+  --label-map FILE           a JSON object: what emotions of a CSV mean that the vocabulary does not know
   --protocol NAME            random5, speaker, speaker-text, session; given = the folds of a CSV's column fold;
                              paper = the system's own (paper)
   --dev NAME                 development part: none, speaker, session, fraction (none)
@@ -76,8 +78,8 @@ $(root_help)
   --jobs N --threads N       worker processes, threads of each (cores, cores / jobs)
   --device D --precision P   cpu, cuda; fp32, bf16, fp16 (cuda where there is one; fp32)
   --compile                  torch.compile the model
-  --table ID                 run every row of a paper's table and print it beside the paper's; with --dry-run: the plan
-                             (trainings, what is reused, hours). Tables: ${tables:-none}
+  --table ID                 run every row of a paper's table and print it beside the paper's.
+                             Tables: ${tables:-none}
   --columns LIST             columns of the table's LaTeX file (names: python -m speechbrain_ext.bin.table --help)
   --paper                    stage 4 and --table draw figures for a paper too: PDF, no title, 3.4 in and 7 in wide, 8 pt
   --exp DIR --data DIR       where to write (exp and data in the recipe)
@@ -86,8 +88,9 @@ $(root_help)
   --no-audio-check           stage 0 leaves the audio unread
   --verify                   stage 0 hashes all audio again, also files of the recorded size and time
   --force                    redo what is there
-  --dry-run                  print the commands of the stages and stop
-  -- --key value ...         hyper-parameters of the system: see hparams/ and ../shared/systems/
+  --dry-run                  print the plan: stages, folds, what is reused, hours (of trainings here, else of kept results)
+  -- --key value ...         hyper-parameters of the system
+  -- --help                  its hyper-parameters with value, type, meaning and source, for --system and --preset
 Features are cached in \$SER_CACHE (.cache in the repository). Without a corpus everything runs on synthetic speech.
 HELP
 }
@@ -142,6 +145,10 @@ if [ -n "$table" ]; then
 else
   case "$tag" in table[0-9]* | figure[0-9]*) die "--tag $tag: such names are for the rows of --table: choose another" ;; esac
 fi
+if [ "${overrides[*]-}" = --help ]; then
+  . "$repository/tools/activate_env.sh"
+  exec "$python" -m speechbrain_ext.bin.keys --recipe="$recipe" --system="$system" --preset="$preset"
+fi
 [ ${#overrides[@]} -eq 0 ] || [ -n "$tag" ] || die "overrides need a name for their row: add --tag NAME before --"
 
 source=real
@@ -176,26 +183,24 @@ banner() {
   log "=================================================================================="
 }
 call() { # module, arguments
-  if $dry_run; then
-    printf 'would run: python -m speechbrain_ext.bin.%s\n' "$(printf '%q ' "$@")"
-  else
-    SER_PARENT=$$ OMP_NUM_THREADS=$threads "$python" -m speechbrain_ext.bin."$@"
-  fi
+  SER_PARENT=$$ OMP_NUM_THREADS=$threads "$python" -m speechbrain_ext.bin."$@"
 }
 named_protocol() { [ "$protocol" = paper ] && sed -n 's/^protocol: *\([a-z0-9-]*\).*/\1/p' "$hparams" || echo "$protocol"; }
 flag() { if "$1"; then printf '%s' "$2"; fi; }
 
 banner
-# The plan of a table reads its files, so that --dry-run needs the environment too.
-if ! $dry_run || [ -n "$table" ]; then
-  . "$repository/tools/activate_env.sh"
-fi
+. "$repository/tools/activate_env.sh"
 # A value may begin with a dash, so that it stands behind the sign of equality.
 run_options=(--recipe="$recipe" --system="$system" --data="$prepared" --exp="$exp" --preset="$preset" --tag="$tag"
   --protocol="$protocol" --dev="$dev" --selection="$selection" --folds="$folds" --fold-seed="$fold_seed"
   --seeds="${seeds:-$seed}" --nproc="$nproc" --jobs="$jobs" --threads="$threads" --device="$device"
   --precision="$precision" --command="$command_line"
   $(flag "$compile" --compile) $(flag "$wait" --wait) $(flag "$trust" --trust) $(flag "$force" --force) -- ${overrides[@]+"${overrides[@]}"})
+
+if $dry_run; then
+  call plan --stage="$stage" --stop-stage="$stop_stage" --table="$table" "${run_options[@]}"
+  exit
+fi
 
 started=$SECONDS
 for ((now = stage; now <= stop_stage; now++)); do
@@ -207,7 +212,7 @@ for ((now = stage; now <= stop_stage; now++)); do
       call prepare --corpus="$corpus" --corpus-root="$corpus_root" --source="$source" --edition="$corpus_edition" \
         --data="$data" --recipe="$recipe" --system="$system" --preset="$preset" --table="$table" \
         --protocol="$protocol" --dev="$dev" --fold-seed="$fold_seed" --jobs="$jobs" \
-        $(flag "$verify" --verify) $(flag "$no_audio_check" --no-audio-check) $(flag "$trust" --trust) \
+        ${label_map:+--label-map="$label_map"} $(flag "$verify" --verify) $(flag "$no_audio_check" --no-audio-check) $(flag "$trust" --trust) \
         $(flag "$force" --force) \
         -- ${overrides[@]+"${overrides[@]}"}
       ;;
@@ -215,9 +220,8 @@ for ((now = stage; now <= stop_stage; now++)); do
       if [ -n "$table" ]; then
         first=$now now=$((stop_stage < 3 ? stop_stage : 3))
         log "stages $first to $now: table $table, every row"
-        table_options=(--table="$table" --stage="$first" --stop-stage="$now" --columns="$columns"
-          $(flag "$paper" --paper) $(flag "$dry_run" --dry-run))
-        dry_run=false call table "${table_options[@]}" "${run_options[@]}"
+        call table --table="$table" --stage="$first" --stop-stage="$now" --columns="$columns" \
+          $(flag "$paper" --paper) "${run_options[@]}"
       else
         case $now in
           1) log "stage 1: features of $system"; call extract "${run_options[@]}" ;;

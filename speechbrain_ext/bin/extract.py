@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.run_options import experiments, run_parser
 from speechbrain_ext.errors import UserError
@@ -39,6 +39,7 @@ def extract_features(args: argparse.Namespace) -> None:
     check_system(experiment.hp)
     check_audio_unchanged(experiment.spec.data, [experiment.utterances[identity] for identity in experiment.used])
     built = experiment.hp.build()
+    check_resources(built, experiment.hp.steps)
     # All are made before the first is computed, so that a wrong key of the last one is found now.
     extractors = {name: built["features"][name]() for name in experiment.hp.features()}
     for name, extractor in extractors.items():
@@ -51,6 +52,23 @@ def extract_features(args: argparse.Namespace) -> None:
             hashes = [experiment.utterances[identity].sha256 for identity in experiment.used]
             share = zero_share(cache, hashes)
             print(f"{name}: MADD left {100 * share:.1f} % of the samples of {len(hashes)} utterances at zero")
+
+
+def check_resources(built: Mapping[str, Any], steps: Sequence[str]) -> None:
+    """Let the network of each step say what it lacks before hours are spent on features.
+
+    Arguments
+    ---------
+    built : mapping
+        The system's YAML, built.
+    steps : sequence of str
+        Names of the steps that are to be trained.
+    """
+    for name in steps:
+        make = built["steps"][name].get("network")
+        check = getattr(getattr(make, "func", make), "check_resources", None)
+        if check is not None:
+            check(**getattr(make, "keywords", {}))
 
 
 def _items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[str]) -> list[AudioItem]:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechbrain_ext.bin.options import MOST_JOBS, OptionParser, folder, is_utf8, whole_number
+from speechbrain_ext.bin.run_options import print_trusted
 from speechbrain_ext.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from speechbrain_ext.corpora import Corpus
+    from speechbrain_ext.corpora.label_map import LabelMap
     from speechbrain_ext.manifest import Fault
     from speechbrain_ext.preparation import Prepared
     from speechbrain_ext.task import Task
@@ -45,6 +47,7 @@ def parser() -> OptionParser:
     add("--dev", default="none", metavar="NAME", help="none, speaker, session, fraction (default: none)")
     add("--fold-seed", type=whole_number(0), default=0, metavar="N", help="the seed of the split itself (default: 0)")
     add("--jobs", type=whole_number(1, MOST_JOBS), metavar="N", help="threads that read audio (default: cores)")
+    add("--label-map", type=Path, metavar="FILE", help="what emotions of a CSV mean that the vocabulary does not know")
     add("--verify", action="store_true", help="hash all audio, also files of the recorded size and time of change")
     add("--no-audio-check", action="store_true", help="leave the audio unread: no rate, length or hash is known")
     add("--force", action="store_true", help="redo what was made from other inputs")
@@ -72,11 +75,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     asked = parser().parse_args(argv)
 
+    from speechbrain_ext.corpora.label_map import read_label_map
     from speechbrain_ext.folds import check_rules
     from speechbrain_ext.manifest import CorpusFaults
     from speechbrain_ext.preparation import Request, prepare
 
-    corpus = _corpus(asked)
+    label_map = read_label_map(asked.label_map) if asked.label_map else {}
+    corpus = _corpus(asked, label_map)
     check_rules(corpus.protocols[0] if asked.protocol == "paper" else asked.protocol, asked.dev)
     splits = _splits(corpus, asked)
     if asked.verify and asked.no_audio_check:
@@ -95,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_audio=not asked.no_audio_check,
         force=asked.force,
         verify=asked.verify,
+        label_map=label_map,
     )
     try:
         prepared = prepare(request)
@@ -123,7 +129,7 @@ def summary(corpus: Corpus, prepared: Prepared) -> str:
     if facts["source"] == "real" and (other := differences(corpus, facts)):
         lines.append(f"warning: this is not {corpus.name} as published: {', '.join(other)}")
     for split in prepared.splits:
-        lines += folds_text(corpus, split.folds)
+        lines += [*folds_text(corpus, split.folds), *(f"warning: {warning}" for warning in split.warnings)]
     folder = prepared.folder
     if prepared.wrote:
         lines.append(f"wrote {', '.join(prepared.wrote)} in {folder}")
@@ -140,7 +146,7 @@ def _fault_table(faults: Sequence[Fault]) -> str:
     )
 
 
-def _corpus(asked: argparse.Namespace) -> Corpus:
+def _corpus(asked: argparse.Namespace, label_map: LabelMap) -> Corpus:
     """The corpus of the registry; where the root is a CSV, the corpus that it lists."""
     from dataclasses import replace
 
@@ -148,11 +154,13 @@ def _corpus(asked: argparse.Namespace) -> Corpus:
 
     root = asked.corpus_root or ""
     if not root.lower().endswith(".csv"):
+        if asked.label_map:
+            raise UsageError(f"--label-map {asked.label_map}: only a CSV needs it: leave it out")
         return get_corpus(asked.corpus)
     from speechbrain_ext.corpora.table import corpus_of
 
     # A link keeps its own name, which run.sh takes too; its files lie where it leads.
-    table = corpus_of(Path(os.path.abspath(Path(root).expanduser())))
+    table = corpus_of(Path(os.path.abspath(Path(root).expanduser())), label_map)
     if asked.corpus == table.name:
         return table
     known = get_corpus(asked.corpus)
@@ -177,6 +185,7 @@ def _splits(corpus: Corpus, asked: argparse.Namespace) -> tuple[tuple[str, Task]
     for system, protocol, words in runs:
         path = asked.recipe / "hparams" / f"{system}.yaml"
         hp = load(path, parse_overrides(list(words)), asked.source, preset=asked.preset, trust=asked.trust)
+        print_trusted(hp.trusted)
         own = protocol or hp.corpus["protocol"]
         split = (own if asked.protocol == "paper" else asked.protocol, hp.task)
         if split not in found:

@@ -1,20 +1,24 @@
-"""One rank of a training: started by torchrun, never by hand."""
+"""The ranks of a training, or one of them: started by stage 2 and by torchrun, never by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from speechbrain_ext.bin.options import OptionParser
+from speechbrain_ext.bin.options import OptionParser, whole_number
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train one fold as one of several ranks."""
+    """Start the ranks of a fold, or train the fold as one of them."""
     parser = OptionParser(prog="python -m speechbrain_ext.bin.rank", description=__doc__)
     parser.add_argument("task", help="a JSON file with the run and the fold")
-    task = parser.parse_args(argv).task
-    from speechbrain_ext.training.ddp import train_as_rank
+    parser.add_argument("--nproc", type=whole_number(2), help="start this many ranks; without it: be one of them")
+    args = parser.parse_args(argv)
+    from speechbrain_ext.training.ddp import start_ranks, train_as_rank
 
-    train_as_rank(task)
+    if args.nproc:
+        start_ranks(args.task, args.nproc)
+    else:
+        train_as_rank(args.task)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ def run_facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
         "overrides": list(spec.overrides),
         "command": spec.command,
         "warnings": _warnings(run, facts, differs),
+        **({"label_map": manifest["label_map"]} if manifest.get("label_map") else {}),
         **_madd_share(run),
     }
 
@@ -109,10 +110,11 @@ def _madd_share(run: Experiment) -> dict[str, float]:
 
 
 def _warnings(run: Experiment, facts: list[dict[str, Any]], differs: dict[str, dict[str, Any]]) -> list[str]:
-    from speechbrain_ext.audit import describe
+    from speechbrain_ext.audit import confounded, describe
     from speechbrain_ext.report.deviations import KEY, sentence
 
     told = [f"folds: {describe(run.folds)}"]
+    told += confounded(run.task.label_of, [run.utterances[identity] for identity in run.used])
     if differs:
         told.append(sentence({KEY: differs}))
     if run.selection == "test":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.options import PRINT_HELP, OptionParser, whole_number
-from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser, specifications
+from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
 from speechbrain_ext.errors import UsageError
 from speechbrain_ext.report.table_keys import COLUMNS, LATEX_COLUMNS
 
@@ -70,11 +70,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UsageError("--folds and --row do not go with a table: its rows are scored on all folds")
     from speechbrain_ext.tables import load_table
 
+    if args.dry_run:
+        from speechbrain_ext.bin.plan import print_plan
+
+        print_plan(args)
+        return
     table = load_table(args.recipe, args.table)
     rows = [argparse.Namespace(**{**vars(args), "row": row.name}) for row in table.rows]
-    if args.dry_run:
-        _tell_plan(table, args, rows)
-        return
     _run(table, args, rows)
     if args.stop_stage >= LAST:
         _write(table, rows, args)
@@ -89,16 +91,6 @@ def _list(words: list[str]) -> None:
 
     print(f"wrote {write_table_list(args.recipes)}" if args.write else table_list(args.recipes), end="")
     print()
-
-
-def _tell_plan(table: Table, args: argparse.Namespace, rows: list[argparse.Namespace]) -> None:
-    from speechbrain_ext.training.plan import make_plan, plan_text
-
-    specs = [spec for row in rows for spec in specifications(row)]
-    protocols = ", ".join(dict.fromkeys(spec.protocol for spec in specs))
-    seeds = ", ".join(dict.fromkeys(str(spec.seed) for spec in specs))
-    print(f"table {table.id} ({table.title}): {len(table.rows)} rows, {protocols}, seeds {seeds}")
-    print(plan_text(make_plan(specs, args.force), args.jobs))
 
 
 def _run(table: Table, args: argparse.Namespace, rows: list[argparse.Namespace]) -> None:

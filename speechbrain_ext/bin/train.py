@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
 from speechbrain_ext.errors import UsageError
-from speechbrain_ext.training.schedule import scaled_epochs
 
 if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment
+    from speechbrain_ext.training.progress import Phase
+    from speechbrain_ext.training.rates import Rates
     from speechbrain_ext.training.run_spec import RunSpec
 
 
@@ -56,24 +57,35 @@ def _train(runs: list[Experiment], tasks: list[tuple[RunSpec, str]], jobs: int, 
     from speechbrain_ext.training.ddp import train_fold_ddp
     from speechbrain_ext.training.fold import train_fold
     from speechbrain_ext.training.launch import map_folds
+    from speechbrain_ext.training.progress import Progress
+    from speechbrain_ext.training.rates import Rates
 
     if nproc > 1:
         for spec, fold in tasks:
             _report(spec, fold, train_fold_ddp(spec, fold, nproc))
         return
-    built, by_spec = runs[0].hp.build(), {run.spec: run for run in runs}
-    epochs = sum(_epochs_left(by_spec[spec], fold, built) for spec, fold in tasks)
-    map_folds(train_fold, tasks, jobs, f"train {runs[0].hp.system_name}", total=epochs, on_done=_report)
+    by_spec = {run.spec: run for run in runs}
+    rates = Rates(runs[0].corpus_folder, runs[0].hp)
+    phases = [
+        phase for number, (spec, fold) in enumerate(tasks) for phase in _phases(by_spec[spec], fold, number, rates)
+    ]
+    progress = Progress(phases, min(jobs, len(tasks) or 1))
+    map_folds(train_fold, tasks, jobs, f"train {runs[0].hp.system_name}", progress, on_done=_report)
 
 
-def _epochs_left(run: Experiment, fold: str, built: dict[str, Any]) -> int:
-    """Epochs of the steps that are not finished; those before a checkpoint are passed over when training goes on."""
+def _phases(run: Experiment, fold: str, number: int, rates: Rates) -> list[Phase]:
+    """The steps of a fold that are to be trained, with the seconds of an epoch where they are known."""
     from speechbrain_ext.training.finished import is_finished
+    from speechbrain_ext.training.plan import epochs_of
+    from speechbrain_ext.training.progress import Phase
 
-    missing = [s for s in run.hp.steps if not is_finished(run.step_folder(s, fold), s)]
-    scale = built.get("schedule_scale", 1.0)
-    epochs = [(built["steps"][s].get("training") or {}).get("epochs", built.get("epochs", 1)) for s in missing]
-    return sum(scaled_epochs(each, scale) for each in epochs)
+    missing = [step for step in run.hp.steps if not is_finished(run.step_folder(step, fold), step)]
+    n_train = len(run.fold(fold)["train"])
+    phases = []
+    for step in missing:
+        rate = rates.of(step, n_train)
+        phases.append(Phase(number, step, epochs_of(run.hp.tree, step), rate and rate.epoch_seconds))
+    return phases
 
 
 def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:

@@ -36,7 +36,10 @@ class Subset:
 
 @dataclass(frozen=True)
 class Expected:
-    """A corpus's own published counts, also by label, speaker and part; and the subsets that papers use."""
+    """A corpus's own published counts, also by label, speaker and part; and the subsets that papers use.
+
+    `audio_sha256` is `speechbrain_ext.edition.hash_audio` of the corpus as its owners publish it, where it is known.
+    """
 
     utterances: int | None
     hours: float | None = None
@@ -44,6 +47,7 @@ class Expected:
     speakers: Mapping[str, int] = field(default_factory=dict)
     parts: Mapping[str, int] = field(default_factory=dict)
     subsets: tuple[Subset, ...] = ()
+    audio_sha256: str | None = None
 
 
 @dataclass(frozen=True)

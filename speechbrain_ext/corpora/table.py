@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from speechbrain_ext.corpora.corpus import Corpus
+from speechbrain_ext.corpora.label_map import LabelMap, unused_words
 from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, read_table_file
 from speechbrain_ext.emotion_words import emotion_of, words_expected
 from speechbrain_ext.errors import UserError
@@ -31,7 +32,9 @@ GENDER_OF = {"f": "F", "female": "F", "m": "M", "male": "M"}
 LAYOUT = "a CSV with the columns file,speaker,emotion and if known gender,session,text,fold"
 
 
-def scan_table(csv_path: str | Path, name: str, notes: list[str] | None = None) -> list[Utterance]:
+def scan_table(
+    csv_path: str | Path, name: str, notes: list[str] | None = None, label_map: LabelMap | None = None
+) -> list[Utterance]:
     """Read a corpus from its CSV; no audio is looked at.
 
     Arguments
@@ -44,6 +47,8 @@ def scan_table(csv_path: str | Path, name: str, notes: list[str] | None = None) 
         The corpus's name.
     notes : list of str or None
         Filled with columns that mean nothing here.
+    label_map : mapping or None
+        What words outside the vocabulary mean, as `read_label_map` gives it.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def scan_table(csv_path: str | Path, name: str, notes: list[str] | None = None) 
     seen, utterances, more_wavs = _Seen(), [], []
     for row in table.rows:
         wrong: list[Fault] = []
-        found = _utterance(row, name, folder, table.decimal_comma, wrong)
+        found = _utterance(row, name, folder, table.decimal_comma, wrong, label_map or {})
         if found is not None:
             fault = seen.fault_of(row, found)
             wrong += [fault] if fault else []
@@ -76,6 +81,9 @@ def scan_table(csv_path: str | Path, name: str, notes: list[str] | None = None) 
             more_wavs.append(wav)
         faults += wrong
     utterances.sort(key=lambda item: item.id)
+    words = {row.cells["emotion"].casefold() for row in table.rows}
+    if notes is not None and (unused := unused_words(label_map or {}, words)):
+        notes.append(f"{len(unused)} words of the label map are not in {path.name}: {', '.join(unused)[:200]}")
     if faults:
         raise CorpusFaults(faults, utterances, tuple(more_wavs))
     if not utterances:
@@ -83,12 +91,12 @@ def scan_table(csv_path: str | Path, name: str, notes: list[str] | None = None) 
     return utterances
 
 
-def corpus_of(csv_path: str | Path) -> Corpus:
+def corpus_of(csv_path: str | Path, label_map: LabelMap | None = None) -> Corpus:
     """Give the corpus that a CSV lists: named as the file, with the labels found as classes.
 
     Arguments
     ---------
-    csv_path : str or Path
+    csv_path, label_map
         As for `scan_table`.
 
     Returns
@@ -111,13 +119,13 @@ def corpus_of(csv_path: str | Path) -> Corpus:
     key = "".join(letter for letter in path.stem.lower() if letter.isascii() and letter.isalnum())
     key = key or f"corpus{sha256_bytes(path.stem.encode())[:10]}"
     try:
-        utterances = scan_table(path, path.stem)
+        utterances = scan_table(path, path.stem, label_map=label_map)
     except CorpusFaults as found:
         utterances = found.utterances
     return Corpus(
         name=path.stem,
         key=key,
-        scan=partial(_scan, path),
+        scan=partial(_scan, path, label_map),
         task=Task(),
         protocols=_protocols(utterances),
         expected=None,
@@ -129,8 +137,10 @@ def corpus_of(csv_path: str | Path) -> Corpus:
     )
 
 
-def _scan(path: Path, root: Path | None = None, notes: list[str] | None = None) -> list[Utterance]:
-    return scan_table(path, path.stem, notes)
+def _scan(
+    path: Path, label_map: LabelMap | None, root: Path | None = None, notes: list[str] | None = None
+) -> list[Utterance]:
+    return scan_table(path, path.stem, notes, label_map)
 
 
 def _protocols(utterances: Sequence[Utterance]) -> tuple[str, ...]:
@@ -158,7 +168,9 @@ def _unused(path: Path, columns: Sequence[str]) -> list[str]:
     return notes
 
 
-def _utterance(row: Row, name: str, folder: Path, comma: bool, faults: list[Fault]) -> Utterance | None:
+def _utterance(
+    row: Row, name: str, folder: Path, comma: bool, faults: list[Fault], label_map: LabelMap
+) -> Utterance | None:
     """Make the record of a line; None, and faults, where a cell is wrong."""
     cells = row.cells
     wav = _wav(row, folder, faults)
@@ -166,13 +178,13 @@ def _utterance(row: Row, name: str, folder: Path, comma: bool, faults: list[Faul
     start_s, end_s = numbers["start"], numbers["end"]
     vad = [numbers[dimension] for dimension in DIMENSIONS]
     word, gender = cells["emotion"], cells.get("gender", "")
-    label = emotion_of(word)
+    label = label_map.get(word.casefold(), emotion_of(word))
     if not cells["speaker"]:
         faults.append(Fault(row.where, "no speaker", "a name, unique in the corpus"))
     if not word and None in vad:
         faults.append(Fault(row.where, "no emotion", "a word, or valence, activation and dominance"))
-    elif word and label is None:
-        faults.append(Fault(row.where, f"emotion {word!r}", words_expected(word)))
+    elif word and label is None and word.casefold() not in label_map:
+        faults.append(Fault(row.where, f"emotion {word!r}", f"{words_expected(word)}; others by --label-map FILE"))
     if gender and gender.lower() not in GENDER_OF:
         faults.append(Fault(row.where, f"gender {gender!r}", "F, M, female, male or nothing"))
     if end_s is not None and end_s <= (start_s or 0.0):

@@ -11,9 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora import CORPORA
+from speechbrain_ext.corpora.label_map import read_words
 from speechbrain_ext.emotion_words import emotion_of
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.exchange.emobox_files import FOLD_FILE, NAMES_FILE, PART_WORDS, find_files, read_records, text_of
+from speechbrain_ext.exchange.emobox_files import (
+    FOLD_FILE,
+    MAP_FILES,
+    NAMES_FILE,
+    PART_WORDS,
+    find_files,
+    read_records,
+    text_of,
+)
 from speechbrain_ext.exchange.given import PARTS, Given, csv_text, used_utterances
 from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, Facts, facts_by_name, read_speakers, tell_missing
 from speechbrain_ext.files import write_json, write_text
@@ -115,7 +124,8 @@ def import_emobox(folder: str | Path, speakers: str | Path | None = None) -> Giv
     Returns
     -------
     Given
-        Old files `*_fold1.jsonl`, which have other fields, are read only where there is no `*_fold_1.jsonl`.
+        Old files `*_fold1.jsonl`, which have other fields, are read only where there is no `*_fold_1.jsonl`. Words
+        that the vocabulary does not know are looked up in the folder's `label_map.json`.
 
     Raises
     ------
@@ -207,6 +217,16 @@ def _folds(
     return list(folds.values())
 
 
+def _label_map(folder: Path) -> dict[str, str]:
+    """What the words of a folder mean, by its own map; meanings outside the vocabulary are left out."""
+    for name in MAP_FILES:
+        if (folder / name).exists():
+            words = read_words(folder / name)
+            found = {word: emotion_of(meaning) for word, meaning in words.items() if isinstance(meaning, str)}
+            return {word: emotion for word, emotion in found.items() if emotion is not None}
+    return {}
+
+
 def _given(
     folder: Path,
     records: Mapping[str, Mapping[str, Any]],
@@ -221,10 +241,12 @@ def _given(
         twice = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
         raise UserError(f"{folder}: two keys mean {twice}, with and without {dataset}-: leave one of them out")
     utterances, strange, unknown = {}, {}, {}
+    meaning = _label_map(folder)
     for key, record in records.items():
         word = str(text_of(record, "emo", "label"))
+        label = emotion_of(word) or meaning.get(word)
         facts = facts_by_name(dataset, ids[key]) if known is None else known.get(key, known.get(ids[key]))
-        if (label := emotion_of(word)) is None:
+        if label is None:
             strange.setdefault(word, []).append(key)
         elif facts is None:
             unknown[ids[key]] = key
@@ -238,6 +260,14 @@ def _given(
     notes = [
         f"{len(keys)} utterances are left out: their emotion, {word!r}, is none of the vocabulary"
         for word, keys in sorted(strange.items())
+    ]
+    if not utterances:
+        raise UserError(f"{folder}: no utterance with a known emotion: {'; '.join(notes)}: name another folder")
+    known = {word: emotion_of(word) for word in meaning}
+    notes += [
+        f"{MAP_FILES[0]} counts {word} as {emotion}, here it stays {known[word]}"
+        for word, emotion in meaning.items()
+        if known[word] not in (None, emotion)
     ]
     for fold in folds:
         fold |= {part: [ids[key] for key in fold[part] if key in utterances] for part in PARTS}

@@ -15,6 +15,7 @@ from speechbrain_ext.regular_file import read_regular
 
 PART_WORDS = {"train": "train", "dev": "valid", "test": "test"}
 NAMES_FILE = "fold_names.json"
+MAP_FILES = ("label_map.json", "label_dict.json")
 FOLD_FILE = re.compile(r"[^.].*_(?P<part>train|valid|test)_fold(?P<line>_?)(?P<number>[0-9]+)\.(?P<suffix>jsonl?)")
 
 
@@ -33,7 +34,7 @@ def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
     for suffix in (".jsonl", ".json"):
         named = folder / f"{folder.name}{suffix}"
         others = sorted(folder.glob(f"*{suffix}"))
-        others = [path for path in others if path.name not in ("label_map.json", NAMES_FILE)]
+        others = [path for path in others if path.name not in (*MAP_FILES, NAMES_FILE)]
         others = [path for path in others if not FOLD_FILE.fullmatch(path.name) and not path.name.startswith(".")]
         main = main or ([named] if named in others else others[:1])
     best: dict[tuple[str, str], tuple[int, Path]] = {}

@@ -132,7 +132,7 @@ def audit_given(utterances: Sequence[Utterance], folds: Sequence[Mapping[str, An
         apart = {"name": fold["name"], "train": seen, "dev": [], "test": sorted(test)}
         found = audit({"protocol": "given", "folds": [apart]}, unhashed)
         for kind, attribute in (("speaker", "speaker"), ("session", "session"), ("text", "text_id")):
-            if shared := found[f"{kind}_overlap"].get(fold["name"]):
+            if shared := (found[f"{kind}_overlap"] or {}).get(fold["name"]):
                 everyone = {getattr(by_id[id_], attribute) for id_ in test} - {None}
                 word = "LEAK" if kind == "speaker" else "shared"
                 lines.append(_line(word, fold, len(shared), len(everyone), f"test {kind}s"))
@@ -173,7 +173,14 @@ def write_table(path: str | Path, given: Given, audio_root: str | Path) -> list[
     -------
     list of str
         What the CSV cannot hold, and which audio is not there.
+
+    Raises
+    ------
+    UserError
+        There is no utterance.
     """
+    if not given.utterances:
+        raise UserError(f"no utterance to write to {path}: {'; '.join(given.notes) or 'the files hold none'}")
     path, root = Path(os.path.abspath(path)), Path(os.path.abspath(audio_root))
     fold_of = fold_of_each(given.folds)
     notes = []

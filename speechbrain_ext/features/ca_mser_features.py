@@ -78,7 +78,7 @@ class CaMserSpectrogram(_Segmented):
 
     Source
     ------
-    Zou et al., ICASSP 2022 (CA-MSER), section 3.1, and their public code.
+    Zou et al., ICASSP 2022 (CA-MSER), section 3.2, and their public code.
 
     Example
     -------
@@ -121,7 +121,7 @@ class CaMserMfcc(_Segmented):
 
     Source
     ------
-    Zou et al., ICASSP 2022 (CA-MSER), section 3.1, and their public code.
+    Zou et al., ICASSP 2022 (CA-MSER), section 3.2, and their public code.
 
     Example
     -------
@@ -164,7 +164,7 @@ class CaMserAudio(_Segmented):
 
     Source
     ------
-    Zou et al., ICASSP 2022 (CA-MSER), section 3.1, and their public code.
+    Zou et al., ICASSP 2022 (CA-MSER), section 3.2, and their public code.
 
     Example
     -------

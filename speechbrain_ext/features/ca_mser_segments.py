@@ -54,7 +54,7 @@ def spectrogram_db(signal: np.ndarray) -> np.ndarray:
 
     Source
     ------
-    Zou et al., ICASSP 2022 (CA-MSER), section 3.1, and their public code.
+    Zou et al., ICASSP 2022 (CA-MSER), section 3.2, and their public code.
 
     Example
     -------

@@ -7,10 +7,10 @@ computed from there. So each of the two steps has one writer, and workers only r
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 import multiprocessing
 import os
+import secrets
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,7 +30,6 @@ from speechbrain_ext.workers import begin_worker, for_workers
 
 CHUNK_ITEMS = 4
 FAULTS_NAMED = 5
-RUNS = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def _at_rate(
     if not foreign or cache.extractor.sample_rate_hz != ResampledAudio.sample_rate_hz:
         return items, {}
     _, faults = _fill(FeatureCache(cache.root, ResampledAudio()), foreign, jobs, progress)
-    run, ready = next(RUNS), []
+    run, ready = secrets.randbits(63), []
     for item in items:
         if item.resampled and item.sha256 not in faults:
             item = replace(item, read=partial(read_kept, cache.root, item.sha256, run))

@@ -43,7 +43,7 @@ class MfccFrames(Extractor):
 
     Source
     ------
-    Dong et al., SD-CAFF, sections 2.1 and 3.1, and their public code.
+    Dong et al., SD-CAFF, sections 2.1 and 3.2, and their public code.
 
     Example
     -------
@@ -54,7 +54,7 @@ class MfccFrames(Extractor):
     """
 
     name = "mfcc_frames"
-    version = 1
+    version = 2
     hop_s = 0.0  # rows come in whole pieces, and are cut by pieces
     normalised = False
 

@@ -24,9 +24,10 @@ def remove_silence(signal: np.ndarray, quirk: bool = False) -> np.ndarray:
     signal : np.ndarray
         float [samples].
     quirk : bool
-        Do as the authors' code does: exactly one run of voiced frames is given twice over, the last sample is never
-        kept, and the frame centred on the end of the signal does not count. Where that code fails (a signal of whole
-        hops that begins loudly), this goes on as for the other signals.
+        Do as the authors' code does. A single run is given two times, unless it reaches the last frame: then it is
+        given once, with the last sample. Of several runs one that reaches the last frame loses the last sample. In a
+        signal of whole hops the last frame, which is centred on its end, has no energy and counts as voiced. (Where
+        such a signal begins loudly, that code fails; here it is as any other.)
 
     Returns
     -------
@@ -49,19 +50,21 @@ def remove_silence(signal: np.ndarray, quirk: bool = False) -> np.ndarray:
         raise ValueError(f"expected samples of one channel, found an array of shape {signal.shape}")
     if not len(signal):
         return signal.copy()
-    runs = _runs(voiced_frames(signal, quirk))  # [run, 2]
+    voiced = voiced_frames(signal, quirk)
+    runs = _runs(voiced)  # [run, 2]
     if not len(runs):
         return signal.copy()
     half = WINDOW_SAMPLES // 2
+    single, at_last_frame = len(runs) == 1, runs[-1, 1] == len(voiced)
     starts = np.maximum(runs[:, 0] * HOP_SAMPLES - half, 0)  # [run]
-    last = max(1, len(signal) - 1) if quirk else len(signal)
+    last = max(1, len(signal) - 1) if quirk and at_last_frame and not single else len(signal)
     ends = np.minimum(runs[:, 1] * HOP_SAMPLES + half, last)  # [run]
     edges = np.zeros(len(signal) + 1, dtype=np.int64)  # [samples + 1]
     # Where a run begins, one more run holds; where it ends, one fewer.
     np.add.at(edges, starts, 1)
     np.add.at(edges, ends, -1)
     kept = signal[np.cumsum(edges[:-1]) > 0]  # [samples kept]
-    return np.concatenate([kept, kept]) if quirk and len(runs) == 1 else kept
+    return np.concatenate([kept, kept]) if quirk and single and not at_last_frame else kept
 
 
 def voiced_frames(signal: np.ndarray, quirk: bool = False) -> np.ndarray:
@@ -72,7 +75,7 @@ def voiced_frames(signal: np.ndarray, quirk: bool = False) -> np.ndarray:
     signal : np.ndarray
         float [samples], at least one.
     quirk : bool
-        Leave out the frame that is centred on the end of the signal.
+        The frame that is centred on the end of the signal has no energy, and is voiced.
 
     Returns
     -------
@@ -80,13 +83,14 @@ def voiced_frames(signal: np.ndarray, quirk: bool = False) -> np.ndarray:
         bool [frames]; frame k reaches from `512 k - 1024` to `512 k + 1024`.
     """
     frames = 1 + len(signal) // HOP_SAMPLES
-    if quirk:
-        frames = -(-len(signal) // HOP_SAMPLES)
-    crossings, energy = _crossings(signal, frames), _energy(signal, frames)  # [frames]
-    noisy = crossings >= max(0.8 * crossings.max(), 2.0 * crossings.min())
+    # The authors' code has no energy for a frame whose centre is the end of the signal.
+    with_energy = -(-len(signal) // HOP_SAMPLES) if quirk else frames
+    crossings, energy = _crossings(signal, frames), _energy(signal, with_energy)  # [frames], [frames with energy]
+    noisy = crossings >= max(0.8 * crossings.max(), 2.0 * crossings.min())  # [frames]
     least, most = energy.min(), energy.max()
-    quiet = energy <= min(10 * least, 0.05 * most + 5 * least, 0.1 * most)
-    return ~(noisy | quiet)
+    quiet = energy <= min(10 * least, 0.05 * most + 5 * least, 0.1 * most)  # [frames with energy]
+    voiced = ~(noisy[:with_energy] | quiet)
+    return np.concatenate([voiced, np.ones(frames - with_energy, dtype=bool)])
 
 
 def _crossings(signal: np.ndarray, frames: int) -> np.ndarray:
@@ -98,8 +102,8 @@ def _crossings(signal: np.ndarray, frames: int) -> np.ndarray:
 
 
 def _energy(signal: np.ndarray, frames: int) -> np.ndarray:
-    """Sum of magnitudes under the root of a Hann window in each frame [frames]; outside the signal there are zeros."""
-    window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW_SAMPLES) / WINDOW_SAMPLES))
+    """Sum of magnitudes under the root of a symmetric Hann window [frames]; outside the signal there are zeros."""
+    window = np.sqrt(np.hanning(WINDOW_SAMPLES))
     padded = np.pad(np.abs(signal.astype(np.float64)), WINDOW_SAMPLES // 2)  # [samples + window]
     every = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)  # [samples + 1, window]
     return every[::HOP_SAMPLES][:frames] @ window  # [frames]

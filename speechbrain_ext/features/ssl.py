@@ -14,8 +14,6 @@ from speechbrain_ext.features.extractor import Extractor, one_thread
 if TYPE_CHECKING:
     from torch import Tensor
 
-_LOADED: dict[str, Any] = {}
-
 
 class SSLLayerMeans(Extractor):
     """Mean over time of every hidden state of a frozen model, one row a state.
@@ -148,10 +146,26 @@ def hidden_states(model: Any, waves: Tensor, mask: Tensor | None = None) -> list
     return [*output.hidden_states[:-1], output.last_hidden_state]
 
 
-def frozen(model: ssl_models.SSLModel) -> Any:
-    """Load a model once per process, in evaluation mode and without gradients for good."""
-    key = f"{model.folder} {model.identity}"
-    if key not in _LOADED:
-        _LOADED.clear()  # one at a time: they are large
-        _LOADED[key] = model.load().eval().requires_grad_(False)
-    return _LOADED[key]
+class KeptNetwork:
+    """Loads models in evaluation mode and without gradients, and keeps the last one: they are large."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def __call__(self, model: ssl_models.SSLModel) -> Any:
+        """The network of a model; loaded again only after another model, or after `forget`."""
+        key = (str(model.folder), model.identity)
+        if key != self.key:
+            self.forget()
+            self.network = model.load().eval().requires_grad_(False)
+            self.key = key
+        return self.network
+
+    def forget(self) -> None:
+        """Let go of the network."""
+        self.key: tuple[str, str] | None = None
+        self.network: Any = None
+
+
+# One a process: a worker computes many utterances with one model.
+frozen = KeptNetwork()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from speechbrain_ext.features.ca_mser_image import DEVIATION as STD
 from speechbrain_ext.features.ca_mser_image import MEAN
 
 OUTPUT_SIZE = 256 * 6 * 6
+TORCHVISION = "'torchvision>=0.23,<1'"
 TYPE = "type: -- --alexnet_weights random (or imagenet, or a file of torchvision's weights)"
 
 
@@ -102,7 +104,28 @@ class AlexNetFeatures(nn.Module):
                     f"alexnet_weights {source}: expected features.{name} of shape {list(mine.shape)}, "
                     f"found {what}: {TYPE}"
                 )
+            if not found.is_floating_point() or not bool(torch.isfinite(found).all()):
+                raise UserError(
+                    f"alexnet_weights {source}: features.{name}: expected finite floating numbers, found others: {TYPE}"
+                )
             mine.copy_(found)
+
+
+def check_weights(source: str) -> None:
+    """Refuse weights that are out of reach: torchvision is not installed, or there is no such file.
+
+    Raises
+    ------
+    UserError
+        Saying what to install or to type.
+    """
+    if source == "imagenet" and importlib.util.find_spec("torchvision") is None:
+        raise UserError(
+            "alexnet_weights imagenet: expected torchvision, which fetches them, found none: "
+            f"pip install {TORCHVISION}, or {TYPE}"
+        )
+    if source not in ("imagenet", "random") and not Path(source).expanduser().is_file():
+        raise UserError(f"alexnet_weights {source}: expected random, imagenet or a file, found no such file: {TYPE}")
 
 
 def torchvision_weights(source: str) -> Mapping[str, Tensor]:
@@ -113,15 +136,11 @@ def torchvision_weights(source: str) -> Mapping[str, Tensor]:
     UserError
         torchvision is not there or cannot fetch them, or there is no such file, or it cannot be read.
     """
+    check_weights(source)
     if source != "imagenet":
         return _from_file(source)
-    try:
-        from torchvision.models import AlexNet_Weights
-    except ImportError:
-        raise UserError(
-            "alexnet_weights imagenet: expected torchvision, which fetches them, found none: "
-            f"pip install torchvision, or {TYPE}"
-        ) from None
+    from torchvision.models import AlexNet_Weights
+
     try:
         return AlexNet_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except Exception as fault:
@@ -133,11 +152,8 @@ def torchvision_weights(source: str) -> Mapping[str, Tensor]:
 
 
 def _from_file(source: str) -> Mapping[str, Tensor]:
-    path = Path(source).expanduser()
-    if not path.is_file():
-        raise UserError(f"alexnet_weights {source}: expected random, imagenet or a file, found no such file: {TYPE}")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(Path(source).expanduser(), map_location="cpu", weights_only=True)
     except Exception as fault:
         # What breaks in a damaged or foreign file is any of many kinds.
         text = (str(fault).strip() or "no reason given").splitlines()[0]

@@ -19,6 +19,7 @@ from speechbrain_ext.lobes import ca_mser_official
 from speechbrain_ext.lobes.alexnet import OUTPUT_SIZE, AlexNetFeatures
 from speechbrain_ext.lobes.ca_mser_encoder import EncoderInState, adapter_of
 from speechbrain_ext.lobes.co_attention import CoAttention
+from speechbrain_ext.lobes.official_state import checked_tensors
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 
 STREAMS = ("spectrogram", "mfcc", "w2e")
@@ -230,11 +231,15 @@ class CAMSER(EncoderInState):
         Raises
         ------
         UserError
-            Keys are missing, unknown, or of another shape.
+            Keys are missing, unknown, of another shape, or no tensors of finite floating numbers; or the
+            configuration is not one of wav2vec 2.0.
         """
-        state = ca_mser_official.renamed(state_dict)
+        checked = checked_tensors(state_dict, ca_mser_official.WHAT, ca_mser_official.EXAMPLE)
+        state = ca_mser_official.renamed(checked)
         settings = adapter_of(options.get("ssl"), adapter, adapter_rank, adapter_alpha)
-        net = cls(wav2vec2_config, **ca_mser_official.sizes(state), **options)
+        sizes, config = ca_mser_official.sizes(state), ca_mser_official.configuration(wav2vec2_config)
+        with ca_mser_official.building():
+            net = cls(config, **sizes, **options)
         ca_mser_official.check(net.plain_state(), state)
         net.to(state["classifier.weight"].dtype).load_state_dict({**state, "_extra_state": net.get_extra_state()})
         net._adapt(settings)

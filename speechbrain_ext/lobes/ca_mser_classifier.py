@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ca_mser_image import bin_range, gray
-from speechbrain_ext.lobes.ca_mser import CAMSER
+from speechbrain_ext.lobes.alexnet import check_weights
+from speechbrain_ext.lobes.ca_mser import CAMSER, COATT_FROM, VARIANTS
 from speechbrain_ext.lobes.masking import take_feature
 
 BINS = 200
@@ -77,6 +78,21 @@ class CAMSERClassifier(nn.Module):
             encoder = ssl_model if uses_ssl and not self.is_cached else None
             self.ca_mser = CAMSER(encoder, **size, **self.options)
 
+    @staticmethod
+    def check_resources(
+        variant: str, coatt_from: str = "both", alexnet_weights: str = "random", **options: Any
+    ) -> None:
+        """Refuse, before any feature is computed, AlexNet weights that are out of reach and that the variant needs.
+
+        Raises
+        ------
+        UserError
+            Saying what to install or to type.
+        """
+        streams, coattention = VARIANTS.get(variant.removesuffix(FROZEN), ((), False))
+        if "spectrogram" in {*streams, *(COATT_FROM.get(coatt_from, ()) if coattention else ())}:
+            check_weights(alexnet_weights)
+
     def observe(self, frames: Callable[[str], Iterable[np.ndarray]]) -> None:
         """Take what the network must know of the training part: the range of each bin of the spectrogram.
 
@@ -123,5 +139,7 @@ class CAMSERClassifier(nn.Module):
             config = state_dict.get(f"{prefix}ca_mser._extra_state")
             layer = state_dict.get(f"{prefix}ca_mser.w2e_layer.weight")
             size = {} if layer is None else {"w2e_size": layer.shape[1]}
-            self.ca_mser = CAMSER(json.loads(config) if config else None, **size, **self.options)
+            # The state holds AlexNet's weights, so none are fetched.
+            options = {**self.options, "alexnet_weights": "random"}
+            self.ca_mser = CAMSER(json.loads(config) if config else None, **size, **options)
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -8,7 +8,6 @@ from typing import Any
 from torch import nn
 
 from speechbrain_ext.lobes.adapters import adapter_settings, add_adapters, unlike
-from speechbrain_ext.lobes.onednn import quicken
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.lobes.wav2vec2_convolutions import fasten
 
@@ -78,7 +77,7 @@ class EncoderInState(nn.Module):
     def _adapt(self, adapter: dict[str, Any] | None) -> None:
         self.adapter = adapter
         if adapter and self.encoder is not None:
-            quicken(add_adapters(self.encoder, **adapter))
+            add_adapters(self.encoder, **adapter)
 
 
 def adapter_of(ssl: str | None, adapter: str | None, rank: int, alpha: float) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 Source
 ------
-Dong, Peng and Che, SD-CAFF, section 2.3, equations 5 to 7; after Dai et al. 2021, "Attentional feature fusion".
+Dong, Peng and Che, SD-CAFF, section 2.2, equations 5 to 7; after Dai et al. 2021, "Attentional feature fusion".
 """
 
 from __future__ import annotations

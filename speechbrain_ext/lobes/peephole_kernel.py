@@ -18,10 +18,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from speechbrain_ext.lobes.workspace import Workspace
-
-_sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
-_tanh_backward = torch.ops.aten.tanh_backward.grad_input
+from speechbrain_ext.lobes.operators import sigmoid_backward, tanh_backward
+from speechbrain_ext.lobes.saved import saved_tensors
 
 
 def peephole_blstm(x: Tensor, weight: Tensor, peephole: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -68,31 +66,28 @@ class _PeepholeBLSTM(torch.autograd.Function):
         if pad is not None:
             frames.view(2, time, batch, features).masked_fill_(pad.t().unsqueeze(2), 0.0)
         frame_shape = (2, time, batch, hidden)
-        space = Workspace(
+        z, gates, cells, squashed = _memory(
             x,
             (2, time + 1, batch, hidden + features + 1),
             (2, time, batch, 4, hidden),
             (2, time + 1, batch, hidden),
             frame_shape,
         )
-        z, gates, cells, squashed = space.tensors
         z[:, 0, :, :hidden] = 0.0
         z[:, :time, :, hidden:-1] = frames.view(2, time, batch, features)
         z[..., -1] = 1.0
         for part in _parts(x):
             _forward_pass(z[part], weight[part], peephole[part], gates[part], cells[part], squashed[part])
-        ctx.space = space
         ctx.save_for_backward(weight, peephole, z, gates, cells, squashed, steps, pad)
         return _to_batch(z[:, 1:, :, :hidden], steps, pad)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        weight, peephole, z, gates, cells, squashed, steps, pad = ctx.saved_tensors
+        weight, peephole, z, gates, cells, squashed, steps, pad = saved_tensors(ctx, "the peephole BLSTM")
         with torch.autocast(grad.device.type, enabled=False):
             grad_out = _to_steps(grad, steps, pad)
-            space = Workspace(grad, tuple(gates.shape))
-            grad_pre = space.tensors[0]
+            (grad_pre,) = _memory(grad, tuple(gates.shape))
             grad_peephole = torch.empty_like(peephole)
             for part in _parts(grad):
                 saved = (weight[part], peephole[part], gates[part], cells[part], squashed[part])
@@ -101,6 +96,11 @@ class _PeepholeBLSTM(torch.autograd.Function):
             grad_weight = torch.stack([_weight_gradient(grad_pre[d], z[d, :-1]) for d in range(2)])
             grad_x = _input_gradient(grad_pre, weight, z, steps) if ctx.needs_input_grad[0] else None
         return grad_x, grad_weight, grad_peephole, None
+
+
+def _memory(like: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
+    """Uninitialised tensors of these shapes. `benchmarks/peephole_lstm.py` measures what it costs to allocate them."""
+    return [like.new_empty(shape) for shape in shapes]
 
 
 def _running_order(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -148,32 +148,12 @@ def _parts(x: Tensor) -> list[slice]:
     return [slice(0, 1), slice(1, 2)] if x.device.type == "cpu" else [slice(0, 2)]
 
 
-def _onednn(x: Tensor) -> bool:
-    """Whether oneDNN's products serve; on the CPU they are up to twice as fast as those of torch.mm."""
-    usable = x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.enabled
-    return usable and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-
-
-def _packed(weight: Tensor, batch: int) -> Tensor:
-    """[part, out, in] in the form that `_product` wants, made once per pass."""
-    if _onednn(weight):
-        return torch.ops.mkldnn._reorder_linear_weight(weight[0], batch)
-    return weight.transpose(1, 2)
-
-
-def _product(x: Tensor, packed: Tensor) -> Tensor:
-    """[part, batch, in] times the transpose of [part, out, in] -> [part, batch, out]."""
-    if packed.is_mkldnn:
-        return torch.ops.mkldnn._linear_pointwise(x[0], packed, None, "none", [], "").unsqueeze(0)
-    return torch.bmm(x, packed)
-
-
 def _forward_pass(z: Tensor, weight: Tensor, peephole: Tensor, gates: Tensor, cells: Tensor, squashed: Tensor) -> None:
     """Fill z's outputs, the activated gates, the cells and tanh of the cells, frame by frame."""
-    part, _, batch, _, hidden = gates.shape
+    part, hidden = len(gates), gates.shape[-1]
     scaled = weight.clone()
     scaled[:, 2 * hidden : 3 * hidden] *= 2.0
-    packed = _packed(scaled, batch)
+    transposed = scaled.transpose(1, 2)  # [part, hidden + feature + 1, 4 * hidden]
     peep_io = peephole[:, None, :2]  # [part, 1, 2, hidden]
     peep_o = peephole[:, None, 2]  # [part, 1, hidden]
     cells[:, 0] = 0.0
@@ -182,7 +162,7 @@ def _forward_pass(z: Tensor, weight: Tensor, peephole: Tensor, gates: Tensor, ce
     i, f, g, o = (gates[..., n, :].unbind(1) for n in range(4))
     tanh_c = squashed.unbind(1)
     for t in range(len(first)):
-        pre = _product(inputs[t], packed).view(part, -1, 4, hidden)  # [part, batch, 4, hidden]
+        pre = torch.bmm(inputs[t], transposed).view(part, -1, 4, hidden)  # [part, batch, 4, hidden]
         pre_ifg, pre_o = pre[:, :, :3], pre[:, :, 3]
         pre[:, :, :2].addcmul_(peep_io, cell[t].unsqueeze(2))
         torch.sigmoid(pre_ifg, out=first[t])
@@ -198,7 +178,7 @@ def _backward_pass(
 ) -> Tensor:
     """Fill the gradient of the gates' sums, from the last frame to the first; return that of the peepholes."""
     part, time, batch, _, hidden = gates.shape
-    packed = _packed(weight[:, :, :hidden].transpose(1, 2).contiguous(), batch)  # [part, hidden, 4 * hidden]
+    recurrent = weight[:, :, :hidden]  # [part, 4 * hidden, hidden]
     peep_i, peep_f, peep_o = (peephole[:, None, n] for n in range(3))  # [part, 1, hidden]
     i, f, g, o = (gates[..., n, :].unbind(1) for n in range(4))
     gate_if = gates[..., :2, :].unbind(1)
@@ -212,27 +192,24 @@ def _backward_pass(
     for t in range(time - 1, -1, -1):
         d_h.add_(d_out[t])
         torch.mul(d_h, tanh_c[t], out=work)
-        _sigmoid_backward(work, o[t], grad_input=d_o[t])
+        sigmoid_backward(work, o[t], d_o[t])
         torch.mul(d_h, o[t], out=work)
-        d_cell.add_(_tanh_backward(work, tanh_c[t], grad_input=work)).addcmul_(peep_o, d_o[t])
+        tanh_backward(work, tanh_c[t], work)
+        d_cell.add_(work).addcmul_(peep_o, d_o[t])
         torch.mul(d_cell, g[t], out=pair[:, :, 0])
         torch.mul(d_cell, cell[t], out=pair[:, :, 1])
-        _sigmoid_backward(pair, gate_if[t], grad_input=d_if[t])
+        sigmoid_backward(pair, gate_if[t], d_if[t])
         torch.mul(d_cell, i[t], out=work)
-        _tanh_backward(work, g[t], grad_input=d_g[t])
+        tanh_backward(work, g[t], d_g[t])
         sum_if.addcmul_(d_if[t], cell[t].unsqueeze(2))
         sum_o.addcmul_(d_o[t], cell[t + 1])
         d_cell.mul_(f[t]).addcmul_(peep_i, d_i[t]).addcmul_(peep_f, d_f[t])
-        d_h = _product(d_all[t], packed)
+        d_h = torch.bmm(d_all[t], recurrent)
     return torch.cat([sum_if.sum(1), sum_o.sum(1, keepdim=True)], dim=1)  # [part, 3, hidden]
 
 
 def _weight_gradient(grad_pre: Tensor, z: Tensor) -> Tensor:
     """Sum over frames and utterances of [time, batch, out] outer [time, batch, in] -> [out, in], as one product."""
-    if _onednn(z):
-        # The weight gradient of a 1 x 1 convolution is this very product, and reaches oneDNN where torch.mm does not.
-        maps = [a.unsqueeze(1).permute(0, 3, 1, 2) for a in (z, grad_pre)]  # [time, channel, 1, batch]
-        return torch.nn.grad.conv2d_weight(maps[0], (grad_pre.shape[2], z.shape[2], 1, 1), maps[1]).flatten(1)
     return torch.mm(grad_pre.flatten(0, 1).t(), z.flatten(0, 1))
 
 

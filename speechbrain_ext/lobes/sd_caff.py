@@ -3,7 +3,7 @@
 Source
 ------
 Dong, Peng and Che, "Dynamic-static cross attentional feature fusion method for speech emotion recognition",
-section 2; sizes and head names as in the authors' public model.
+sections 2.2 and 3.4; sizes, head names, `dd_caff` and `ss_caff` as in the authors' public model.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ class SDCAFF(nn.Module):
     ---------
     n_classes : int
     variant : str
-        `full`; `cnn` and `lstm`, one branch alone (mean over the map; last frame and PReLU); `concat`, both
-        means side by side; `dd_caff`, two LSTMs fused (MFCC, dynamic features); `ss_caff`, two CNNs fused
-        (the second one over the dynamic features, its map folded to half the channels and twice the width).
+        `full`; `cnn` and `lstm`, one branch alone (mean over the map; last states and PReLU, without dropout);
+        `concat`, both means side by side; `dd_caff`, two LSTMs fused (MFCC pooled to 128 channels, dynamic features
+        to 64); `ss_caff`, two CNNs fused (both over the MFCC, the map of the second one folded to half the channels
+        and twice the width).
     dynamic_size : int
         Dynamic features a frame, 60 for each part of Table 1's inputs.
     bidirectional : bool
@@ -87,11 +88,12 @@ class SDCAFF(nn.Module):
         def cnn() -> StaticBranch:
             return StaticBranch(pool, activation, dropout)
 
-        def lstm(size: int) -> DynamicBranch:
-            return DynamicBranch(size, hidden_size, bidirectional, dropout=dropout)
+        def lstm(size: int, channels: int) -> DynamicBranch:
+            return DynamicBranch(size, hidden_size, bidirectional, channels, dropout)
 
-        self.static = None if variant == "lstm" else lstm(static_size) if variant == "dd_caff" else cnn()
-        self.dynamic = None if variant == "cnn" else cnn() if variant == "ss_caff" else lstm(dynamic_size)
+        wide, narrow = StaticBranch.channels, StaticBranch.channels // 2
+        self.static = None if variant == "lstm" else lstm(static_size, wide) if variant == "dd_caff" else cnn()
+        self.dynamic = None if variant == "cnn" else cnn() if variant == "ss_caff" else lstm(dynamic_size, narrow)
         if variant == "ss_caff" and shared_relu4:
             self.dynamic.relu4 = self.static.relu4
         widths = {"static": getattr(self.static, "channels", 0), "dynamic": getattr(self.dynamic, "channels", 0)}
@@ -109,15 +111,17 @@ class SDCAFF(nn.Module):
             if built:
                 self.add_module(HEADS[output], nn.Linear(self.embedding_size, size))
 
-    def forward(self, mfcc: Tensor | None, dynamic: Tensor | None) -> dict[str, Tensor]:
-        """Classify pieces of speech.
+    def forward(self, mfcc: Tensor | None, dynamic: Tensor | None, lengths: Tensor | None = None) -> dict[str, Tensor]:
+        """Classify segments of speech.
 
         Arguments
         ---------
         mfcc : Tensor
             [batch, coefficient, time]; the variant `lstm` does not read it.
         dynamic : Tensor
-            [batch, dynamic_size, time]; the variant `cnn` does not read it.
+            [batch, dynamic_size, time]; the variants `cnn` and `ss_caff` do not read it.
+        lengths : Tensor, optional
+            [batch], valid frames, which the variant `lstm` alone reads; without it all are valid.
 
         Returns
         -------
@@ -125,17 +129,18 @@ class SDCAFF(nn.Module):
             `embedding` [batch, embedding_size] (192 for `full`), `emotion` [batch, n_classes], and where they are
             built `gender`, `emotion_center` and `gender_center`.
         """
-        found = {"embedding": self.embed(mfcc, dynamic)}
+        found = {"embedding": self.embed(mfcc, dynamic, lengths)}
         for output, name in HEADS.items():
             if name in self._modules:
                 found[output] = getattr(self, name)(found["embedding"])
         return found
 
-    def embed(self, mfcc: Tensor | None, dynamic: Tensor | None) -> Tensor:
+    def embed(self, mfcc: Tensor | None, dynamic: Tensor | None, lengths: Tensor | None = None) -> Tensor:
         """The vector that all heads read, [batch, embedding_size]."""
         if self.last is not None:
-            return self.last(self.dynamic.frames(dynamic)[:, -1])  # [batch, hidden_size]
-        maps = [branch(x) for branch, x in ((self.static, mfcc), (self.dynamic, dynamic)) if branch is not None]
+            return self.last(self.dynamic.last_states(dynamic, lengths))  # [batch, hidden_size]
+        pairs = ((self.static, mfcc), (self.dynamic, mfcc if self.variant == "ss_caff" else dynamic))
+        maps = [branch(x) for branch, x in pairs if branch is not None]
         if self.variant == "ss_caff":
             channels, height, width = maps[1].shape[1:]
             maps[1] = maps[1].reshape(-1, channels // 2, height, 2 * width)  # [batch, 64, height, twice the width]
@@ -165,11 +170,11 @@ class SDCAFF(nn.Module):
         Raises
         ------
         UserError
-            Naming what is missing, unknown, or of another shape.
+            Naming what is missing, unknown, of another shape, or no tensor of finite floating numbers.
         """
-        found = official.arguments(state_dict, dyrelu, bidirectional, center, gender)
-        model = cls(**found)
-        official.load(model, state_dict)
+        state = official.tensors(state_dict)
+        model = cls(**official.arguments(state, dyrelu, bidirectional, center, gender))
+        official.load(model, state)
         return model
 
     def to_official(self) -> dict[str, Tensor]:

@@ -2,11 +2,12 @@
 
 Source
 ------
-Dong, Peng and Che, SD-CAFF, sections 2.2.1 and 2.2.2; layer sizes as in the authors' public model.
+Dong, Peng and Che, SD-CAFF, section 2.2; layer sizes as in the authors' public model.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from speechbrain_ext.lobes.dynamic_relu import DynamicReLU
@@ -16,6 +17,8 @@ POOLS = ("before", "after")
 ACTIVATIONS = ("dynamic", "relu")
 # The third convolution has no number 3 in the authors' model, and a state is exchanged by these names.
 STAGES = {1: (1, 8), 2: (8, 32), 4: (32, 64), 5: (64, 96), 6: (96, 128)}
+# The third to fifth stage pool; a pool before one's convolution follows the rectifier of the stage before it.
+POOLED, BEFORE_POOLED = (4, 5, 6), (2, 4, 5)
 
 
 class StaticBranch(nn.Module):
@@ -24,8 +27,8 @@ class StaticBranch(nn.Module):
     Arguments
     ---------
     pool : str
-        Where stages 3 to 5 pool: `after` their rectifier (the paper), or `before` their convolution
-        (the authors' code). Both end in the same size.
+        Where stages 3 to 5 pool: `after` their convolution and before their norm (the paper: convolution, pooling,
+        batch norm, rectifier), or `before` their convolution (the authors' code). Both end in the same size.
     activation : str
         `dynamic` (DY-ReLU-B) or `relu`.
     dropout : float
@@ -33,7 +36,6 @@ class StaticBranch(nn.Module):
 
     Example
     -------
-    >>> import torch
     >>> StaticBranch()(torch.rand(2, 60, 251)).shape
     torch.Size([2, 128, 7, 31])
     """
@@ -42,7 +44,7 @@ class StaticBranch(nn.Module):
 
     def __init__(self, pool: str = "after", activation: str = "dynamic", dropout: float = 0.1):
         super().__init__()
-        self.pooled = (4, 5, 6) if check_choice("pool", pool, POOLS) == "after" else (2, 4, 5)
+        self.pool = check_choice("pool", pool, POOLS)
         dynamic = check_choice("activation", activation, ACTIVATIONS) == "dynamic"
         for stage, (n_in, n_out) in STAGES.items():
             self.add_module(f"conv{stage}", nn.Conv2d(n_in, n_out, 3, padding=0 if stage == 1 else 1))
@@ -57,7 +59,10 @@ class StaticBranch(nn.Module):
         x = mfcc.unsqueeze(1)  # [batch, 1, coefficient, time]
         for stage in STAGES:
             x = getattr(self, f"conv{stage}")(x)  # [batch, more channels, height, width]
-            norm, rectifier, pool = getattr(self, f"bn{stage}"), getattr(self, f"relu{stage}"), stage in self.pooled
+            norm, rectifier = getattr(self, f"bn{stage}"), getattr(self, f"relu{stage}")
+            if self.pool == "after" and stage in POOLED:
+                x = nn.functional.max_pool2d(x, 2)  # [batch, channel, half height, half width]
+            pool = self.pool == "before" and stage in BEFORE_POOLED
             if isinstance(rectifier, DynamicReLU):
                 x = rectifier.after_norm(x, norm, pool)  # [batch, channel, half height, half width]
             else:
@@ -83,7 +88,6 @@ class DynamicBranch(nn.Module):
 
     Example
     -------
-    >>> import torch
     >>> DynamicBranch(120, bidirectional=True)(torch.rand(2, 120, 11)).shape
     torch.Size([2, 64, 1, 11])
     """
@@ -115,8 +119,39 @@ class DynamicBranch(nn.Module):
 
     def frames(self, dynamic: Tensor) -> Tensor:
         """The LSTM's outputs after dropout, [batch, feature, time] -> [batch, time, hidden_size]."""
+        self._check(dynamic)
+        return self.dropout(self.lstm(dynamic.transpose(1, 2))[0])
+
+    def last_states(self, dynamic: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Each direction's output at the frame that it reads last, without dropout.
+
+        Arguments
+        ---------
+        dynamic : Tensor
+            [batch, feature, time].
+        lengths : Tensor, optional
+            [batch], valid frames. The forward direction ends at the last valid frame, the backward one starts
+            there and ends at the first frame.
+
+        Returns
+        -------
+        Tensor
+            [batch, hidden_size].
+        """
+        self._check(dynamic)
+        x = dynamic.transpose(1, 2)  # [batch, time, feature]
+        if lengths is not None and bool((lengths < x.shape[1]).any()):
+            counts = lengths.detach().to("cpu", torch.int64)
+            if counts.shape != (len(x),) or int(counts.min()) < 1 or int(counts.max()) > x.shape[1]:
+                raise ValueError(
+                    f"expected {len(x)} lengths between 1 and {x.shape[1]} frames, found {counts.tolist()}"
+                )
+            x = nn.utils.rnn.pack_padded_sequence(x, counts, batch_first=True, enforce_sorted=False)
+        states = self.lstm(x)[1][0]  # [direction, batch, unit]
+        return states.transpose(0, 1).flatten(1)  # [batch, hidden_size]
+
+    def _check(self, dynamic: Tensor) -> None:
         if dynamic.dim() != 3 or dynamic.shape[1] != self.lstm.input_size:
             raise ValueError(
                 f"expected dynamic features [batch, {self.lstm.input_size}, time], found {list(dynamic.shape)}"
             )
-        return self.dropout(self.lstm(dynamic.transpose(1, 2))[0])

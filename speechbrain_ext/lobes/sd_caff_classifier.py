@@ -67,5 +67,5 @@ class SDCAFFClassifier(nn.Module):
         """
         rows = take_feature(features, self.feature, PARTS * COEFFICIENTS)  # [batch, time, 180]
         mfcc = rows[..., :COEFFICIENTS].transpose(1, 2)  # [batch, 60, time]
-        found = self.sd_caff(mfcc, select(rows, self.dynamic).transpose(1, 2))
+        found = self.sd_caff(mfcc, select(rows, self.dynamic).transpose(1, 2), lengths.get(self.feature))
         return {"logits": found["emotion"], **found}

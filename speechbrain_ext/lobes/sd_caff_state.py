@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from speechbrain_ext.errors import UserError
+from speechbrain_ext.lobes.official_state import checked_tensors, some_names
 
+WHAT = "SD-CAFF state"
 _OPTIONAL = ("lambdas", "init_v", "num_batches_tracked")
-_SHOWN = 5
 
 
 def arguments(
@@ -31,12 +32,18 @@ def arguments(
     Raises
     ------
     UserError
-        The state lacks what sizes are read from.
+        The state lacks what sizes are read from, or holds it in a form that no such module has.
     """
-    needed = {"integral_fc_emotion.weight": 2, "lstm.weight_ih_l0": 2, "lstm.weight_hh_l0": 2}
-    wrong = [name for name, dim in needed.items() if name not in state or len(state[name].shape) != dim]
-    if wrong:
-        raise UserError(f"SD-CAFF state: expected the authors' {', '.join(wrong)}, found {_some(state)}; {_ADVICE}")
+    needed = ("integral_fc_emotion.weight", "lstm.weight_ih_l0", "lstm.weight_hh_l0")
+    missing = [name for name in needed if name not in state]
+    if missing:
+        raise UserError(f"{WHAT}: expected the authors' {', '.join(missing)}, found {some_names(state)}: {_ADVICE}")
+    for name in (*needed, "integral_fc_sex.weight"):
+        if name in state and (state[name].dim() != 2 or not state[name].numel()):
+            raise UserError(f"{WHAT}: {name}: expected a matrix, found the shape {list(state[name].shape)}: {_ADVICE}")
+    rows, units = state["lstm.weight_hh_l0"].shape
+    if rows != 4 * units:
+        raise UserError(f"{WHAT}: lstm.weight_hh_l0: expected 4 rows a column, found [{rows}, {units}]: {_ADVICE}")
 
     def shown(asked: bool | None, name: str) -> bool:
         return name in state if asked is None else asked
@@ -54,6 +61,17 @@ def arguments(
         "n_genders": 2 if genders is None else genders.shape[0],
         "pool": "before",
     }
+
+
+def tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a state, checked.
+
+    Raises
+    ------
+    UserError
+        As `checked_tensors`.
+    """
+    return checked_tensors(state, WHAT, _ADVICE)
 
 
 def names(model: nn.Module) -> dict[str, Tensor]:
@@ -77,7 +95,6 @@ def load(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     UserError
         Naming every tensor that is missing, unknown, or of another shape.
     """
-    state = {name: torch.as_tensor(tensor) for name, tensor in state.items()}
     model.to(state["integral_fc_emotion.weight"].dtype)
     own = names(model)
     missing = [name for name in own if name not in state and name.rsplit(".", 1)[-1] not in _OPTIONAL]
@@ -89,8 +106,8 @@ def load(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     ]
     faults = {"missing": missing, "unknown": unknown, "of another shape": shapes}
     if any(faults.values()):
-        told = "; ".join(f"{kind}: {', '.join(found)}" for kind, found in faults.items() if found)
-        raise UserError(f"SD-CAFF state: expected the {len(own)} tensors of the authors' module; {told}; {_ADVICE}")
+        told = "; ".join(f"{kind}: {_listed(found)}" for kind, found in faults.items() if found)
+        raise UserError(f"{WHAT}: expected the {len(own)} tensors of the authors' module; {told}: {_ADVICE}")
     with torch.no_grad():
         for name, tensor in own.items():
             if name in state:
@@ -105,6 +122,5 @@ def _name(ours: str) -> str:
     return rest if branch in ("static", "dynamic", "fusion") else ours
 
 
-def _some(state: Mapping[str, Tensor]) -> str:
-    shown = ", ".join(list(state)[:_SHOWN])
-    return f"{shown}, ... ({len(state)} in all)" if len(state) > _SHOWN else shown or "nothing"
+def _listed(names: list[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

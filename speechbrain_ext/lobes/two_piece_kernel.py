@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from speechbrain_ext.lobes.saved import saved_tensors
+
+NAME = "the dynamic ReLU"
 # Bytes of a map worked on at a time on the CPU: a few such blocks lie in the caches of one core.
 _BLOCK_BYTES = 1 << 19
 
@@ -79,7 +82,7 @@ class _Statistics(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_mean: Tensor, grad_squares: Tensor) -> tuple[Tensor | None, ...]:
-        x, mean = ctx.saved_tensors
+        x, mean = saved_tensors(ctx, NAME)
         rows = _rows(x)
         direct = ctx.direct.pop()
         by_x = (2.0 * grad_squares).reshape(-1, 1)
@@ -116,7 +119,7 @@ class _Larger(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, slopes, offsets = ctx.saved_tensors
+        x, slopes, offsets = saved_tensors(ctx, NAME)
         rows, lines = _rows(x), _lines(slopes, offsets, x.dtype)
         grad = grad.contiguous()
         direct = torch.empty_like(rows)

@@ -15,7 +15,7 @@ class CenterLoss(nn.Module):
     features : int
         Width of what is compared.
     gradient_scale : float
-        The centers' gradient is multiplied by this. Under Adam it changes nothing but the weight of eps.
+        The centers' gradient is multiplied by this; the attribute may change between steps.
 
     Source: Wen et al. 2016, "A discriminative feature learning approach for deep face recognition" (there with a
     factor 1/2); Dong, Peng and Che, SD-CAFF, equation 8.

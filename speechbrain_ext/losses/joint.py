@@ -10,6 +10,10 @@ from torch.nn.functional import cross_entropy
 
 from speechbrain_ext.losses.center import CenterLoss
 
+CENTER_GRADIENTS = ("plain", "effective", "official")
+# The authors' lr_cent, which is also the paper's.
+OFFICIAL_CENTER_RATE = 0.1
+
 
 class JointCenterLoss(nn.Module):
     """mu (CE_e + lambda C_e) + (1 - mu) (CE_g + lambda C_g); what is not built is left out.
@@ -26,9 +30,11 @@ class JointCenterLoss(nn.Module):
         Whether there are center losses, on the outputs of the center heads.
     gender : bool
         Whether gender is a second task.
-    center_gradient_scale : float
-        Multiplies the gradient of the emotion's centers, and theirs alone: the authors' code has
-        0.1 / (lambda * learning rate), which changes nothing under Adam.
+    center_gradient : str
+        What the centers' gradient is multiplied by. `plain`: nothing. `effective`: 1 / its weight in the total, mu
+        lambda or (1 - mu) lambda, so that an SGD of the centers has the effective rate that it is given. `official`:
+        0.1 / (lambda * learning rate) for the emotion's centers alone, as in the authors' code; the learning rate is
+        the present one, see `follow_rate`. Adam undoes it.
 
     Source: Dong, Peng and Che, SD-CAFF, equation 8.
 
@@ -51,14 +57,28 @@ class JointCenterLoss(nn.Module):
         lambda_: float = 0.15,
         center: bool = True,
         gender: bool = True,
-        center_gradient_scale: float = 1.0,
+        center_gradient: str = "plain",
     ):
         super().__init__()
         if not 0 <= mu <= 1 or lambda_ < 0:
             raise ValueError(f"expected mu from 0 to 1 and lambda at least 0, found {mu} and {lambda_}")
+        if center_gradient not in CENTER_GRADIENTS:
+            known = ", ".join(CENTER_GRADIENTS)
+            raise ValueError(f"center_gradient: expected one of {known}, found {center_gradient!r}")
         self.mu, self.lambda_, self.gender = float(mu), float(lambda_), bool(gender)
-        self.center_emotion = CenterLoss(n_classes, n_classes, center_gradient_scale) if center else None
+        self.center_gradient = center_gradient
+        self.center_emotion = CenterLoss(n_classes, n_classes) if center else None
         self.center_gender = CenterLoss(n_genders, n_genders) if center and gender else None
+        if center_gradient == "effective":
+            for loss, share in ((self.center_emotion, self.mu), (self.center_gender, 1 - self.mu)):
+                # Without weight in the total there is no gradient to scale.
+                if loss is not None and share * self.lambda_ > 0:
+                    loss.gradient_scale = 1 / (share * self.lambda_)
+
+    def follow_rate(self, rate: float) -> None:
+        """Take the learning rate of the next step, which the factor of `official` depends on."""
+        if self.center_gradient == "official" and self.center_emotion is not None and rate * self.lambda_ > 0:
+            self.center_emotion.gradient_scale = OFFICIAL_CENTER_RATE / (self.lambda_ * rate)
 
     def centers(self) -> list[nn.Parameter]:
         """The centers, for an optimiser of their own."""

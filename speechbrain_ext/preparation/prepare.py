@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from speechbrain_ext.audit import confounded
 from speechbrain_ext.corpora import Corpus
 from speechbrain_ext.data_folder import AUDIO, FACTS, MANIFEST, States, audio_states, unmeasured, write_states
-from speechbrain_ext.edition import beside, count, count_subset, name_edition
+from speechbrain_ext.edition import beside, count, count_subset, hash_audio, name_edition
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import (
     DamagedFile,
@@ -24,7 +25,7 @@ from speechbrain_ext.folds import check_rules, folds_path, make_folds, read_fold
 from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance, manifest_text, measure
 from speechbrain_ext.preparation.earlier import AGAIN, Earlier, all_gone, compare, made_again, read_earlier
 from speechbrain_ext.preparation.request import Prepared, Request, Split
-from speechbrain_ext.preparation.scan import Scan, audio_faults, duplicate_faults, scan_corpus
+from speechbrain_ext.preparation.scan import Scan, audio_faults, duplicate_faults, duplicate_notes, scan_corpus
 from speechbrain_ext.task import Task
 
 
@@ -89,7 +90,7 @@ def _measured(request: Request, earlier: Earlier | None, remarks: list[str]) -> 
     states = audio_states(request.root, wavs) if request.check_audio else {}
     measured, faults, more = measure(scan.utterances, request.root, request.jobs, request.check_audio)
     _refuse_faults(request, scan, [*faults, *duplicate_faults(measured)], measured, notes)
-    return Measured(measured, states, notes + more)
+    return Measured(measured, states, [*notes, *more, *duplicate_notes(measured)])
 
 
 def _compared(request: Request, earlier: Earlier, scan: Scan, notes: list[str], remarks: list[str]) -> Measured:
@@ -132,16 +133,17 @@ def _split(
     _check_training(used, folds, task)
     name = task.name(_usual(request.corpus, measured))
     path = folds_path(request.folder, protocol, request.dev, request.fold_seed, name)
+    warnings = tuple(confounded(task.label_of, used))
     if not is_old or not path.exists():
-        return Split(path, folds, written=True)
+        return Split(path, folds, written=True, warnings=warnings)
     try:
         same = read_folds(path, AGAIN) == folds
     except DamagedFile as fault:
         remarks.append(made_again(fault))
-        return Split(path, folds, written=True)
+        return Split(path, folds, written=True, warnings=warnings)
     if not same:
         raise UserError(f"{path} was made from other inputs: redo it with --force, or choose another --data")
-    return Split(path, folds, written=False)
+    return Split(path, folds, written=False, warnings=warnings)
 
 
 def _check_classes(request: Request, used: Sequence[Utterance], task: Task) -> None:
@@ -191,17 +193,19 @@ def _facts(request: Request, found: Measured, text: str, old: dict[str, Any] | N
     if old is not None and request.edition is None:
         edition = old["edition"]
     else:
-        edition = name_edition(request.corpus, request.source, counts, request.edition)
+        edition = name_edition(request.corpus, request.source, counts, request.edition, hash_audio(found.utterances))
     return {
         "corpus": request.corpus.name,
         "source": request.source,
         "edition": edition,
         "root": str(request.root),
         "root_fingerprint": sha256_json([unmeasured(item).to_dict() for item in found.utterances]),
+        "audio_sha256": hash_audio(found.utterances),
         "manifest_sha256": sha256_bytes(text.encode()),
         "audio_checked": request.check_audio,
         "task": _usual(request.corpus, found.utterances).to_dict(),
         **counts,
+        **({"label_map": request.label_map} if request.label_map else {}),
         "found_beside_expected": beside(request.corpus, counts),
         "notes": found.notes,
     }

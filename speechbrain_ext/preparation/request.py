@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -45,6 +45,8 @@ class Request:
         Redo what was made from other inputs.
     verify : bool
         Hash all audio, also files of the recorded size and time.
+    label_map : dict
+        What words outside the vocabulary mean, for the record.
     """
 
     corpus: Corpus
@@ -59,6 +61,7 @@ class Request:
     check_audio: bool = True
     force: bool = False
     verify: bool = False
+    label_map: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -74,11 +77,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Split:
-    """A file of folds, and whether it was written now."""
+    """A file of folds, whether it was written now, and warnings about its classes."""
 
     file: Path
     folds: dict[str, Any]
     written: bool
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

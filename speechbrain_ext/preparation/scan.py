@@ -95,13 +95,32 @@ def audio_faults(request: Request, scan: Scan) -> list[Fault]:
 
 
 def duplicate_faults(measured: Sequence[Utterance]) -> list[Fault]:
-    """Find utterances whose audio is that of another one: it would be trained on and tested, or counted repeatedly."""
+    """Find audio that stands under two speakers or two labels, of which one must be wrong."""
+    return [
+        Fault(_where(item), f"the same audio as {_where(other)}, of another speaker or label", "each recording once")
+        for item, other in _repeated(measured)
+        if (item.speaker, item.label) != (other.speaker, other.label)
+    ]
+
+
+def duplicate_notes(measured: Sequence[Utterance]) -> list[str]:
+    """Name recordings that stand repeatedly under one speaker and label, as in published corpora: no fault."""
+    pairs = [
+        pair for pair in _repeated(measured) if (pair[0].speaker, pair[0].label) == (pair[1].speaker, pair[1].label)
+    ]
+    if not pairs:
+        return []
+    return [
+        f"{len(pairs)} utterances have the same audio as another one of their speaker and label, first "
+        f"{_where(pairs[0][1])} and {_where(pairs[0][0])}: no fold has them on both sides"
+    ]
+
+
+def _repeated(measured: Sequence[Utterance]) -> list[tuple[Utterance, Utterance]]:
+    """Utterances with the audio of an earlier one, and that one."""
     first: dict[str, Utterance] = {}
-    faults = []
-    for item in measured:
-        if item.sha256 is not None and (other := first.setdefault(item.sha256, item)) is not item:
-            faults.append(Fault(_where(item), f"the same audio as {_where(other)}", "each recording once"))
-    return faults
+    hashed = [item for item in measured if item.sha256 is not None]
+    return [(item, other) for item in hashed if (other := first.setdefault(item.sha256, item)) is not item]
 
 
 def _where(item: Utterance) -> str:

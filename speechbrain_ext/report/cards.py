@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from speechbrain_ext.edition import is_other_edition
 from speechbrain_ext.report import deviations
 from speechbrain_ext.report.results import targets_of
 from speechbrain_ext.report.text import DASH, in_range, optimism, parameters
 
-PUBLISHED = "as published"
 # An interval over fewer speakers is too narrow to be relied on.
 FEWEST_SPEAKERS = 6
 # Protocols that test on speakers who were also trained on.
@@ -148,7 +148,7 @@ def warnings_of(results: dict[str, Any]) -> list[str]:
     found = {}
     if results["source"] == "mini":
         found["mini corpus"] = "Synthetic mini corpus: these numbers say that the software runs, nothing about speech."
-    elif results["edition"] != PUBLISHED:
+    elif is_other_edition(results["corpus"], results["edition"]):
         found["edition"] = "This copy is not the corpus as published: no paper's number stands beside it."
     if is_speaker_dependent(results):
         found["speaker-dependent"] = "Speaker-dependent: test speakers were also trained on; new ones will do worse."

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from speechbrain_ext.edition import AS_PUBLISHED, is_published
 from speechbrain_ext.report import deviations
-from speechbrain_ext.report.cards import PUBLISHED, is_partial, selection_name
+from speechbrain_ext.report.cards import is_partial, selection_name
 from speechbrain_ext.report.results import targets_of
 
 # How the score beside a paper's is taken over folds, where a result does not say otherwise.
@@ -37,7 +38,7 @@ def why_not_comparable(results: dict[str, Any]) -> list[str]:
         return reasons or ["the paper gives no number for this row"]
     if results["source"] != "real":
         reasons.append("the mini corpus is synthetic")
-    elif results["edition"] != PUBLISHED:
+    elif not is_published(results["edition"]):
         reasons.append("this copy is not the corpus as published")
     if paper.get("protocol", results["protocol"]) != results["protocol"]:
         reasons.append(f"the paper's protocol is {paper['protocol']}")
@@ -58,7 +59,7 @@ def paper_mark(results: dict[str, Any]) -> str:
     marks = []
     if results["source"] != "real":
         marks.append("other corpus")
-    elif results["edition"] != PUBLISHED:
+    elif not is_published(results["edition"]):
         marks.append("other edition")
     if results["paper"] and results["paper"].get("protocol", results["protocol"]) != results["protocol"]:
         marks.append("other protocol")
@@ -96,7 +97,7 @@ def comparison_card(results: dict[str, Any], with_hash: bool = True) -> dict[str
         "selection": selection_name(results),
         "averaging": results.get("averaging", AVERAGING),
         "source": results["source"],
-        "edition": results["edition"],
+        "edition": AS_PUBLISHED if is_published(results["edition"]) else results["edition"],
     }
 
 
@@ -109,7 +110,7 @@ def paper_card(protocol: str) -> dict[str, str | None]:
     ('random5', 'as published')
     """
     card = {"target": "classes", "classes": None, "merge": None, "folds": protocol, "selection": None}
-    return {**card, "averaging": AVERAGING, "source": "real", "edition": PUBLISHED}
+    return {**card, "averaging": AVERAGING, "source": "real", "edition": AS_PUBLISHED}
 
 
 def differences(card_a: dict[str, str | None], card_b: dict[str, str | None]) -> list[str]:

@@ -16,7 +16,7 @@ def paper_notes(table: Table) -> list[str]:
     Returns
     -------
     list of str
-        The file's `note`, and a line for each row of which the paper prints folds.
+        The file's `note`, and a line for each row of which the paper prints folds, or recalls of the classes.
     """
     lines = [f"Of the paper: {table.note}"] if table.note else []
     for row, folds in table.paper_folds.items():
@@ -25,4 +25,7 @@ def paper_notes(table: Table) -> list[str]:
             for name, scores in folds.items()
         ]
         lines.append(f"The paper's folds of {row} (WA / UAR): {', '.join(cells)}.")
+    for row, recalls in table.paper_recalls.items():
+        cells = [f"{name} {percent(score)}" for name, score in recalls.items()]
+        lines.append(f"The paper's recalls of {row}: {', '.join(cells)}.")
     return lines

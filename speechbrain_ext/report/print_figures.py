@@ -42,7 +42,11 @@ def write_print_figures(exp_corpus_folder: str | Path) -> list[Path]:
     folder = Path(exp_corpus_folder)
     paths, of_classes = [], []
     for path in sorted(folder.glob("*/*/*/seed-*/results.json")):
-        results = read_results(path)
+        try:
+            results = read_results(path)
+        except UserError:
+            # The page names damaged results.
+            continue
         # A link, which a received folder may hold, must not lead the figures elsewhere.
         check_inside(folder, path.parent / FOLDER)
         paths += _run(results, path.parent)

@@ -7,11 +7,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from speechbrain_ext.edition import is_other_edition, is_published
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import DamagedFile, sha256_bytes, write_text
 from speechbrain_ext.folders import check_inside
 from speechbrain_ext.report import class_md, deviations, paper_rows, value_md
-from speechbrain_ext.report.cards import PUBLISHED, corpus_name, few_speakers, is_partial, protocol_name, row_name
+from speechbrain_ext.report.cards import corpus_name, few_speakers, is_partial, protocol_name, row_name
 from speechbrain_ext.report.rescoring import check_scores
 from speechbrain_ext.report.results import IDENTITY, development_uar
 from speechbrain_ext.report.results_files import predictions_path, read_results, write_results
@@ -208,13 +209,13 @@ def _refuse(path: Path, results: dict[str, Any], corpus: str) -> None:
 
 def _order(results: dict[str, Any]) -> tuple[Any, ...]:
     edition = results["edition"]
-    group = (edition != PUBLISHED, edition, results["protocol"], results["system"], row_name(results))
+    group = (not is_published(edition), edition, results["protocol"], results["system"], row_name(results))
     return (*group, results["seed"])
 
 
 def _edition(kept: list[dict[str, Any]]) -> list[str]:
     lines = [f"## {_plain(corpus_name(kept[0]))}", ""]
-    if kept[0]["edition"] != PUBLISHED:
+    if is_other_edition(kept[0]["corpus"], kept[0]["edition"]):
         lines += ["This copy is not the corpus as published: no paper's number stands beside these rows.", ""]
     for _, group in groupby(kept, key=lambda results: results["protocol"]):
         lines += _protocol(list(group))

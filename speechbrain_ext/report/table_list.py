@@ -6,8 +6,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from speechbrain_ext.edition import is_published
 from speechbrain_ext.files import write_text
-from speechbrain_ext.report.cards import PUBLISHED
 from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.report.results_md import RESULTS_FOLDER
 from speechbrain_ext.tables import Table, load_table, table_files
@@ -35,6 +35,8 @@ cd recipes/shared
 ```
 
 The corpus's name is the file's; results lie in `exp/<name>-real/`. All faults of the CSV are told at once, by line.
+A name with other characters than letters, digits, `-` and `_` gets a folder name of its own; its `corpus.json` has the
+true name. Emotions outside the vocabulary mean what `--label-map FILE` says: `{"elated": "happiness", "noise": null}`.
 Folds and labels of other tools (EmoBox, audformat, nkululeko): `python -m speechbrain_ext.bin.exchange --help`.
 """
 
@@ -108,7 +110,7 @@ def state(table: Table, kept: list[dict[str, Any]]) -> str:
     mine = [one for one in kept if (one["system"], one["row"]) in rows]
 
     def group(one: dict[str, Any]) -> tuple[Any, ...]:
-        return (one["edition"] != PUBLISHED, one["edition"], one["protocol"])
+        return (not is_published(one["edition"]), one["edition"], one["protocol"])
 
     told = []
     for (_, edition, protocol), found in groupby(sorted(mine, key=group), key=group):

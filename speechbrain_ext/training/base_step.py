@@ -20,9 +20,6 @@ from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import TRAIN, check_done, done_path, read_done, write_done
 from speechbrain_ext.training.training_keys import required
 
-# What is done with segments that hold no valid frame; the first is done where a system has no such key.
-SILENT_SEGMENTS = ("keep", "leave_out")
-
 
 class BaseStep(ABC):
     """A training step of a fold, trained or loaded.
@@ -147,13 +144,8 @@ class BaseStep(ABC):
 
     def _leaves_out_silent(self, name: str, extractor: Extractor) -> bool:
         """Whether segments without a valid frame are neither trained on nor averaged."""
-        choice = self.built.get("silent_segments", SILENT_SEGMENTS[0])
-        if choice not in SILENT_SEGMENTS:
-            raise UserError(
-                f"step {self.name}: silent_segments: expected one of {', '.join(SILENT_SEGMENTS)}, found {choice!r}: "
-                "change this key"
-            )
-        if choice == SILENT_SEGMENTS[0]:
+        choice = self.built.get("silent_segments", "keep")
+        if choice == "keep":
             return False
         # A step with earlier frozen ones takes over the segments that these kept.
         if not extractor.zero_is_silence and not self.frozen:

@@ -25,6 +25,7 @@ from speechbrain_ext.training.finished import TRAIN
 
 # Keys of a classifier that its regression has too.
 REGRESSION_KEYS = {"c_grid", "inner_folds", "clip_deviations"}
+RETRY = "make the features again (remove their folder in the cache, ./run.sh --stage 1), then --stage 2 --force"
 
 
 class ClassifierStep(BaseStep):
@@ -47,8 +48,13 @@ class ClassifierStep(BaseStep):
         utterances = self.experiment.utterances
         ids = sorted(self.experiment.fold(self.fold)["train"])
         rows, targets = self._rows(ids), np.array(self._targets(ids))
+        self._check_finite(rows, ids, "features")
         classifier = self._classifier()
         classifier.fit(rows, targets, [utterances[identity].speaker for identity in ids])
+        self._check_finite(classifier.scores(rows), ids, "scores")
+        for name, values in classifier.model.items():
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                raise UserError(f"phase {self.name}: {name} of the classifier are not finite: {RETRY}")
         seconds = round(time.monotonic() - started, 4)
         row = {"epoch": 1, "step_name": self.name, "c": classifier.c, **_scores(classifier, rows, targets)}
         task = self.experiment.task
@@ -72,9 +78,16 @@ class ClassifierStep(BaseStep):
         if on_epoch is not None:
             on_epoch(1)
 
+    def _check_finite(self, rows: np.ndarray, ids: Sequence[str], what: str) -> None:
+        good = np.isfinite(rows).all(axis=1)  # [utterance]
+        if not good.all():
+            utterance = ids[int(np.flatnonzero(~good)[0])]
+            raise UserError(f"phase {self.name}: the {what} of utterance {utterance} are not finite: {RETRY}")
+
     def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
         classifier = self._classifier().load(self._load(done))
         rows, targets = self._rows(ids), self._targets(ids)
+        self._check_finite(classifier.scores(rows), ids, "scores")
         scores = classifier.scores(rows).tolist()  # [utterance, class or dimension]
         if self.experiment.task.dimensions:
             found = zip(ids, targets, classifier.predict(rows).tolist(), scores, strict=True)

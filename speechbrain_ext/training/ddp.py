@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import folder_lock, write_json
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, train_fold
 from speechbrain_ext.training.launch import kill_group
 from speechbrain_ext.training.received import read_spec
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.workers import KEEP_MEMORY, THREAD_VARIABLES, begin_worker
 
 RANK_MODULE = "speechbrain_ext.bin.rank"
+FAILURES = "failures.json"
+# Names the process that started the ranks: they end with it.
+LAUNCHER = "SER_LAUNCHER"
+ERROR_LINE = re.compile(r"error: (.+)")
 
 
 def train_fold_ddp(spec: RunSpec, fold: str, nproc: int) -> dict[str, Any]:
@@ -36,20 +45,21 @@ def train_fold_ddp(spec: RunSpec, fold: str, nproc: int) -> dict[str, Any]:
     Raises
     ------
     UserError
-        A rank failed; what it said is repeated, the rest is in the log that is named.
+        A rank failed or was killed; it is named, and all that the ranks wrote is in the log that is named.
     """
     experiment = Experiment(spec)
     log = experiment.fold_folder(fold) / "ranks.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, open(log, "w", encoding="utf-8") as said:
+    with tempfile.TemporaryDirectory(prefix="ranks-") as folder, open(log, "w", encoding="utf-8") as written:
         task = Path(folder) / "task.json"
         write_json(task, {"spec": asdict(spec), "fold": fold})
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={nproc}"]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(spec.threads)}
+        threads = dict.fromkeys(THREAD_VARIABLES, str(spec.threads))
+        # Whatever torchrun and the ranks leave in TMPDIR when they are killed is removed with the folder.
+        own = {"TMPDIR": folder, "SER_PARENT": str(os.getpid())}
         process = subprocess.Popen(
-            [*command, "-m", RANK_MODULE, str(task)],
-            env=environment,
-            stdout=said,
+            [sys.executable, "-m", RANK_MODULE, "--nproc", str(nproc), str(task)],
+            env={**os.environ, **threads, **KEEP_MEMORY, **own},
+            stdout=written,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -57,17 +67,95 @@ def train_fold_ddp(spec: RunSpec, fold: str, nproc: int) -> dict[str, Any]:
             status = process.wait()
         finally:
             kill_group(process)
+        failures = Path(folder) / FAILURES
+        failed = json.loads(failures.read_text(encoding="utf-8")) if failures.exists() else []
     if status:
-        lines = [line for line in log.read_text(encoding="utf-8").splitlines() if "error: " in line]
-        told = lines[0].partition("error: ")[2] if lines else f"status {status}"
-        raise UserError(f"--nproc {nproc}, fold {fold}: {told} (all that the ranks said: {log})")
+        remove_unfinished_files(experiment, fold)
+        reason = failure_reason(failed, log.read_text(encoding="utf-8", errors="replace"), status)
+        raise UserError(f"--nproc {nproc}, fold {fold}: {reason} (all that the ranks wrote: {log})")
     return fold_facts(experiment, fold)
+
+
+def failure_reason(failed: Sequence[tuple[int, int]], log: str, status: int) -> str:
+    """Why the ranks failed, and what to do.
+
+    Arguments
+    ---------
+    failed : sequence of (int, int)
+        Rank and exit code of those that failed first; a negative code is that of a signal.
+    log : str
+        All that the ranks wrote.
+    status : int
+        Exit code of the process that started them.
+
+    Example
+    -------
+    >>> failure_reason([(0, 1), (1, -9)], "", 1)
+    'rank 1 was ended by SIGKILL (out of memory?): saved checkpoints are kept: type the same command again'
+    """
+    # Ranks that wait for a killed one fail too, and torchrun ends the others with SIGTERM.
+    for rank, code in sorted(failed, key=lambda each: (each[1] >= 0, each[1] == -signal.SIGTERM)):
+        if code < 0:
+            return f"rank {rank} was ended by {_signal_name(-code)}: saved checkpoints are kept: {_AGAIN}"
+        errors = [match[1] for match in map(ERROR_LINE.match, log.splitlines()) if match]
+        return errors[0] if errors else f"rank {rank} ended with status {code}: see the last lines, then {_AGAIN}"
+    ended = f"was ended by {_signal_name(-status)}" if status < 0 else f"ended with status {status}"
+    return f"torchrun {ended}: saved checkpoints are kept: {_AGAIN}"
+
+
+_AGAIN = "type the same command again"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    return f"{name} (out of memory?)" if name == "SIGKILL" else name
+
+
+def remove_unfinished_files(experiment: Experiment, fold: str) -> None:
+    """Remove temporary files that killed ranks left in the folders of a fold; folders in use are left as they are."""
+    folders = {experiment.fold_folder(fold), *(experiment.step_folder(name, fold) for name in experiment.hp.steps)}
+    for folder in folders:
+        try:
+            with folder_lock(folder):
+                for path in folder.rglob(".*.part"):
+                    path.unlink(missing_ok=True)
+        except UserError:
+            continue
+
+
+def start_ranks(task_file: str, nproc: int) -> None:
+    """Start the ranks under torchrun; write which of them failed first into the folder of the task.
+
+    Raises
+    ------
+    SystemExit
+        A rank failed.
+    """
+    from torch.distributed import run
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    parent, folder = os.getppid(), Path(task_file).parent
+    os.environ[LAUNCHER] = str(os.getpid())
+    try:
+        run.main(["--standalone", f"--nproc_per_node={nproc}", "-m", RANK_MODULE, task_file])
+    except ChildFailedError as fault:
+        failed = [(rank, failure.exitcode) for rank, failure in sorted(fault.failures.items())]
+        write_json(folder / FAILURES, failed)
+        sys.exit(1)
+    finally:
+        if os.getppid() != parent:
+            # The process that would remove it was killed.
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def train_as_rank(task_file: str) -> None:
     """What each rank does: read the task, join the group, train."""
     from speechbrain.utils.distributed import ddp_init_group
 
+    begin_worker(int(os.environ[LAUNCHER]))
     task = json.loads(Path(task_file).read_text(encoding="utf-8"))
     # The file lies in a folder of the process that started this one, which has said what is trusted.
     spec = read_spec(task["spec"], task_file, task["spec"]["trust"])

@@ -55,7 +55,8 @@ class Experiment:
             raise UsageError(f"--selection {self.selection}: expected one of {', '.join(SELECTIONS)}")
         if self.selection == "dev" and spec.dev == "none":
             raise UsageError("--selection dev needs a development part: add --dev speaker, session or fraction")
-        if self.hp.tree.get("early_stopping_epochs") and spec.dev == "none":
+        asked = hparams.parse_overrides(list(spec.overrides))
+        if asked.get("early_stopping_epochs") and spec.dev == "none":
             raise UsageError("early_stopping_epochs needs a development part: add --dev speaker, session or fraction")
         if not float(self.hp.tree.get("max_grad_norm", 1.0)) > 0:
             raise UsageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -48,7 +49,7 @@ def check_trained(experiment: Experiment, fold: str) -> bool:
     return all(check_done(experiment.step_folder(name, fold), name) for name in experiment.hp.steps)
 
 
-def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None = None) -> dict[str, Any]:
+def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | None = None) -> dict[str, Any]:
     """Train the steps of a fold that are not whole yet.
 
     Arguments
@@ -57,7 +58,7 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None 
     fold : str
         The fold's name.
     on_epoch : callable
-        Called with the epoch after each epoch of each step.
+        Called with the step's name and the epoch after each epoch of each step.
 
     Returns
     -------
@@ -68,7 +69,7 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[int], None] | None 
     folder = experiment.fold_folder(fold)
     with torch_settings(spec.threads):
         for step in steps_of(experiment, fold):
-            step.train(on_epoch)
+            step.train(None if on_epoch is None else partial(on_epoch, step.name))
     if if_main_process():
         where = {name: os.path.relpath(experiment.step_folder(name, fold), folder) for name in experiment.hp.steps}
         write_json(folder / "fold.json", {"fold": fold, "steps": where})
@@ -127,6 +128,7 @@ def torch_settings(threads: int) -> Iterator[None]:
     # Gradients that fade over many frames become denormal numbers, with which a step takes ten times as long.
     torch.set_flush_denormal(True)
     # Needed by deterministic cuBLAS; harmless elsewhere.
+    chosen = "CUBLAS_WORKSPACE_CONFIG" in os.environ
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     # Nothing reads memory that nothing wrote, and to fill it takes a fifth of a step.
@@ -134,6 +136,8 @@ def torch_settings(threads: int) -> Iterator[None]:
     try:
         yield
     finally:
+        if not chosen:
+            os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
         torch.utils.deterministic.fill_uninitialized_memory = fills

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -17,10 +18,9 @@ from typing import Any
 from tqdm import tqdm
 
 from speechbrain_ext.errors import UserError
+from speechbrain_ext.training.progress import Progress
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.workers import begin_worker, for_workers
-
-_TICKS = Path()
 
 
 def map_folds(
@@ -28,7 +28,7 @@ def map_folds(
     tasks: Sequence[tuple[RunSpec, str]],
     jobs: int,
     title: str,
-    total: int | None = None,
+    progress: Progress | None = None,
     on_done: Callable[[RunSpec, str, Any], None] | None = None,
 ) -> dict[tuple[RunSpec, str], Any]:
     """Call a function of a run specification and a fold for every task.
@@ -42,8 +42,8 @@ def map_folds(
         Worker processes.
     title : str
         What the progress bar says.
-    total : int or None
-        Ticks of the bar when workers tick (epochs); None: a tick a task.
+    progress : Progress or None
+        The phases of the tasks, in the order of the tasks; workers report every epoch. None: the bar counts tasks.
     on_done : callable
         Called with each task's specification, fold and result as they come.
 
@@ -62,22 +62,27 @@ def map_folds(
     context = multiprocessing.get_context("spawn")
     ticks = tempfile.TemporaryDirectory(prefix="ticks-")
     pool = ProcessPoolExecutor(
-        min(jobs, len(tasks)), mp_context=context, initializer=_begin, initargs=(os.getpid(), ticks.name)
+        min(jobs, len(tasks)), mp_context=context, initializer=begin_worker, initargs=(os.getpid(),)
     )
     results: dict[tuple[RunSpec, str], Any] = {}
-    unit = "epoch" if total else "fold"
-    bar = tqdm(total=total or len(tasks), desc=title, unit=unit, delay=2.0, mininterval=_pause())
+    bar = tqdm(total=len(tasks), desc=title, unit="fold", delay=2.0, mininterval=_pause(), miniters=0)
     try:
         with for_workers(tasks[0][0].threads):
-            waiting = {pool.submit(_call, function, spec, fold, bool(total)): (spec, fold) for spec, fold in tasks}
+            folder = ticks.name if progress else None
+            calls = [(function, spec, fold, number, folder) for number, (spec, fold) in enumerate(tasks)]
+            waiting = {pool.submit(_call, *call): number for number, call in enumerate(calls)}
+        read: dict[str, int] = {}
         with bar:
             while waiting:
                 ended, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                if progress:
+                    _read_ticks(ticks.name, read, progress)
                 for future in ended:
-                    _take(future, waiting.pop(future), results, on_done)
-                bar.update((_count(ticks.name) if total else len(results)) - bar.n)
-            # Steps that went on from a checkpoint ticked less often than the whole number of their epochs.
-            bar.total = bar.n
+                    number = waiting.pop(future)
+                    _take(future, tasks[number], results, on_done)
+                    if progress:
+                        progress.task_ended(number)
+                _show(bar, title, progress, len(results))
     except BrokenProcessPool:
         raise UserError(
             f"{title}: a worker process was killed (out of memory?): what was whole is kept; "
@@ -101,24 +106,49 @@ def _take(
         on_done(*task, results[task])
 
 
-def _begin(parent: int, folder: str) -> None:
-    begin_worker(parent)
-    global _TICKS
-    _TICKS = Path(folder) / str(os.getpid())
+def _call(function: Callable[..., Any], spec: RunSpec, fold: str, number: int, ticks: str | None) -> Any:
+    return function(spec, fold) if ticks is None else function(spec, fold, _Ticker(Path(ticks), number))
 
 
-def _call(function: Callable[..., Any], spec: RunSpec, fold: str, ticking: bool) -> Any:
-    return function(spec, fold, _tick) if ticking else function(spec, fold)
+class _Ticker:
+    """Writes a line for each epoch of a task: its number, the step, the epoch, and the seconds that it took."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        # A file of the worker's own: a killed worker leaves no lock behind.
+        self.path = folder / str(os.getpid())
+        self.number, self.last = number, time.monotonic()
+
+    def __call__(self, step: str, epoch: int) -> None:
+        now = time.monotonic()
+        with open(self.path, "a", encoding="utf-8") as stream:
+            stream.write(f"{json.dumps([self.number, step, epoch, now - self.last])}\n")
+        self.last = now
 
 
-def _tick(epoch: int) -> None:
-    # A byte an epoch in a file of the worker's own: a killed worker leaves no lock behind.
-    with open(_TICKS, "ab") as stream:
-        stream.write(b".")
+def _read_ticks(folder: str, read: dict[str, int], progress: Progress) -> None:
+    """Count the epochs that workers wrote since the last look; a line without an end is read the next time."""
+    for entry in os.scandir(folder):
+        with open(entry.path, encoding="utf-8") as stream:
+            stream.seek(read.get(entry.path, 0))
+            text = stream.read()
+        end = text.rfind("\n") + 1
+        read[entry.path] = read.get(entry.path, 0) + len(text[:end].encode("utf-8"))
+        for line in text[:end].splitlines():
+            progress.epoch(*json.loads(line))
 
 
-def _count(folder: str) -> int:
-    return sum(entry.stat().st_size for entry in os.scandir(folder))
+def _show(bar: tqdm, title: str, progress: Progress | None, done: int) -> None:
+    """Bring the bar up to date: seconds of work where phases are known, else tasks."""
+    if progress is None:
+        bar.update(done - bar.n)
+        return
+    # A share of an unknown total would be false.
+    share = "" if progress.unknown or not progress.total_s else "{percentage:3.0f}%|{bar}| "
+    bar.bar_format = share + "{desc} [{elapsed} so far]"
+    bar.total, bar.unit = progress.total_s, "s"
+    bar.set_description_str(f"{title}: {progress.text()}", refresh=False)
+    # A rate that is measured anew may lower what is done.
+    bar.update(progress.done_s - bar.n)
 
 
 def _pause() -> float:

@@ -1,20 +1,20 @@
-"""What a set of rows would train: each step once, those that are whole or shared named, and the hours it takes."""
+"""Plan of the trainings of a set of rows: each step once, complete and shared ones named, and the hours."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from speechbrain_ext import hparams
 from speechbrain_ext.data_folder import read_facts
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import read_sealed, sha256_json
+from speechbrain_ext.files import sha256_json
 from speechbrain_ext.training.experiment import PREPARE, Experiment, folds_file, load_hparams, protocol_of
-from speechbrain_ext.training.finished import TRAIN, is_finished
+from speechbrain_ext.training.finished import is_finished
+from speechbrain_ext.training.progress import seconds_text
+from speechbrain_ext.training.rates import Rates, kept_results
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.schedule import scaled_epochs
 from speechbrain_ext.yaml_tree import REFERENCE
@@ -25,16 +25,18 @@ FOLDS = {"random5": 5}
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A step of a fold of a row: to train, whole already, or the same as an earlier row's.
+    """A step of a fold of a row: to train, complete already, or the same as an earlier row's.
 
     Attributes
     ----------
     state : str
-        "train", "whole" or "shared".
+        "train", "complete" or "shared".
     epochs : int
         How many epochs it is trained.
     epoch_seconds : float or None
-        What an epoch of it took in a whole step like it; None where there is none.
+        Seconds of an epoch, as `Rates` knows them; None where nothing is known.
+    origin : str
+        Where the seconds are known from; "" where they are not.
     """
 
     row: str
@@ -44,6 +46,7 @@ class PlannedStep:
     state: str
     epochs: int
     epoch_seconds: float | None
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,13 @@ class Plan:
         return [step for step in self.steps if step.state == state]
 
     def hours(self) -> tuple[float, list[str]]:
-        """Estimated hours of all trainings one after the other, and the steps for which nothing tells."""
+        """Estimated hours of all trainings one after the other, and the steps whose rate is not known."""
         unknown = list(dict.fromkeys(step.step for step in self.of("train") if step.epoch_seconds is None))
         seconds = sum(step.epochs * step.epoch_seconds for step in self.of("train") if step.epoch_seconds is not None)
         return seconds / 3600, unknown
 
 
-def make_plan(specs: Sequence[RunSpec], force: bool = False) -> Plan:
+def make_plan(specs: Sequence[RunSpec], force: bool = False, folds: Sequence[str] = ()) -> Plan:
     """Plan the trainings of rows and seeds, in order.
 
     Arguments
@@ -72,7 +75,9 @@ def make_plan(specs: Sequence[RunSpec], force: bool = False) -> Plan:
     specs : sequence of RunSpec
         One for each row and seed; before stage 0 the plan goes by the hyper-parameters alone.
     force : bool
-        What is whole is trained again.
+        Complete steps are trained again.
+    folds : sequence of str
+        Names of the folds; empty for all.
 
     Returns
     -------
@@ -81,21 +86,26 @@ def make_plan(specs: Sequence[RunSpec], force: bool = False) -> Plan:
     seen: set[str] = set()
     planned, known = [], True
     for spec in specs:
-        hp, experiment = _loaded(spec)
+        hp, experiment = loaded(spec)
         protocol = protocol_of(spec, hp)
-        number = len(experiment.folds["folds"]) if experiment else FOLDS.get(protocol)
-        known &= number is not None
+        number = len(experiment.folds["folds"]) if experiment else folds_of(Path(spec.data).name, hp, protocol)
         names = [fold["name"] for fold in experiment.folds["folds"]] if experiment else range(1, (number or 1) + 1)
-        rates = _rates(Path(spec.exp) / Path(spec.data).name, hp)
+        if folds:
+            names, number = (
+                ([name for name in names if name in folds], number) if experiment else (list(folds), len(folds))
+            )
+        known &= number is not None
+        rates = Rates(Path(spec.exp) / Path(spec.data).name, hp)
         for fold in names:
             for step in hp.steps:
                 key = f"{_place(spec, hp, experiment, step, str(fold))} {step}"
-                whole = experiment and not force and is_finished(experiment.step_folder(step, fold), step)
-                state = "shared" if key in seen else "whole" if whole else "train"
+                done = experiment and not force and is_finished(experiment.step_folder(step, fold), step)
+                state = "shared" if key in seen else "complete" if done else "train"
                 seen.add(key)
-                planned.append(
-                    PlannedStep(spec.row, spec.seed, str(fold), step, state, _epochs(hp.tree, step), rates(step))
-                )
+                rate = rates.of(step, len(experiment.fold(fold)["train"]) if experiment else None)
+                known_rate = (rate.epoch_seconds, rate.origin) if rate else (None, "")
+                epochs = epochs_of(hp.tree, step)
+                planned.append(PlannedStep(spec.row, spec.seed, str(fold), step, state, epochs, *known_rate))
     return Plan(tuple(planned), known)
 
 
@@ -103,12 +113,12 @@ def plan_text(plan: Plan, jobs: int) -> str:
     """Write a plan: a line a row, the trainings by step, and the hours."""
     rows = list(dict.fromkeys(step.row for step in plan.steps))
     width = max(len("row"), *(len(row) for row in rows))
-    lines = [f"  {'row':<{width}}  {'to train':>8}  {'whole already':>13}  {'shared':>6}  steps"]
+    lines = [f"  {'row':<{width}}  {'to train':>8}  {'complete already':>16}  {'shared':>6}  steps"]
     for row in rows:
         mine = [step for step in plan.steps if step.row == row]
-        counts = {state: sum(step.state == state for step in mine) for state in ("train", "whole", "shared")}
+        train, done, shared = (sum(step.state == state for step in mine) for state in ("train", "complete", "shared"))
         steps = ", ".join(dict.fromkeys(step.step for step in mine))
-        lines.append(f"  {row:<{width}}  {counts['train']:>8}  {counts['whole']:>13}  {counts['shared']:>6}  {steps}")
+        lines.append(f"  {row:<{width}}  {train:>8}  {done:>16}  {shared:>6}  {steps}")
     by_step: dict[str, int] = defaultdict(int)
     for step in plan.of("train"):
         by_step[step.step] += 1
@@ -116,18 +126,35 @@ def plan_text(plan: Plan, jobs: int) -> str:
     per_fold = "" if plan.folds_known else " per fold: their number is known after stage 0"
     lines.append(f"trainings to do: {len(plan.of('train'))}{told}{per_fold}")
     lines.append(
-        f"steps reused: {len(plan.of('whole'))} whole already, {len(plan.of('shared'))} shared with a row above"
+        f"steps reused: {len(plan.of('complete'))} complete already, {len(plan.of('shared'))} shared with a row above"
     )
-    hours, unknown = plan.hours()
-    if unknown or not plan.folds_known:
-        why = f"no whole step of {', '.join(unknown)} to go by" if unknown else "the number of folds is not known yet"
-        lines.append(f"estimated hours: unknown ({why})" + (f"; the others {hours:.1f}" if hours else ""))
-    else:
-        lines.append(f"estimated hours: {hours:.1f} one after the other, {hours / jobs:.1f} with --jobs {jobs}")
+    lines.append(_hours_text(plan, jobs))
     return "\n".join(lines)
 
 
-def _loaded(spec: RunSpec) -> tuple[hparams.Hparams, Experiment | None]:
+def _hours_text(plan: Plan, jobs: int) -> str:
+    """Write the hours with what they are known from; unknown ones are said to be."""
+    hours, unknown = plan.hours()
+    origins: dict[str, list[str]] = defaultdict(list)
+    for step in plan.of("train"):
+        if step.origin and step.step not in origins[step.origin]:
+            origins[step.origin].append(step.step)
+    from_where = "; ".join(f"{', '.join(steps)}: {origin}" for origin, steps in origins.items() if steps)
+    told = f" (seconds of an epoch from: {from_where})" if from_where else ""
+    if unknown or not plan.folds_known:
+        why = "the number of folds is not known yet"
+        if unknown:
+            why = f"no complete step of {', '.join(unknown)} to go by"
+        per_fold = "" if plan.folds_known else " per fold"
+        return f"estimated hours: unknown ({why})" + (f"; the others {_hours(hours)}{per_fold}{told}" if hours else "")
+    return f"estimated hours: {_hours(hours)} one after the other, {_hours(hours / jobs)} with --jobs {jobs}{told}"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.1f}" if hours >= 0.1 or not hours else f"{hours:.1f} ({seconds_text(3600 * hours)})"
+
+
+def loaded(spec: RunSpec) -> tuple[hparams.Hparams, Experiment | None]:
     """Hyper-parameters, and the experiment where stage 0 has made what it reads."""
     facts = Path(spec.data) / "manifest.json"
     if not facts.exists():
@@ -153,35 +180,18 @@ def _place(spec: RunSpec, hp: hparams.Hparams, experiment: Experiment | None, st
     return f"{sha256_json([hp.step_tree(name) for name in names])} {same} {fold}"
 
 
-def _epochs(tree: dict[str, Any], step: str) -> int:
+def folds_of(name: str, hp: hparams.Hparams, protocol: str) -> int | None:
+    """The number of folds before stage 0: the protocol's own, or that of kept results of the same real corpus."""
+    corpus, _, source = name.rpartition("-")
+    if protocol in FOLDS or source != "real":
+        return FOLDS.get(protocol)
+    kept = kept_results(hp.path.resolve().parents[2] / corpus)
+    return next((one["folds_of_protocol"] for one in kept if one.get("protocol") == protocol), None)
+
+
+def epochs_of(tree: dict[str, Any], step: str) -> int:
+    """The epochs that a step is trained, with the schedule's scale."""
     value = (tree["steps"][step].get("training") or {}).get("epochs", tree.get("epochs", 1))
     while isinstance(value, str) and (found := REFERENCE.search(value)):
         value = tree[found[1]]
     return scaled_epochs(int(value), float(tree.get("schedule_scale", 1.0)))
-
-
-def _rates(corpus_folder: Path, hp: hparams.Hparams) -> Callable[[str], float | None]:
-    """Seconds an epoch of a step, from whole steps with the same keys, else from those of the same name."""
-    same: dict[str, list[float]] = defaultdict(list)
-    named: dict[str, list[float]] = defaultdict(list)
-    for pattern in ("steps/*/done-*.json", f"{hp.system_name}/*/*/seed-*/fold-*/done-*.json"):
-        for path in sorted(corpus_folder.glob(pattern)):
-            try:
-                done = read_sealed(path, TRAIN)
-                depends = read_sealed(path.parent / f"depends-{done['step']}.json", TRAIN)
-            except UserError:
-                # A damaged record says nothing about time; training names it.
-                continue
-            step, epochs = done["step"], done["epochs"]
-            if step not in hp.tree["steps"] or not epochs:
-                continue
-            rate = done["train_seconds"] / epochs
-            named[step].append(rate)
-            if depends["hparams"] == hp.step_tree(step):
-                same[step].append(rate)
-
-    def rate_of(step: str) -> float | None:
-        found = same.get(step) or named.get(step)
-        return median(found) if found else None
-
-    return rate_of

@@ -19,6 +19,7 @@ from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from speechbrain_ext.brain import EmotionBrain, StepModel, seed_of
 from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_piece_dataset
 from speechbrain_ext.dataio.statistics import statistics
+from speechbrain_ext.divergence import check_statistics
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
@@ -131,6 +132,7 @@ class Step(BaseStep):
             if source.name not in model.normalizers:
                 continue
             mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts["train"]))
+            check_statistics(self.name, source.name, mean, deviation)
             model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
         if model.scale is not None:
             values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts["train"])]
@@ -139,7 +141,7 @@ class Step(BaseStep):
             by_name = {source.name: source for source in self.sources}
             train_ids = sorted(parts["train"])
             model.network.observe(lambda name: (by_name[name].frames(experiment.utterances[i]) for i in train_ids))
-        history, counter = History(), self._counter()
+        history, counter = History(), self._counter(dev is not None)
         checkpointer = SafeCheckpointer(self.folder / "save")
         checkpointer.sweep()
         checkpointer.add_recoverables({"model": model, "counter": counter, "history": history})
@@ -164,8 +166,9 @@ class Step(BaseStep):
                 raise UserError(f"twice: {name}: expected some of {', '.join(task.classes)}: change this key")
         return {identity for identity in ids if task.label_of(self.experiment.utterances[identity]) in classes}
 
-    def _counter(self) -> EpochCounter:
-        epochs, patience = self.epochs, self.setting("early_stopping_epochs")
+    def _counter(self, has_dev: bool) -> EpochCounter:
+        """Count epochs; stop early where the system says so and there is a part to see it by."""
+        epochs, patience = self.epochs, self.setting("early_stopping_epochs") if has_dev else 0
         return EpochCounterWithStopper(epochs, patience, 0, "max") if patience else EpochCounter(epochs)
 
     def _local_batch(self) -> int:

@@ -25,7 +25,6 @@ TRAINING_KEYS = {
     "augment_waveform": "[]",
     "spec_augment": "null",
 }
-OPTIONAL_KEYS = {"optimizer_options": "{momentum: 0.9}", "augment_clean_share": "0.5"}
 # Of how utterances are read, where they are not cut into segments.
 DATA_KEYS = {"speaker_normalisation": "False", "pad": "mask", "duration_s": "5.0"}
 
@@ -41,21 +40,15 @@ def check_training_keys(hp: Hparams) -> None:
     Raises
     ------
     UserError
-        A key is missing, or a step's `training` has one that no training reads; file, step and key are named.
+        A key is missing; file, step and key are named.
     """
     for step in hp.steps:
         node = hp.tree["steps"][step]
         if "network" not in node:
             continue
-        own = node.get("training") or {}
-        known = TRAINING_KEYS | OPTIONAL_KEYS
-        for key in own:
-            if key not in known:
-                raise UserError(
-                    f"{hp.system_path}: step {step}: training: expected some of {', '.join(known)}, found {key}"
-                )
+        values = {**hp.tree, **(node.get("training") or {})}
         for key in TRAINING_KEYS:
-            required(hp, {**hp.tree, **own}, key, step)
+            required(hp, values, key, step)
 
 
 def required(hp: Hparams, values: Mapping[str, Any], key: str, step: str) -> Any:
@@ -67,6 +60,6 @@ def required(hp: Hparams, values: Mapping[str, Any], key: str, step: str) -> Any
         There is no such key; the message says what to add to which file.
     """
     if key not in values:
-        example = (TRAINING_KEYS | OPTIONAL_KEYS | DATA_KEYS)[key]
+        example = (TRAINING_KEYS | DATA_KEYS)[key]
         raise UserError(f"{hp.system_path}: missing key {key} of step {step}: add it, such as `{key}: {example}`")
     return values[key]

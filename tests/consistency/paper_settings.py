@@ -17,7 +17,7 @@ AM_RESNET: dict[str, Any] = {
     "pad": "mask",
     "silent_segments": "leave_out",  # (r)
     "madd_window_samples": 400,  # (r)
-    "madd_factor": 4.0,  # (r) from EmoDB's phone labels; the paper prints no value
+    "madd_factor": 5.0,  # (r) the paper prints no value
     "madd_floor": "nonzero",  # (r)
     "channels": 64,
     "kernel": 7,
@@ -79,6 +79,7 @@ SD_CAFF = {
     "delta_axis": "time",  # equation 1
     "twice": [],
     "dynamic": "M+D",  # Table 1
+    "pool": "after",  # section 2.2: after the convolution, before the norm
     "activation": "dynamic",
     "bidirectional": True,
     "hidden_size": 1024,  # (c)
@@ -89,6 +90,7 @@ SD_CAFF = {
     "mu": 0.7,
     "center_weight": 0.15,
     "center_lr": 0.1,
+    "center_gradient": "effective",  # (r) lr_cent is the effective rate
     "optimizer": "Adam",
     "lr": 0.005,
     "weight_decay": 0.000001,  # (c)
@@ -103,6 +105,9 @@ SD_CAFF_OFFICIAL = SD_CAFF | {  # all (c)
     "pool": "before",
     "bidirectional": False,
     "center_lr": None,
+    "center_gradient": "official",
+    "shared_relu4": True,
+    "pieces": "first",
     "lr": 0.0005,
 }
 # Zou et al. 2022: sections 2.2, 2.3 and 3.2.
@@ -127,6 +132,7 @@ CA_MSER = {
     "weight_decay": 0.01,  # (c)
     "batch_size": 64,
     "epochs": 100,  # (c)
+    "early_stopping_epochs": 8,
     "scheduler": None,  # (c)
 }
 CA_MSER_OFFICIAL = CA_MSER | {  # all (c)

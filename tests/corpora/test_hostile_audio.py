@@ -74,6 +74,22 @@ def test_duplicates_missing_audio_and_label_faults_are_in_one_list(tmp_path, cap
     assert not (tmp_path / "data").exists()
 
 
+def test_the_same_audio_under_one_speaker_and_label_is_a_note(tmp_path, capsys):
+    root = table(tmp_path / "corpus")
+    lines = (root / "my.csv").read_text().splitlines()
+    again = next(line for line in lines if line.startswith("3.wav,"))
+    (root / "copy.wav").write_bytes((root / "3.wav").read_bytes())
+    (root / "my.csv").write_text("\n".join([*lines, again.replace("3.wav", "copy.wav")]) + "\n")
+    prepare("csv", root)
+    told = capsys.readouterr().out
+    assert "note: 1 utterances have the same audio as another one of their speaker and label, first 3.wav and" in told
+    other = again.split(",")
+    (root / "my.csv").write_text("\n".join([*lines, ",".join(["copy.wav", "another", *other[2:]])]) + "\n")
+    with pytest.raises(UserError, match="1 faults"):
+        main(["--corpus", "my", "--corpus-root", str(root / "my.csv"), "--data", str(tmp_path / "b"), "--jobs", "1"])
+    assert "of another speaker or label" in capsys.readouterr().err
+
+
 def test_audio_of_faulty_lines_is_checked_too(tmp_path, capsys):
     root = table(tmp_path / "corpus")
     damage_labels("csv", root)
@@ -143,3 +159,51 @@ def test_one_class_of_a_known_corpus_is_refused_too(tmp_path):
         path.unlink()
     with pytest.raises(UserError, match="are labelled anger"):
         prepare("emodb", root)
+
+
+@pytest.mark.parametrize("key", CASES)
+def test_a_corpus_of_any_kind_keeps_what_was_measured_and_names_what_changed(tmp_path, capsys, key):
+    root = CASES[key][0](tmp_path / "corpus")
+    wav = root / CASES[key][1]
+    prepare(key, root)
+    prepare(key, root)
+    assert "nothing to do" in capsys.readouterr().out
+    sound = wav.read_bytes()
+    wav.unlink()
+    prepare(key, root)
+    out = capsys.readouterr().out
+    assert f"1 audio files are not in {root} any more, first {CASES[key][1]}" in out and "nothing to do" in out
+    with pytest.raises(UserError, match="1 faults"):
+        prepare(key, root, "--verify")
+    wav.write_bytes(sound)
+    prepare(key, root, "--verify")
+    write_wav(wav, 99)
+    with pytest.raises(UserError, match=f"1 audio files have other samples: {CASES[key][1]}"):
+        prepare(key, root)
+
+
+@pytest.mark.parametrize(
+    ("key", "old", "new"),
+    [
+        ("iemocap", "M000\tneu\t", "M000\tsad\t"),
+        ("mspimprov", "M01-S-FM01.avi; N", "M01-S-FM01.avi; S"),
+        ("csv", "3.wav,b,angry", "3.wav,b,sad"),
+    ],
+)
+def test_changed_labels_are_refused_without_reading_audio(tmp_path, monkeypatch, key, old, new):
+    root = CASES[key][0](tmp_path / "corpus")
+    prepare(key, root)
+    path = root / CASES[key][3]
+    path.write_text(path.read_text().replace(old, new, 1))
+    monkeypatch.setattr(audio, "read_samples", None)
+    with pytest.raises(UserError, match="1 utterances have other labels: .*--force"):
+        prepare(key, root)
+
+
+def test_a_line_that_is_removed_from_a_csv_is_told(tmp_path):
+    root = table(tmp_path / "corpus")
+    prepare("csv", root)
+    path = root / "my.csv"
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if "3.wav" not in line))
+    with pytest.raises(UserError, match="1 utterances are no longer listed: 3"):
+        prepare("csv", root)

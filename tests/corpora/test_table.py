@@ -229,5 +229,5 @@ def test_words_cover_the_vocabulary_and_what_tools_write():
     usual = dict(ang="anger", JOY="happiness", Sad="sadness", exc="excited", fearful="fear", boredem="boredom")
     usual |= dict(disgusted="disgust", surprised="surprise", fru="frustration", contempt="contempt", oth="other")
     assert {word: emotion_of(f" {word} ") for word in usual} == usual
-    assert emotion_of("calm") is None and emotion_of("") is None
+    assert emotion_of("calm") == "calm" and emotion_of("elated") is None and emotion_of("") is None
     assert len(COLUMNS) == len(set(COLUMNS))

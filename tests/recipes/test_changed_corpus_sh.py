@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import numpy as np
@@ -61,3 +62,22 @@ def test_changes_after_training_are_noticed_and_missing_audio_is_no_fault(tmp_pa
         assert done.returncode == 0 and f"note: {path}: damaged" in done.stdout, done.stderr
         assert path.read_text() == text
     assert stages(2, 3).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_label_map_and_confounded_speakers_stand_in_the_results(tmp_path):
+    table, path = write_corpus(tmp_path, "my.csv"), tmp_path / "my map.json"
+    lines = table.read_text().replace("angry", "cross").splitlines()
+    table.write_text(
+        "\n".join([lines[0], *(line.replace("ben", f"ben{n}") for n, line in enumerate(lines[1:]))]) + "\n"
+    )
+    path.write_text('{"cross": "anger"}')
+    words = ("--corpus-root", str(table), "--label-map", str(path), "--stop-stage", "3", "--jobs", "1")
+    done = run(tmp_path, *words, *EGEMAPS, recipe="shared", small=False)
+    assert done.returncode == 0, done.stderr
+    (found,) = (tmp_path / "exp").rglob("results.json")
+    results = json.loads(found.read_text())
+    assert results["label_map"] == {"cross": "anger"} and results["classes"] == ["anger", "sadness"]
+    told = "emotion and speaker are confounded: 4 of 5 speakers (80 %) have one emotion only"
+    assert told in results["warnings"] and f"warning: {told}" in done.stdout
+    assert "sentences unknown (no column text)" in results["warnings"][0]

@@ -78,7 +78,7 @@ def test_misspelt_hyper_parameters_and_folds(tmp_path):
     done = run(tmp_path, "--stage", "2", "--stop-stage", "2", "--folds", "9", small=False)
     assert done.returncode == 2 and "the folds of random5 are 1, 2, 3, 4, 5" in only_error(done)
     done = run(tmp_path, *base, "--", "--max_grad_norm", "-1", small=False)
-    assert done.returncode == 2 and "expected a positive value" in only_error(done)
+    assert done.returncode == 2 and "--max_grad_norm: expected number > 0, found -1" in only_error(done)
 
 
 @pytest.fixture

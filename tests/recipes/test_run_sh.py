@@ -126,4 +126,6 @@ def test_a_real_copy_goes_all_the_way(emodb_root, tmp_path, protocol, fold, test
     assert results["source"] == "real" and results["pooled"]["n"] == tested
     hours = json.loads((tmp_path / "data/EmoDB-real/manifest.json").read_text())["hours"]
     published = abs(hours - 0.41) < 0.01
-    assert results["edition"] == ("as published" if published else f"not as published: 535 utterances, {hours:.2f} h")
+    assert results["edition"] == (
+        "counts and hours as published" if published else f"not as published: 535 utterances, {hours:.2f} h"
+    )

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from speechbrain_ext import hparams
+from speechbrain_ext.data_folder import write_data
 from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.files import write_json
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
-from speechbrain_ext.manifest import Utterance, write_manifest
+from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
 from speechbrain_ext.training.run_spec import RunSpec
 
@@ -49,12 +50,11 @@ def make_run(folder: Path, repository: Path, model: Path) -> RunSpec:
             known = {"id": name, "sha256": name, "speaker": speaker, "label": label}
             utterances.append(Utterance(corpus="EmoDB", wav="x.wav", sample_rate_hz=16000, num_samples=1600, **known))
     data = folder / "data/EmoDB-mini"
-    write_manifest(data / "manifest.jsonl", utterances)
     facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_json(data / "manifest.json", facts)
+    write_data(data, facts, utterances)
     task = Task(CLASSES)
     path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_json(path, make_folds(utterances, "speaker", "none", task=task))
+    write_sealed(path, make_folds(utterances, "speaker", "none", task=task))
     spec = RunSpec(
         recipe_yaml=str(repository / "recipes/EmoDB/hparams/am_resnet_w2v2_ca.yaml"),
         data=str(data),

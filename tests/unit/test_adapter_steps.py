@@ -85,7 +85,7 @@ def test_results_count_what_is_trained_and_all(spec, adapter):
 
 def test_an_unknown_adapter_is_told_before_training(spec):
     run = replace(spec, row="wrong", overrides=(*spec.overrides, "--adapter=prefix"))
-    with pytest.raises(UserError, match="step finetune: adapter: expected one of null, lora, houlsby") as fault:
+    with pytest.raises(UserError, match="--adapter: expected one of lora, houlsby or null, found 'prefix'") as fault:
         train_fold(run, FOLD)
     assert "\n" not in str(fault.value)
 

@@ -14,7 +14,6 @@ from torch import nn
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.lobes.adapters import ADAPTERS, add_adapters
 from speechbrain_ext.lobes.ca_mser import CAMSER
-from speechbrain_ext.lobes.onednn import OneDNNLinear
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.lobes.ssl_finetune import SSLFinetune
 from speechbrain_ext.lobes.wav2vec2_convolutions import Wav2Vec2Convolutions
@@ -162,9 +161,8 @@ def test_within_ca_mser_adapters_alone_learn_of_the_encoder(adapter):
     kind = {"lora": LoRA, "houlsby": HoulsbyAdapterLinear}[adapter]
     adapters = [part for part in network.encoder.modules() if isinstance(part, kind)]
     assert len(adapters) == 2 * LAYERS
-    # What makes the encoder fast on a CPU stays, and takes the adapters in.
+    # What saves memory on a CPU stays.
     assert isinstance(network.encoder.feature_extractor, Wav2Vec2Convolutions)
-    assert all(type(part) is OneDNNLinear for part in network.encoder.modules() if isinstance(part, nn.Linear))
     with torch.no_grad():
         torch.testing.assert_close(network(audio=audio())["w2e"], plain(audio=audio())["w2e"], rtol=0, atol=1e-6)
     # Masking and the convolutions' own gradients were on, and so was layer drop.
@@ -173,17 +171,6 @@ def test_within_ca_mser_adapters_alone_learn_of_the_encoder(adapter):
     only_these_changed(network, before)
     assert not network.encoder.feature_extractor(audio()).requires_grad
     assert trained_names(camser(adapter, freeze_extractor=True)) == trained_names(network)
-
-
-def test_a_fixed_layer_keeps_no_input():
-    """Half of what adapters are for: without gradients of the weights their inputs need not be kept."""
-    kept = []
-    layer, x = OneDNNLinear(64, 8).requires_grad_(False), torch.rand(100, 64, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(lambda each: kept.append(each.numel()) or each, lambda each: each):
-        y = layer(x)
-        assert sum(kept) == 8 * 64
-        y.sum().backward()
-    torch.testing.assert_close(x.grad, layer.weight.sum(0).expand(100, 64))
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)

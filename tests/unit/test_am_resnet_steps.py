@@ -66,7 +66,7 @@ def test_each_segment_is_the_part_of_the_signal_that_its_name_says(spec):
 def test_a_key_keeps_silent_segments(spec, repository):
     step = steps_of(Experiment(first_stage_of(spec, repository, silent_segments="keep")), FOLD)[0]
     assert len(names_of(step, "train", training=True)) == 2 * (3 + 2 + 5)
-    with pytest.raises(UserError, match="silent_segments: expected one of keep, leave_out, found 'drop'"):
+    with pytest.raises(UserError, match="silent_segments: expected one of leave_out, keep, found 'drop'"):
         steps_of(Experiment(first_stage_of(spec, repository, silent_segments="drop")), FOLD)
 
 

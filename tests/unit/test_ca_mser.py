@@ -258,6 +258,19 @@ def test_alexnet_weights_out_of_reach_are_told_in_one_line(content, tmp_path, mo
     with pytest.raises(UserError, match="alexnet_weights") as fault:
         AlexNetFeatures(str(path))
     assert "\n" not in str(fault.value) and "-- --alexnet_weights" in str(fault.value)
-    monkeypatch.setitem(__import__("sys").modules, "torchvision.models", None)
-    with pytest.raises(UserError, match="pip install torchvision"):
+    monkeypatch.setattr(alexnet.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install 'torchvision"):
         alexnet.torchvision_weights("imagenet")
+
+
+@pytest.mark.parametrize("value", [torch.full((192,), float("nan")), torch.zeros(192, dtype=torch.int64)])
+def test_alexnet_weights_that_are_no_finite_numbers_are_refused(value, tmp_path):
+    state = {f"features.{name}": value for name, value in AlexNetFeatures().features.state_dict().items()}
+    torch.save({**state, "features.3.bias": value}, tmp_path / "alexnet.pth")
+    with pytest.raises(UserError, match="features.3.bias: expected finite floating numbers"):
+        AlexNetFeatures(str(tmp_path / "alexnet.pth"))
+
+
+def test_the_extra_of_setup_py_is_what_the_message_asks_for(repository):
+    extras = (repository / "setup.py").read_text(encoding="utf-8")
+    assert f'"imagenet": ["{alexnet.TORCHVISION[1:-1]}"]' in extras

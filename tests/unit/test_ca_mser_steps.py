@@ -8,20 +8,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from tiny_ssl import write_tiny
 
+from speechbrain_ext.bin.extract import check_resources
 from speechbrain_ext.data_folder import write_data
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.features.ca_mser_encoded import CaMserEncoded
 from speechbrain_ext.features.ca_mser_features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.files import write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
+from speechbrain_ext.lobes import alexnet
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import predict_fold, steps_of, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.step import Step
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09"), "08"
@@ -151,3 +155,61 @@ def test_adapters_are_trained_in_the_place_of_the_encoder(spec, model, tuned):
     assert len(predict_fold(run, FOLD)) == 7
     with pytest.raises(UserError, match="adapter"):
         train_fold(run_of(spec, model, "both", variant=f"{FULL}_frozen", adapter="lora"), FOLD)
+
+
+def test_training_stops_early_wherever_there_is_a_development_part(spec, model):
+    run = run_of(spec, model, "patience")
+    step = steps_of(Experiment(run), FOLD)[-1]
+    counter = step._counter(True)
+    assert isinstance(counter, EpochCounterWithStopper) and counter.limit_to_stop == 8 and counter.limit_warmup == 0
+    assert not isinstance(step._counter(False), EpochCounterWithStopper)
+    for preset in ("paper", "official"):
+        assert Experiment(replace(run, preset=preset)).hp.tree["early_stopping_epochs"] == 8
+    with pytest.raises(UsageError, match="early_stopping_epochs needs a development part"):
+        Experiment(run_of(spec, model, "asked", early_stopping_epochs="3"))
+
+
+def test_the_counter_is_told_of_the_development_part(spec, model, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Step, "_counter", lambda self, has_dev: asked.append(has_dev) or EpochCounter(1))
+    for selection in ("last", "test"):
+        with pytest.raises(InterruptedError):
+            monkeypatch.setattr(Step, "_brain", stop)
+            train_fold(replace(run_of(spec, model, f"told-{selection}"), selection=selection), FOLD)
+    assert asked == [False, True]
+
+
+def stop(*_):
+    raise InterruptedError
+
+
+@pytest.mark.parametrize(
+    ("variant", "weights", "expected"),
+    [
+        (FULL, "imagenet", r"alexnet_weights imagenet: expected torchvision.*pip install 'torchvision>=0.23,<1'"),
+        (f"{FULL}_frozen", "imagenet", "alexnet_weights imagenet: expected torchvision"),
+        ("spectrogram", "/no/such.pth", "alexnet_weights /no/such.pth: expected random, imagenet or a file"),
+        ("w2e_coatt", "imagenet", "alexnet_weights imagenet: expected torchvision"),
+        (FULL, "random", None),
+        ("mfcc_w2e", "imagenet", None),
+    ],
+)
+def test_weights_out_of_reach_are_told_before_stage_1(spec, model, monkeypatch, variant, weights, expected):
+    monkeypatch.setattr(alexnet.importlib.util, "find_spec", lambda name: None)
+    run = Experiment(run_of(spec, model, "resources", variant=variant, alexnet_weights=weights))
+    if expected is None:
+        check_resources(run.hp.build(), run.hp.steps)
+        return
+    with pytest.raises(UserError, match=expected) as fault:
+        check_resources(run.hp.build(), run.hp.steps)
+    assert "\n" not in str(fault.value) and "-- --alexnet_weights" in str(fault.value)
+
+
+def test_a_trained_network_is_scored_without_the_file_of_alexnet(spec, model, tmp_path):
+    path = tmp_path / "alexnet.pth"
+    features = alexnet.AlexNetFeatures().features.state_dict()
+    torch.save({f"features.{name}": value for name, value in features.items()}, path)
+    run = run_of(spec, model, "file", variant="spectrogram", alexnet_weights=str(path))
+    train_fold(run, FOLD)
+    path.unlink()
+    assert len(predict_fold(run, FOLD)) == 7

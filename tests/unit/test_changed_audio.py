@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
 from speechbrain_ext import manifest as manifest_module
+from speechbrain_ext.bin import extract as bin_extract
 from speechbrain_ext.bin.prepare import main
 from speechbrain_ext.data_folder import check_audio_unchanged, read_facts, read_states, read_utterances
 from speechbrain_ext.errors import UserError
@@ -78,16 +80,12 @@ def change(root, name, rate_hz, seed=99):
 
 def items_of(data, *variants):
     """What stage 1 asks for."""
-    from types import SimpleNamespace
-
-    from speechbrain_ext.bin.extract import _items
-
     facts = read_facts(data)
     utterances = {item.id: item for item in read_utterances(data, facts)}
     run = SimpleNamespace(
         manifest=facts, used=sorted(utterances), utterances=utterances, spec=SimpleNamespace(data=str(data))
     )
-    return _items(run, 16000, list(variants))
+    return bin_extract._items(run, 16000, list(variants))
 
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])

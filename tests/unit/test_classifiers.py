@@ -97,7 +97,7 @@ def test_each_inner_fold_is_standardised_without_its_held_out_speakers(monkeypat
     rows, targets, speakers = corpus()
     seen = []
     monkeypatch.setattr(classifiers, "statistics", lambda arrays: seen.append(len(arrays[0])) or real(arrays))
-    from speechbrain_ext.dataio.dataset import statistics as real
+    from speechbrain_ext.dataio.statistics import statistics as real
 
     LinearSVM(5, [0.01, 0.1], inner_folds=3).fit(rows, targets, speakers)
     sizes = [len(rows) - len(fold) for fold in speaker_folds(speakers, 3)]

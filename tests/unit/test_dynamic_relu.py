@@ -102,6 +102,14 @@ def test_backward_twice_in_parts_and_for_parameters_alone():
     assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1]) and torch.equal(first[1], alone[0])
 
 
+def test_a_second_backward_pass_says_what_is_wrong():
+    lobe, x = lobe_and_input()
+    total = lobe(x).sum()
+    total.backward()
+    with pytest.raises(RuntimeError, match="^the dynamic ReLU: a second backward pass .*: run the forward pass again"):
+        torch.autograd.grad(total, x)
+
+
 def test_an_utterance_does_not_depend_on_its_batch_mates():
     lobe, x = lobe_and_input((6, 8, 5, 7), torch.float32)
     with torch.no_grad():
@@ -114,6 +122,19 @@ def test_nothing_but_the_input_is_kept():
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
         lobe.after_norm(x, nn.BatchNorm2d(8).double(), pool=True)
     assert {t.data_ptr() for t in kept if t.numel() >= x.numel() // 4} == {x.data_ptr()}
+
+
+def test_a_map_that_varies_by_single_digits_of_its_mean_has_its_true_variance():
+    """The mean lies between two numbers of the type; what rounding it leaves out would be a third of the variance."""
+    base = torch.tensor(1000.0)
+    step = torch.nextafter(base, torch.tensor(2000.0)) - base
+    # One place in width: sums over it are exact, and all others are in double precision.
+    x = base + step * (torch.arange(4 * 8 * 36).reshape(4, 8, 36, 1) % 4 == 0)
+    norm = nn.BatchNorm2d(8, momentum=1.0)
+    DynamicReLU(8).after_norm(x, norm)
+    wanted = x.double().transpose(0, 1).flatten(1).var(1)
+    assert wanted.min() > 0
+    torch.testing.assert_close(norm.running_var.double(), wanted, rtol=1e-4, atol=0)
 
 
 def test_bfloat16_is_computed_in_the_weights_type():

@@ -41,7 +41,8 @@ def test_emobox_round_trip(tmp_path, make, protocol, dev, task):
     folds = make_folds(items, protocol, dev, task=task)
     export_emobox(tmp_path / "x", items, folds)
     back = import_emobox(tmp_path / "x")
-    assert facts(back.utterances) == facts(of_folds(items, folds)) and back.notes == []
+    assert facts(back.utterances) == facts(of_folds(items, folds))
+    assert back.notes == ["label_map.json counts exc as happiness, here it stays excited"] * (make is iemocap)
     assert parts(back.folds) == parts(folds["folds"])
     assert (tmp_path / "x" / "speakers.csv").exists() == (make is segments)
     assert back.corpus in (items[0].corpus, "iemocap", "mspimprov", "myown")

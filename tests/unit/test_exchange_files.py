@@ -54,7 +54,7 @@ def test_emobox_files_are_as_emobox_writes_them(tmp_path):
 
 def emobox_folder(folder, sides, old=()):
     """EmoBox's folder of EmoDB, by hand: fold, part, names."""
-    words = dict(W="anger", L="boredem", E="disgust", A="fear", F="happy", T="sad", N="Neutral", C="calm")
+    words = dict(W="anger", L="boredem", E="disgust", A="fear", F="happy", T="sad", N="Neutral", C="elated")
     for fold, part, names in sides:
         legacy = fold in old
         path = folder / f"fold_{fold}" / f"emodb_{part}_fold{'' if legacy else '_'}{fold}.jsonl"
@@ -108,7 +108,7 @@ def test_emobox_json_and_unknown_emotions(tmp_path):
         path.unlink()
     back = import_emobox(folder)
     assert parts(back.folds) == [("1", ["03a01Wa"], [], ["09a02Fa"])]
-    assert back.notes == ["1 utterances are left out: their emotion, 'calm', is none of the vocabulary"]
+    assert back.notes == ["1 utterances are left out: their emotion, 'elated', is none of the vocabulary"]
 
 
 def test_speakers_come_from_the_last_field_or_a_csv(tmp_path):
@@ -214,7 +214,7 @@ def test_broken_audformat_is_told(tmp_path):
     for text, told in (
         ("file,emotion\na.wav,sad\n", "no speaker is known for 1 files, first a.wav"),
         ("file,emotion,speaker\na.wav,,1\n", "no table has a column emotion"),
-        ("file,emotion,speaker\na.wav,calm,1\n", "emotions found: calm"),
+        ("file,emotion,speaker\na.wav,elated,1\n", "emotions found: elated"),
         ("file,emotion,speaker\na/b.wav,sad,1\na_b.wav,sad,1\n", "one id, a_b"),
         ("file,emotion,speaker\na.wav,sad,1\na.wav,ang,1\n", "db.emotion.csv line 3: found emotion ang of a.wav"),
         ("file,emotion,speaker\n,sad,1\n", "line 2: found no file"),

@@ -1,4 +1,4 @@
-"""The fast convolutions and linear layers of wav2vec 2.0 against transformers' own."""
+"""The convolutions of wav2vec 2.0 as matrix products against transformers' own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import torch
 from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from speechbrain_ext.lobes import onednn
-from speechbrain_ext.lobes.onednn import OneDNNLinear, product, quicken
 from speechbrain_ext.lobes.wav2vec2_convolutions import Wav2Vec2Convolutions, fasten, normed_filters
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -94,30 +92,38 @@ def test_filters_with_the_norm_give_mean_0_and_variance_1():
     close(y.var(1, correction=0), torch.ones(2, 5, dtype=torch.float64), 1e-10)
 
 
-@pytest.mark.parametrize("fast", [True, False])
-def test_linear_layer_and_its_gradients(fast, monkeypatch):
-    if not fast:
-        monkeypatch.setattr(onednn, "usable", lambda x: False)
-    torch.manual_seed(0)
-    plain = nn.Linear(7, 5)
-    quick = quicken(nn.Sequential(copy.deepcopy(plain)))[0]
-    assert type(quick) is OneDNNLinear and isinstance(quick, nn.Linear)
-    x = torch.randn(2, 3, 7)
-    found = []
-    for layer in (plain, quick):
-        given = x.clone().requires_grad_()
-        output = layer(given)
-        output[0] = 1.0  # masking changes an output in place
-        output.square().sum().backward()
-        found.append([output.detach(), given.grad, layer.weight.grad, layer.bias.grad])
-        layer.zero_grad()
-    for one, other in zip(*found, strict=True):
-        close(other, one, 1e-5)
+@pytest.mark.parametrize("retain", [True, False])
+def test_a_second_backward_pass_says_what_is_wrong(retain):
+    _, fast = pair()
+    total = fast.feature_extractor(torch.randn(2, 2000)).sum()
+    total.backward(retain_graph=retain)
+    with pytest.raises(RuntimeError, match="a second backward pass .*: run the forward pass again") as fault:
+        total.backward()
+    assert str(fault.value).startswith("the convolutions of wav2vec 2.0: ") and "\n" not in str(fault.value)
 
 
-def test_products_of_strided_and_empty_tensors():
-    x, weight = torch.randn(9, 4), torch.randn(5, 8)
-    close(product(x[1::2], weight[:, 4:]), x[1::2] @ weight[:, 4:].t(), 1e-5)
-    close(product(x.t(), weight[:, :1].expand(5, 9)), x.t() @ weight[:, :1].expand(5, 9).t(), 1e-5)
-    assert product(x[:0], weight[:, :4]).shape == (0, 5)
-    assert product(x.double(), weight[:, :4].double()).dtype == torch.float64
+def another_function(extractor):
+    extractor.conv_layers[3].activation = nn.ReLU()
+
+
+def another_name(extractor):
+    extractor.conv_layers[2].convolution = extractor.conv_layers[2].conv
+    del extractor.conv_layers[2].conv
+
+
+def another_signature(extractor):
+    extractor.forward = lambda input_values, attention_mask: input_values
+
+
+@pytest.mark.parametrize("change", [another_function, another_name, another_signature])
+def test_unknown_convolutions_run_as_they_are_with_one_warning(change):
+    plain, _ = pair()
+    change(plain.feature_extractor)
+    with pytest.warns(RuntimeWarning, match=r"transformers .*: its own run, which take more memory") as warned:
+        assert fasten(plain).feature_extractor is plain.feature_extractor
+    assert not isinstance(plain.feature_extractor, Wav2Vec2Convolutions) and len(warned) == 1
+
+
+def test_known_convolutions_give_no_warning(recwarn):
+    pair()
+    assert not recwarn.list

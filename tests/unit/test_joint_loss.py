@@ -80,26 +80,70 @@ def test_no_known_gender_gives_finite_gradients():
     assert outputs["gender"].grad.abs().sum() == 0
 
 
-def test_the_scale_is_the_emotion_centers_alone_and_adam_undoes_it():
+def moved_by_sgd(mu, lambda_, rate, **keys):
+    """How far one step of an SGD moves the centers of both tasks, and what the plain center losses ask for."""
     outputs, emotion, sexes = batch()
-    moved = []
-    for scale in (1.0, 1333.0):
+    torch.manual_seed(0)
+    loss = JointCenterLoss(4, mu=mu, lambda_=lambda_, **keys).double()
+    before = [centers.detach().clone() for centers in loss.centers()]
+    known = sexes >= 0
+    pairs = ((outputs["emotion_center"], emotion), (outputs["gender_center"][known], sexes[known]))
+    asked = []
+    for (rows, labels), centers in zip(pairs, before, strict=True):
+        gradient = torch.zeros_like(centers)
+        for row, label in zip(rows, labels, strict=True):
+            gradient[label] += 2 * (centers[label] - row) / len(rows)
+        asked.append(-rate * gradient)
+    loss(outputs, emotion, sexes)[0].backward()
+    torch.optim.SGD(loss.centers(), lr=rate).step()
+    return [c.detach() - b for c, b in zip(loss.centers(), before, strict=True)], asked
+
+
+@pytest.mark.parametrize(("mu", "lambda_"), [(0.7, 0.15), (0.4, 0.5)])
+def test_the_effective_rate_of_the_centers_is_that_of_their_optimiser(mu, lambda_):
+    moved, asked = moved_by_sgd(mu, lambda_, 0.1, center_gradient="effective")
+    for one, other in zip(moved, asked, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-15)
+    moved, asked = moved_by_sgd(mu, lambda_, 0.1)
+    for one, other, share in zip(moved, asked, (mu, 1 - mu), strict=True):
+        torch.testing.assert_close(one, share * lambda_ * other, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(("mu", "lambda_"), [(1.0, 0.15), (0.0, 0.15), (0.7, 0.0)])
+def test_centers_without_weight_stay_and_nothing_is_divided_by_0(mu, lambda_):
+    moved, _ = moved_by_sgd(mu, lambda_, 0.1, center_gradient="effective")
+    weights = (mu * lambda_, (1 - mu) * lambda_)
+    assert all(step.isfinite().all() for step in moved)
+    assert [bool(step.abs().sum()) for step in moved] == [weight > 0 for weight in weights]
+
+
+def test_the_official_factor_is_the_emotions_alone_follows_the_rate_and_adam_undoes_it():
+    outputs, emotion, sexes = batch()
+    moved = {}
+    for kind, rate in (("plain", 5e-4), ("official", 5e-4), ("official", 5e-5)):
         torch.manual_seed(0)
-        loss = JointCenterLoss(4, center_gradient_scale=scale).double()
+        loss = JointCenterLoss(4, center_gradient=kind).double()
+        loss.follow_rate(rate)
         start = [centers.detach().clone() for centers in loss.centers()]
         loss(outputs, emotion, sexes)[0].backward()
         grads = [centers.grad.clone() for centers in loss.centers()]
         torch.optim.Adam(loss.centers(), lr=5e-4).step()
-        moved.append((grads, [c.detach() - s for c, s in zip(loss.centers(), start, strict=True)]))
-    (plain, step), (scaled, scaled_step) = moved
-    assert torch.allclose(scaled[0], 1333 * plain[0], rtol=1e-13) and torch.equal(scaled[1], plain[1])
-    assert torch.allclose(step[0], scaled_step[0], atol=1e-9) and step[0].abs().max() > 4.9e-4
+        moved[kind, rate] = grads, [c.detach() - s for c, s in zip(loss.centers(), start, strict=True)]
+    plain, step = moved["plain", 5e-4]
+    for rate, factor in ((5e-4, 1333.3333333333333), (5e-5, 13333.333333333333)):
+        scaled, scaled_step = moved["official", rate]
+        torch.testing.assert_close(scaled[0], factor * plain[0], rtol=1e-12, atol=0)
+        assert torch.equal(scaled[1], plain[1])
+        torch.testing.assert_close(scaled_step[0], step[0], rtol=0, atol=1e-8)
+    assert step[0].abs().max() > 4.9e-4
 
 
 def test_wrong_arguments_are_named():
     outputs, emotion, _ = batch()
     with pytest.raises(ValueError, match="gender: expected indices"):
         JointCenterLoss(4).double()(outputs, emotion)
+    with pytest.raises(ValueError, match="center_gradient: expected one of plain, effective, official, found 'own'"):
+        JointCenterLoss(4, center_gradient="own")
     with pytest.raises(ValueError, match="expected mu from 0 to 1"):
         JointCenterLoss(4, mu=1.5)
     with pytest.raises(ValueError, match=r"expected outputs \[batch, 3\], found \[6, 4\]"):

@@ -5,15 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
 from speechbrain_ext.bin.prepare import main
-from speechbrain_ext.corpora import Expected, get_corpus
-from speechbrain_ext.edition import count, differences, name_edition
+from speechbrain_ext.corpora import get_corpus
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.folds import make_folds, read_folds
 from speechbrain_ext.manifest import read_manifest
@@ -219,26 +217,6 @@ def test_unwritable_output_is_one_line(prepare, tmp_path):
     (tmp_path / "data").write_text("a file")
     with pytest.raises(UserError, match="cannot write"):
         prepare()
-
-
-def test_editions():
-    corpus = get_corpus("emodb")
-    expected = Expected(utterances=2, hours=0.41, labels={"anger": 2}, speakers={"03": 1, "08": 1})
-    corpus = replace(corpus, expected=expected)
-    counts = {"utterances": 2, "hours": 0.4131, "labels": {"anger": 2}, "speakers": {"03": 1, "08": 1}, "parts": {}}
-    assert name_edition(corpus, "real", counts, None) == "as published"
-    assert name_edition(corpus, "real", counts, "As published") == "as published"
-    assert name_edition(corpus, "real", counts, "denoised") == "denoised"
-    assert name_edition(corpus, "mini", counts, "denoised") == "mini"
-    shorter = counts | {"hours": 0.29}
-    assert name_edition(corpus, "real", shorter, None) == "not as published: 2 utterances, 0.29 h"
-    assert name_edition(corpus, "real", shorter, "2 s copy") == "2 s copy"
-    with pytest.raises(UserError, match="0.29 h, published are 2 utterances, 0.41 h"):
-        name_edition(corpus, "real", shorter, "as published")
-    assert name_edition(corpus, "real", counts | {"hours": None}, None).startswith("not as published")
-    swapped = counts | {"speakers": {"03": 2}}
-    assert differences(corpus, swapped) == ["speaker 03 2 (published 1)", "speaker 08 0 (published 1)"]
-    assert count([])["hours"] == 0
 
 
 @pytest.mark.parametrize(

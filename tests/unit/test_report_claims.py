@@ -15,7 +15,6 @@ from test_report_page import Page
 from value_folders import DIMENSIONS, value_rows
 
 from speechbrain_ext.bin.evaluate import _tell
-from speechbrain_ext.files import write_json
 from speechbrain_ext.report.bars import build_speakers
 from speechbrain_ext.report.breakdown import by_class, by_speaker, worst_speaker
 from speechbrain_ext.report.cards import card, few_speakers
@@ -25,6 +24,7 @@ from speechbrain_ext.report.page import write_report
 from speechbrain_ext.report.predicted_values import write_predicted_values
 from speechbrain_ext.report.predictions import Prediction, write_predictions
 from speechbrain_ext.report.results import make_results
+from speechbrain_ext.report.results_files import write_results
 from speechbrain_ext.report.results_md import keep, results_md
 from speechbrain_ext.report.run_figures import write_run_figures
 from speechbrain_ext.report.tsne_figure import Panel, build_tsne
@@ -48,13 +48,14 @@ def value_run_of(speakers: list[str]) -> tuple[dict[str, Any], list]:
 
 def write_folder(exp: Path, results: dict[str, Any], rows: list, history: dict | None = None) -> Path:
     folder = exp / "EmoDB-real" / results["system"] / results["row"] / results["protocol"] / f"seed-{results['seed']}"
-    write_json(folder / "results.json", results)
+    files = []
     if "dimensions" in results:
         write_predicted_values(folder / "predictions.csv", rows, DIMENSIONS)
     else:
         write_predictions(folder / "predictions.csv", rows, CLASSES)
         if history is not None:
-            write_run_figures(results, rows, history, folder)
+            files = write_run_figures(results, rows, history, folder)
+    write_results(folder / "results.json", results, files)
     return folder
 
 

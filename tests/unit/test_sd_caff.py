@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -12,12 +14,13 @@ from speechbrain_ext.lobes.cross_aff import CrossAFF
 from speechbrain_ext.lobes.sd_caff import SDCAFF, VARIANTS
 from speechbrain_ext.lobes.sd_caff_branches import DynamicBranch, StaticBranch
 
-WIDTHS = {"full": 192, "cnn": 128, "lstm": 32, "concat": 192, "dd_caff": 128, "ss_caff": 192}
+WIDTHS = {"full": 192, "cnn": 128, "lstm": 32, "concat": 192, "dd_caff": 192, "ss_caff": 192}
 
 
 def small(variant="full", **keys):
     torch.manual_seed(0)
-    return SDCAFF(4, variant, dynamic_size=24, hidden_size=32 if variant == "lstm" else 128, static_size=24, **keys)
+    hidden_size = 32 if variant == "lstm" else 128
+    return SDCAFF(4, variant, dynamic_size=24, hidden_size=hidden_size, static_size=24, **keys)
 
 
 def inputs(batch=3, time=30, dtype=torch.float32):
@@ -78,15 +81,39 @@ def test_cross_aff_names_what_is_wrong():
         CrossAFF(5, 3, inner=0)
 
 
+def stage(branch, number, x, order):
+    """One stage of the CNN, its parts in the order of their letters: Pooling, Convolution, Norm, Rectifier."""
+    parts = {
+        "P": lambda x: nn.functional.max_pool2d(x, 2),
+        "C": getattr(branch, f"conv{number}"),
+        "N": getattr(branch, f"bn{number}"),
+        "R": getattr(branch, f"relu{number}"),
+    }
+    for part in order:
+        x = parts[part](x)
+    return x
+
+
+# The text of section 2.2, and what the authors' code does.
+ORDERS = {"after": "CNR CNR CPNR CPNR CPNR".split(), "before": "CNR CNR PCNR PCNR PCNR".split()}
+
+
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("activation", ["dynamic", "relu"])
-def test_pools_before_and_after_end_alike_and_differ(activation):
+@pytest.mark.parametrize("pool", ORDERS)
+def test_the_order_of_convolution_pooling_norm_and_rectifier(pool, activation, training):
     torch.manual_seed(0)
-    before, after = (StaticBranch(pool, activation).eval() for pool in ("before", "after"))
-    after.load_state_dict(before.state_dict())
-    mfcc = torch.randn(2, 60, 251)
-    with torch.no_grad():
-        assert before(mfcc).shape == after(mfcc).shape == (2, 128, 7, 31)
-        assert not torch.allclose(before(mfcc), after(mfcc))
+    branch = StaticBranch(pool, activation, dropout=0.0).double()
+    for norm in (each for each in branch.modules() if isinstance(each, nn.BatchNorm2d)):
+        nn.init.uniform_(norm.weight, 0.5, 1.5), nn.init.uniform_(norm.bias, -0.5, 0.5)
+    plain = copy.deepcopy(branch).train(training)
+    mfcc = torch.randn(2, 60, 251, dtype=torch.float64)
+    expected = mfcc.unsqueeze(1)
+    for number, order in zip((1, 2, 4, 5, 6), ORDERS[pool], strict=True):
+        expected = stage(plain, number, expected, order)
+    found = branch.train(training)(mfcc)
+    assert found.shape == (2, 128, 7, 31)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_dynamic_branch_averages_neighbouring_units():
@@ -121,16 +148,66 @@ def test_an_utterance_does_not_depend_on_its_batch_mates(variant):
 
 def test_the_input_that_a_branch_alone_does_not_read_may_be_missing():
     mfcc, dynamic = inputs()
-    assert small("cnn")(mfcc, None)["emotion"].shape == small("lstm")(None, dynamic)["emotion"].shape
+    assert small("cnn")(mfcc, None)["emotion"].shape == small("lstm")(None, dynamic)["emotion"].shape == (3, 4)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3])
-def test_any_input_of_table_1_and_a_second_cnn_over_it(parts):
+def test_any_input_of_table_1(parts):
     maps = torch.randn(2, 60, 251), torch.randn(2, 60 * parts, 251)
-    for variant in ("full", "ss_caff"):
-        model = SDCAFF(4, variant, dynamic_size=60 * parts, hidden_size=64).eval()
-        with torch.no_grad():
-            assert model(*maps)["embedding"].shape == (2, 192)
+    model = SDCAFF(4, dynamic_size=60 * parts, hidden_size=64).eval()
+    with torch.no_grad():
+        assert model(*maps)["embedding"].shape == (2, 192)
+
+
+def test_both_cnns_of_ss_caff_read_the_mfcc():
+    mfcc, dynamic = inputs()
+    model = small("ss_caff").eval()
+    read = []
+    for branch in (model.static, model.dynamic):
+        branch.register_forward_hook(lambda _, given, __: read.append(given[0]))
+    with torch.no_grad():
+        found = model(mfcc, dynamic)["embedding"]
+        assert len(read) == 2 and all(torch.equal(each, mfcc) for each in read)
+        assert torch.equal(found, model(mfcc, None)["embedding"])
+        folded = model.dynamic(mfcc)  # [batch, 128, height, width]
+        assert found.shape == (3, 192) and folded.shape[1] == 128
+
+
+def test_dd_caff_pools_its_mfcc_lstm_to_128_and_the_other_to_64():
+    model = small("dd_caff").eval()
+    mfcc, dynamic = inputs()
+    with torch.no_grad():
+        assert model.static(mfcc).shape == (3, 128, 1, 30) and model.dynamic(dynamic).shape == (3, 64, 1, 30)
+        assert torch.equal(model.fusion(model.static(mfcc), model.dynamic(dynamic)), model(mfcc, dynamic)["embedding"])
+    assert model.embedding_size == 192
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("lengths", [None, [30, 30, 30], [30, 7, 1]])
+def test_the_lstm_row_reads_the_last_states_of_each_direction_without_dropout(bidirectional, lengths):
+    model = small("lstm", bidirectional=bidirectional, dropout=0.5).double()
+    x = torch.randn(3, 24, 30, dtype=torch.float64)
+    counts = lengths or [30] * 3
+    given = None if lengths is None else torch.tensor(lengths)
+    found = model(None, x, given)["embedding"]
+    assert model.training and torch.equal(found, model(None, x, given)["embedding"]), "no dropout"
+    lstm = model.dynamic.lstm
+    for row, count in enumerate(counts):
+        outputs = lstm(x[row : row + 1, :, :count].transpose(1, 2))[0][0]  # [frame, hidden]
+        expected = outputs[-1]
+        if bidirectional:
+            expected = torch.cat([outputs[-1, : model.dynamic.lstm.hidden_size], outputs[0, lstm.hidden_size :]])
+        torch.testing.assert_close(found[row], model.last(expected), rtol=1e-12, atol=1e-14)
+    spoiled = x.clone()
+    for row, count in enumerate(counts):
+        spoiled[row, :, count:] = 1e6
+    assert torch.equal(model(None, spoiled, given)["embedding"], found)
+
+
+def test_impossible_lengths_are_named():
+    for lengths in ([31, 5, 5], [0, 5, 5], [5, 5]):
+        with pytest.raises(ValueError, match="expected 3 lengths between 1 and 30 frames, found"):
+            small("lstm")(None, inputs()[1], torch.tensor(lengths))
 
 
 def test_shared_rectifier_of_the_second_cnn():

@@ -15,6 +15,7 @@ from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.mfcc_frames import MfccFrames
 from speechbrain_ext.files import write_sealed
 from speechbrain_ext.folds import folds_path, make_folds
+from speechbrain_ext.losses.joint import JointCenterLoss
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.report.text import optimism
 from speechbrain_ext.task import Task
@@ -105,6 +106,25 @@ def test_the_official_preset_is_another_row_with_its_own_values(spec):
     assert state["network.sd_caff.dynamic.lstm.weight_ih_l0"].shape[1] == 180, "all three parts"
     assert not any("reverse" in name for name in state), "one direction"
     assert facts["optimizer_steps"] == 2 * 1, "first pieces only: 27 of 28, and one left out"
+
+
+def test_the_official_factor_of_the_centers_follows_the_drops_of_the_rate(spec, monkeypatch):
+    rates = []
+    monkeypatch.setattr(JointCenterLoss, "follow_rate", lambda self, rate: rates.append(rate))
+    facts, _ = trained(spec, "drops", preset="official", epochs="6")
+    assert facts["optimizer_steps"] == 6, "one step an epoch"
+    assert rates == pytest.approx([0.003] * 3 + [0.0003] * 2 + [0.00003])
+
+
+@pytest.mark.parametrize(("preset", "kind"), [("paper", "effective"), ("official", "official")])
+def test_the_presets_scale_the_gradient_of_the_centers(spec, preset, kind):
+    run = replace(spec, row="scale", preset=preset)
+    criterion = steps_of(Experiment(run), FOLD)[-1]._model().criterion
+    assert criterion.center_gradient == kind
+    criterion.follow_rate(0.0005)
+    scales = [criterion.center_emotion.gradient_scale, criterion.center_gender.gradient_scale]
+    expected = {"effective": [1 / 0.105, 1 / 0.045], "official": [0.1 / (0.15 * 0.0005), 1.0]}[kind]
+    assert scales == pytest.approx(expected)
 
 
 def test_utterances_of_a_class_are_trained_on_twice(spec):

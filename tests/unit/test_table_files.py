@@ -50,6 +50,11 @@ def test_a_row_has_words_a_folder_and_fractions(tmp_path):
         ("random5", "randm5", r"row A b: protocol randm5: did you mean random5\?"),
         ("wa: 84.14", "wa: 841.4", "row A b: paper: wa: expected per cent or null, found 841.4"),
         ("uar: null", "ua: null", "row A b: paper: unknown key ua"),
+        ("uar: null", "uar: null, recalls: 3", "row A b: paper: recalls: expected per cent by class, found 3"),
+        ("uar: null", "uar: null, recalls: {}", "row A b: paper: recalls: expected per cent by class"),
+        ("uar: null", "uar: null, recalls: {angr: 3}", r"recalls: class angr: did you mean anger\?"),
+        ("uar: null", "uar: null, recalls: {anger: 103}", "recalls: anger: expected per cent or null, found 103"),
+        ("uar: null", "uar: null, recalls: {anger: null}", "recalls: anger: expected per cent, found none"),
         ("uar: null", "uar: null, folds: {}", "row A b: paper: folds: expected folds such as Session1F"),
         ("uar: null", "uar: null, folds: {A: {wa: 7, ua: 8}}", "row A b: paper: folds: A: unknown key ua"),
         ("uar: null", "uar: null, folds: {A: {wa: 700, uar: 8}}", "folds: A: wa: expected per cent or null, found 700"),
@@ -67,6 +72,25 @@ def test_a_fault_is_one_line_that_names_file_and_row(tmp_path, old, new, told):
     with pytest.raises(UserError, match=told) as fault:
         load_table(recipe(tmp_path, text.replace(old, new, 1)), "amsnet/5")
     assert "\n" not in str(fault.value) and "amsnet_table5.yaml" in str(fault.value)
+
+
+def test_recalls_of_table_3_of_sd_caff():
+    """Typed from Table 3 of Dong, Peng and Che: neutral, sad, angry, happy."""
+    printed = {
+        "CNN": (80.70, 77.14, 66.09, 65.91),
+        "LSTM": (77.25, 76.64, 58.48, 56.41),
+        "concat": (82.80, 77.14, 62.28, 66.97),
+        "SD-CAFF": (83.99, 79.61, 66.44, 66.82),
+    }
+    classes = ("neutral", "sadness", "anger", "happiness")
+    table = load_table(REPOSITORY / "recipes/IEMOCAP", "sd_caff/3")
+    rows = table.paper_recalls
+    assert {name: tuple(recalls) for name, recalls in rows.items()} == dict.fromkeys(printed, classes)
+    lines = [line for line in paper_notes(table) if "recalls" in line]
+    assert len(lines) == 4
+    assert lines[0] == "The paper's recalls of CNN: neutral 80.70, sadness 77.14, anger 66.09, happiness 65.91."
+    for name, values in printed.items():
+        assert [round(100 * value, 2) for value in rows[name].values()] == list(values)
 
 
 def test_folds_and_remarks_of_the_paper_are_printed_below_the_table(tmp_path):

@@ -1,4 +1,4 @@
-"""The plan of a table: each training once, shared and whole steps named, hours from whole steps."""
+"""The plan of a run or a table: each training once, shared and complete steps named, hours from measured rates."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from speechbrain_ext.bin.plan import main as plan
 from speechbrain_ext.bin.prepare import main as prepare
 from speechbrain_ext.bin.run_options import run_parser, specifications
 from speechbrain_ext.errors import UsageError
@@ -41,7 +42,7 @@ def prepared(tmp_path_factory, mini_emodb):
 
 
 def counts(plan) -> dict[str, int]:
-    return {state: len(plan.of(state)) for state in ("train", "whole", "shared")}
+    return {state: len(plan.of(state)) for state in ("train", "complete", "shared")}
 
 
 @pytest.mark.parametrize("made", [True, False])
@@ -56,14 +57,14 @@ def counts(plan) -> dict[str, int]:
 )
 def test_each_training_stands_once(prepared, tmp_path, made, identity, train, shared):
     plan = make_plan(specs_of(prepared if made else tmp_path, identity))
-    assert counts(plan) == {"train": train, "whole": 0, "shared": shared}
+    assert counts(plan) == {"train": train, "complete": 0, "shared": shared}
     assert plan.folds_known
 
 
 def test_seeds_share_nothing_and_unknown_folds_are_said(prepared, tmp_path):
     assert counts(make_plan(specs_of(prepared, "amsnet/5", "--seeds", "1,2"))) == {
         "train": 50,
-        "whole": 0,
+        "complete": 0,
         "shared": 40,
     }
     plan = make_plan(specs_of(tmp_path, "amsnet/5", "--protocol", "speaker"))
@@ -71,9 +72,10 @@ def test_seeds_share_nothing_and_unknown_folds_are_said(prepared, tmp_path):
     assert "per fold" in plan_text(plan, 1) and "estimated hours: unknown" in plan_text(plan, 1)
 
 
-def test_whole_steps_are_reused_and_tell_the_hours(prepared, tmp_path):
+def test_complete_steps_are_reused_and_give_the_hours(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr("speechbrain_ext.training.rates.kept_results", lambda recipe: [])
     specs = [replace(spec, exp=str(tmp_path)) for spec in specs_of(prepared, "amsnet/5")]
-    assert "unknown (no whole step of early, frlm, urlm, concat, fusion to go by)" in plan_text(make_plan(specs), 2)
+    assert "unknown (no complete step of early, frlm, urlm, concat, fusion to go by)" in plan_text(make_plan(specs), 2)
     run = Experiment(specs[-1])
     for step in ("frlm", "urlm", "fusion"):
         folder = run.step_folder(step, "1")
@@ -81,12 +83,12 @@ def test_whole_steps_are_reused_and_tell_the_hours(prepared, tmp_path):
         write_sealed(folder / f"depends-{step}.json", {"hparams": {}})
         write_done(folder, step, [f"depends-{step}.json"], {**MADE, "epochs": 40, "train_seconds": 40 * 90.0})
     plan = make_plan(specs)
-    assert counts(plan) == {"train": 22, "whole": 3, "shared": 20}
+    assert counts(plan) == {"train": 22, "complete": 3, "shared": 20}
     hours, unknown = plan.hours()
     assert unknown == ["early", "concat"]
     # Four folds are left of each; the mini corpus trains the branches 40 epochs and the head 200.
     assert hours == pytest.approx(4 * (40 + 40 + 200) * 90 / 3600)
-    assert counts(make_plan(specs, force=True))["whole"] == 0
+    assert counts(make_plan(specs, force=True))["complete"] == 0
 
 
 def test_steps_with_the_same_keys_tell_the_hours_before_those_of_the_same_name(prepared, tmp_path):
@@ -98,6 +100,63 @@ def test_steps_with_the_same_keys_tell_the_hours_before_those_of_the_same_name(p
         write_sealed(folder / "depends-frlm.json", {"hparams": keys})
         write_done(folder, "frlm", ["depends-frlm.json"], {**MADE, "epochs": 2, "train_seconds": seconds})
     assert {step.epoch_seconds for step in make_plan([spec]).steps} == {2.0}
+
+
+def kept(corpus: str, step: str, seconds: float, n_train: int = 100, **settings) -> dict:
+    """A kept result on one fold whose step took this long for each of its 10 epochs."""
+    steps = {step: {"epochs": 10, "train_seconds": 10 * seconds}}
+    known = {"corpus": corpus, "system": "amsnet", "device": "a CPU", "protocol": "speaker", "folds_of_protocol": 7}
+    return {**known, "hparams": settings, "folds": [{"name": "1", "n_train": n_train, "steps": steps}]}
+
+
+def test_kept_results_give_the_hours_where_nothing_was_trained_here(prepared, tmp_path, monkeypatch):
+    results = {
+        "EmoDB": [kept("EmoDB", "frlm", 2.0), kept("EmoDB", "frlm", 8.0, batch_size=1)],
+        "IEMOCAP": [kept("IEMOCAP", "frlm", 99.0), kept("IEMOCAP", "urlm", 5.0), {"system": "amsnet"}],
+    }
+    monkeypatch.setattr("speechbrain_ext.training.rates.kept_results", lambda recipe: results.get(recipe.name, []))
+    rows = {spec.table_row: spec for spec in specs_of(prepared, "amsnet/5")}
+    frlm, urlm = (replace(rows[name], exp=str(tmp_path)) for name in ("FRLM", "URLM"))
+    n_train = len(Experiment(frlm).fold("1")["train"])
+    first = make_plan([frlm]).steps[0]
+    assert first.epoch_seconds == pytest.approx(2.0 / 100 * n_train), "of the same settings, by utterance"
+    assert first.origin == "kept results of EmoDB on a CPU, by utterance"
+    other = make_plan([urlm]).steps[0]
+    assert other.epoch_seconds == pytest.approx(5.0 / 100 * n_train)
+    assert other.origin == "kept results of IEMOCAP on a CPU, by utterance"
+    text = plan_text(make_plan([frlm]), 2)
+    assert "seconds of an epoch from: frlm: kept results of EmoDB on a CPU, by utterance" in text
+    nowhere = [replace(spec, data=str(tmp_path / "EmoDB-mini")) for spec in (frlm, urlm)]
+    before = make_plan(nowhere).steps
+    assert before[0].epoch_seconds == 2.0 and before[0].origin.endswith("as a whole corpus, so at most")
+    assert before[-1].epoch_seconds is None, "another corpus says nothing without the number of utterances"
+    real = [replace(frlm, data=str(tmp_path / "EmoDB-real"), protocol="speaker")]
+    monkeypatch.setattr("speechbrain_ext.training.plan.kept_results", lambda recipe: [])
+    assert not make_plan(real).folds_known
+    monkeypatch.setattr("speechbrain_ext.training.plan.kept_results", lambda recipe: results.get(recipe.name, []))
+    assert make_plan(real).folds_known and len(make_plan(real).steps) == 7
+
+
+def test_the_plan_says_each_stage_in_words(prepared, tmp_path, capsys):
+    words = ["--recipe", str(RECIPE), "--system", "amsnet", "--exp", str(tmp_path / "exp"), "--device", "cpu"]
+    words += ["--cache", str(tmp_path / "cache")]
+    plan([*words, "--data", str(prepared / "EmoDB-mini"), "--folds", "1,3", "--seeds", "1,2"])
+    told = capsys.readouterr().out
+    assert "Plan of amsnet, row default, EmoDB (mini), random5, seeds 1, 2. Nothing is run or written." in told
+    assert "stage 0, prepare: complete already: the manifest of " in told and "folds of random5 are reused" in told
+    assert "stage 1, features: compute and cache what is missing of lld (0 of " in told
+    assert "stage 2, train: train folds 1, 3." in told and "trainings to do: 12 (frlm 4, urlm 4, fusion 4)" in told
+    assert "stage 3, evaluate: score 2 runs on the test part of folds 1, 3." in told
+    assert f"stage 4, report: write {tmp_path / 'exp/EmoDB-mini/report.html'}" in told
+    assert not list(tmp_path.glob("exp/**/*.json"))
+    plan([*words, "--data", str(tmp_path / "EmoDB-mini"), "--stage", "0", "--stop-stage", "1"])
+    told = capsys.readouterr().out
+    assert "write the synthetic mini corpus, then read and check EmoDB" in told and "stage 2" not in told
+    plan([*words, "--data", str(prepared / "EmoDB-mini"), "--table", "amsnet/5", "--stage", "2", "--stop-stage", "2"])
+    told = capsys.readouterr().out
+    assert "table amsnet/5 (AMSNet on EmoDB, ablation): 5 rows" in told and "trainings to do: 25 (early 5" in told
+    with pytest.raises(UsageError, match="--folds 9: the folds of random5 are 1, 2, 3, 4, 5"):
+        plan([*words, "--data", str(prepared / "EmoDB-mini"), "--folds", "9"])
 
 
 def test_rows_have_folders_of_their_own_and_paper_protocol(prepared):

@@ -14,7 +14,7 @@ from report_folders import plausible_results
 
 from speechbrain_ext.errors import UsageError
 from speechbrain_ext.files import sha256_bytes, write_sealed
-from speechbrain_ext.report.comparability import comparison_card, differences, paper_mark
+from speechbrain_ext.report.comparability import comparison_card, differences, paper_mark, why_not_comparable
 from speechbrain_ext.report.results_md import kept_name
 from speechbrain_ext.report.table_figure import build_table_figure, table_figure
 from speechbrain_ext.report.table_keys import COLUMNS
@@ -236,6 +236,17 @@ def test_each_fact_of_a_card_counts(key, value, name):
     (found,) = differences(comparison_card(one), comparison_card(other))
     assert found.startswith(f"{name}: ") and " against " in found
     assert differences(comparison_card(one), comparison_card(one)) == []
+
+
+def test_differing_settings_are_the_reason_where_the_papers_number_is_left_out():
+    run = plausible_results(differs_from_paper=CHANGED)
+    settings = "settings differ from the paper's: epochs: 200 -> 1; channels: [512, 256] -> [16, 8]"
+    assert why_not_comparable(run) == [settings]
+    assert why_not_comparable({**run, "paper": {"protocol": "random5"}}) == [
+        settings,
+        "the paper's protocol is random5",
+    ]
+    assert why_not_comparable(plausible_results()) == ["the paper gives no number for this row"]
 
 
 def test_an_absent_merge_agrees_and_a_seed_decides_nothing():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from ruamel.yaml import YAML
 from speechbrain_ext import hparams, yaml_safety
 from speechbrain_ext.bin.run_options import print_trusted, run_parser, specifications
 from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.files import write_sealed
 from speechbrain_ext.tables import load_table
 from speechbrain_ext.training.mask_runs import load_run
 from speechbrain_ext.yaml_safety import code_to_trust, refuse_objects, refuse_tags, scan
@@ -104,9 +104,10 @@ def received(folder: Path, **changes) -> Path:
     data, seed = folder / "data/EmoDB-mini", folder / "exp/EmoDB-mini/amsnet/row/random5/seed-1"
     for place in (data, seed):
         place.mkdir(parents=True)
-    (data / "manifest.json").write_text(json.dumps({"labels": {"anger": 1, "sadness": 1}, "source": "mini"}))
+    # Its sender seals it too.
+    write_sealed(data / "manifest.json", {"labels": {"anger": 1, "sadness": 1}, "source": "mini"})
     spec = {"recipe_yaml": str(RECIPE), "data": str(data), "exp": str(folder / "exp"), "cache": str(folder)}
-    (seed / "spec.json").write_text(json.dumps({**spec, **changes}))
+    write_sealed(seed / "spec.json", {**spec, **changes})
     return seed
 
 

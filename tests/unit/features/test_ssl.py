@@ -54,6 +54,17 @@ def test_the_waveform_is_normalised_only_where_the_model_asks(tmp_path, models):
     assert np.abs(ssl.SSLLayerMeans(str(raw))(loud) - asked(loud)).max() > 1e-3
 
 
+def test_one_network_is_kept_until_another_is_asked_for_or_it_is_forgotten(models):
+    one, two = (ssl.SSLLayerMeans(str(models[kind])).model for kind in list(KINDS)[:2])
+    kept = ssl.KeptNetwork()
+    first = kept(one)
+    assert kept(one) is first and not any(parameter.requires_grad for parameter in first.parameters())
+    assert kept(two) is not first and kept(one) is not first
+    last = kept(one)
+    kept.forget()
+    assert kept.network is None and kept(one) is not last
+
+
 def test_frozen_bit_equal_and_unchanged(models):
     extractor = ssl.SSLLayerMeans(str(models["wav2vec2-group"]))
     model = ssl.frozen(extractor.model)

@@ -88,9 +88,9 @@ def inputs(kind: str) -> tuple[torch.Tensor, ...]:
     return *maps, torch.from_numpy(found["y"]), torch.from_numpy(found["sex"])
 
 
-def joint_loss(kind: str, center: bool, gender: bool, scale: float = 1.0) -> JointCenterLoss:
+def joint_loss(kind: str, center: bool, gender: bool, center_gradient: str = "plain") -> JointCenterLoss:
     recipe = module(ROOT / "recipe.py")
-    loss = JointCenterLoss(4, center=center, gender=gender, center_gradient_scale=scale)
+    loss = JointCenterLoss(4, center=center, gender=gender, center_gradient=center_gradient)
     with torch.no_grad():
         for each, name in ((loss.center_emotion, "center_emotion"), (loss.center_gender, "center_sex")):
             if each is not None:
@@ -178,7 +178,8 @@ def probe(name: str, like: torch.Tensor) -> torch.Tensor:
 
 def three_steps(build, fused: bool) -> tuple[list[float], dict[str, torch.Tensor]]:
     model, lr = ready(build("sd_caff_uni_dy_c1_g1"), "f64", "train"), 5e-4
-    loss = joint_loss("f64", True, True, scale=0.1 / (0.15 * lr))
+    loss = joint_loss("f64", True, True, "official")
+    loss.follow_rate(lr)
     optimiser = torch.optim.Adam([*model.parameters(), *loss.parameters()], lr=lr, weight_decay=1e-6, fused=fused)
     mfcc, dynamic, emotion, gender = inputs("f64")
     losses = []

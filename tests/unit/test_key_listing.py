@@ -1,0 +1,94 @@
+"""`-- --help` lists every key of every system once, with value, type, meaning and source, and needs no corpus."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from speechbrain_ext import hparams
+from speechbrain_ext.bin.keys import main
+from speechbrain_ext.key_listing import MEANINGS, TASK_MEANINGS, list_keys
+from speechbrain_ext.system_checks import STRUCTURE
+from speechbrain_ext.task import TASK_KEYS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RECIPES = REPOSITORY / "recipes"
+FILES = sorted(RECIPES.glob("*/hparams/*.yaml"))
+
+
+def listed(path: Path, preset: str = "paper") -> dict[str, str]:
+    """Lines of a listing by key."""
+    hp = hparams.load(path, preset=preset)
+    lines = [line for line in list_keys(hp, preset).splitlines() if line.startswith("  --")]
+    found = {line.split()[0].removeprefix("--"): line for line in lines}
+    assert len(found) == len(lines), "a key stands in two lines"
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}/{path.stem}")
+def test_every_key_is_listed_with_value_type_and_meaning(path):
+    for preset in ("paper", *(hparams.load(path).tree.get("presets") or {})):
+        hp = hparams.load(path, preset=preset)
+        lines = listed(path, preset)
+        keys = {key for key in hp.tree if key == "variant" or key not in STRUCTURE}
+        assert lines.keys() == keys | TASK_KEYS
+        for key in keys:
+            kind = hp.types[key].text if key != "variant" else "one of "
+            before, found, meaning = lines[key].partition(kind)
+            assert found and meaning.strip(), key
+            if isinstance(hp.tree[key], (int, float)) and not isinstance(hp.tree[key], bool):
+                word = before.split()[1]
+                assert hparams.parse_overrides([f"--{key}", word]) == {key: hp.tree[key]}
+
+
+def test_meanings_are_of_keys_that_there_are():
+    keys = set().union(*(hparams.load(path).tree for path in FILES))
+    assert keys >= MEANINGS.keys() and TASK_MEANINGS.keys() == TASK_KEYS
+
+
+def test_groups_stand_as_in_the_yaml():
+    text = list_keys(hparams.load(RECIPES / "EmoDB/hparams/am_resnet.yaml"))
+    places = [
+        text.index(word)
+        for word in (
+            *("System\n  --variant am_resnet", "\nData\n", "  --segment_s", "\nMADD (Section 2.2.1)\nreading: on the "),
+            *("  --madd_factor", "\nTraining (", "  --lr 0.01", "\nOff in the paper\n", "\nTask: ", "  --classes "),
+        )
+    ]
+    assert places == sorted(places)
+    assert "On the mini corpus the recipe sets: {schedule_scale" in text
+
+
+def test_source_and_place_of_a_value():
+    path = RECIPES / "IEMOCAP/hparams/sd_caff.yaml"
+    paper, official = listed(path), listed(path, "official")
+    assert "--lr 0.005 " in paper["lr"] and "number > 0, <= 10" in paper["lr"] and "[" not in paper["lr"]
+    assert "--lr 0.0005 " in official["lr"] and official["lr"].endswith("[preset official]")
+    assert "--pieces first" in official["pieces"] and "--pieces all" in paper["pieces"]
+    assert "Section 3.1: 2943 utterances [recipe]" in paper["merge_excited"]
+    assert "2943" not in official["merge_excited"], "the comment is of the value that the preset replaces"
+    assert "[anger, excited, neutral, sadness]" in official["classes"]
+    batch = listed(RECIPES / "IEMOCAP/hparams/amsnet.yaml")["batch_size"]
+    assert "--batch_size 64 " in batch and batch.endswith("Section 4.5: 64 or 128; reading: the smaller one [recipe]")
+    schedule = listed(RECIPES / "EmoDB/hparams/am_resnet.yaml")["scheduler"]
+    assert "PiecewiseRate {rates: [0.01, 0.001, 0.0001], until: [40, 120, 400]}" in schedule
+    assert "rates: Section 3.1.2" in schedule
+
+
+def test_the_command_reads_no_corpus_and_builds_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(hparams.Hparams, "build", lambda self: pytest.fail("built"))
+    main(["--recipe", str(RECIPES / "shared"), "--system", "svm"])
+    assert "--c_grid [1e-05, 0.0001" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("recipe", ["EmoDB", "shared"])
+def test_run_sh_passes_on_help_behind_the_dashes(recipe, tmp_path):
+    words = ["--system", "sd_caff", "--preset", "official", "--", "--help"]
+    done = subprocess.run(
+        ["bash", str(RECIPES / recipe / "run.sh"), *words], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0 and not done.stderr
+    assert "--lr 0.0005" in done.stdout and "MINI CORPUS" not in done.stdout
+    assert not list(tmp_path.iterdir())
