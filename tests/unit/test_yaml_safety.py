@@ -105,7 +105,8 @@ def received(folder: Path, **changes) -> Path:
     for place in (data, seed):
         place.mkdir(parents=True)
     # Its sender seals it too.
-    write_sealed(data / "manifest.json", {"labels": {"anger": 1, "sadness": 1}, "source": "mini"})
+    known = {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x", "task": {}, "manifest_sha256": ""}
+    write_sealed(data / "manifest.json", {**known, "labels": {"anger": 1, "sadness": 1}})
     spec = {"recipe_yaml": str(RECIPE), "data": str(data), "exp": str(folder / "exp"), "cache": str(folder)}
     write_sealed(seed / "spec.json", {**spec, **changes})
     return seed
