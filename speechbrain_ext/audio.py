@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from speechbrain_ext.audio_header import promised_bytes
 from speechbrain_ext.regular_file import check_regular
 
 MIN_RATE_HZ = 8000
@@ -17,6 +18,10 @@ MIN_LENGTH_S = 0.025  # 400 samples at 16 kHz, the least that wav2vec 2.0 takes
 # Full scale is 1. Resampled, normalised or limited speech overshoots it by a few dB; 8 is 18 dB above it. Larger values
 # are integers that were stored as float without being scaled, or damage.
 MAX_PEAK = 8.0
+# Lists of segments round their times to a tenth of a second.
+END_TOLERANCE_S = 0.1
+# libsndfile's count for a stream of unknown length.
+UNKNOWN_FRAMES = 2**62
 BLOCK_VALUES = 1 << 22
 RESAMPLER = f"soxr {soxr.__version__}, quality HQ"
 
@@ -153,17 +158,38 @@ def hash_samples(samples: np.ndarray, sample_rate_hz: int) -> str:
 
 
 def fault_of_file(path: str | Path) -> AudioFault | None:
-    """Find a WAV file that is shorter than its own header says, as a broken copy leaves it."""
-    size = check_regular(path).st_size
-    with open(path, "rb") as stream:
-        head = stream.read(12)
-    if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-        return None
-    promised = int.from_bytes(head[4:8], "little") + 8
-    # Writers to a pipe leave sizes near 2 GiB or 4 GiB, and some count a padding byte that is not there.
-    if size + 8 < promised < 0x7FFFF000:
+    """Find a file that is shorter than its own header says, as a broken copy leaves it."""
+    size, promised = check_regular(path).st_size, promised_bytes(path)
+    # Some writers count a padding byte that is not there.
+    if size + 8 < promised:
         return AudioFault(f"cut off: {size} bytes", f"{promised} bytes, as its header says")
     return None
+
+
+def fault_of_length(path: str | Path, num_samples: int) -> AudioFault | None:
+    """Find a file, read from start to end, with fewer samples than its header says, such as FLAC that is cut off."""
+    promised = soundfile.info(str(path)).frames
+    if num_samples < promised < UNKNOWN_FRAMES:
+        return AudioFault(f"cut off: {num_samples} samples", f"{promised} samples, as its header says")
+    return None
+
+
+def fault_of_end(
+    num_samples: int, sample_rate_hz: int, start_s: float | None, end_s: float | None
+) -> AudioFault | None:
+    """Find a segment that ends clearly before its listed end: its file is cut off, or the time is of another file.
+
+    Example
+    -------
+    >>> fault_of_end(8000, 16000, 1.0, 1.55), fault_of_end(8000, 16000, 1.0, 3.0).found
+    (None, 'the file ends at 1.5 s')
+    """
+    if end_s is None:
+        return None
+    found_s = (start_s or 0.0) + num_samples / sample_rate_hz
+    if end_s - found_s <= END_TOLERANCE_S:
+        return None
+    return AudioFault(f"the file ends at {found_s:g} s", f"{end_s:g} s, the end of the segment")
 
 
 def fault_of_samples(samples: np.ndarray, sample_rate_hz: int) -> AudioFault | None:

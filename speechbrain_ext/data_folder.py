@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import check_sha256, read_sealed, sha256_file, write_json, write_sealed
+from speechbrain_ext.files import DamagedFile, check_sha256, read_sealed, sha256_file, write_json, write_sealed
 from speechbrain_ext.manifest import Utterance, measure, read_manifest, write_manifest
 
 FACTS, MANIFEST, AUDIO = "manifest.json", "manifest.jsonl", "audio.json"
 CORPUS_NAME = "corpus.json"
 FAULTS_NAMED = 3
+SOURCES = ("real", "mini")
 PREPARE = "./run.sh --stage 0 --stop-stage 0"
+
+FACT_KINDS = {name: str for name in ("corpus", "source", "edition", "root", "manifest_sha256")}
+FACT_KINDS |= {"labels": dict, "task": dict}
 
 States = dict[str, list[int]]  # by wav: size in bytes and time of change in ns
 
@@ -45,7 +49,15 @@ def read_facts(folder: str | Path, made_by: str = PREPARE) -> dict[str, Any]:
     UserError
         The file is missing.
     """
-    return read_sealed(Path(folder) / FACTS, made_by)
+    path = Path(folder) / FACTS
+    facts = read_sealed(path, made_by)
+    for name, kind in FACT_KINDS.items():
+        if not isinstance(facts.get(name), kind) or (name == "source" and facts[name] not in SOURCES):
+            found = repr(facts[name])[:80] if name in facts else "none"
+            raise DamagedFile(
+                f"{path}: {name}: expected what stage 0 writes, found {found}: make it again with: {made_by}"
+            )
+    return facts
 
 
 def read_utterances(folder: str | Path, facts: Mapping[str, Any], made_by: str = PREPARE) -> list[Utterance]:
@@ -66,7 +78,7 @@ def read_utterances(folder: str | Path, facts: Mapping[str, Any], made_by: str =
         The manifest is missing, or not the one that stage 0 wrote.
     """
     path = Path(folder) / MANIFEST
-    check_sha256(path, facts.get("manifest_sha256", ""), made_by)
+    check_sha256(path, facts["manifest_sha256"], made_by)
     return read_manifest(path)
 
 

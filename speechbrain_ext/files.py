@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import socket
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from speechbrain_ext.errors import UserError
+from speechbrain_ext.regular_file import NotRegularFile, check_regular, read_regular
 
 SEAL = "seal"
 
@@ -89,10 +92,12 @@ def read_json(path: str | Path, made_by: str) -> Any:
     """
     path = Path(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_regular(path).decode("utf-8"))
     except FileNotFoundError:
         raise UserError(f"missing {path}: make it with: {made_by}") from None
-    except (ValueError, UnicodeDecodeError) as fault:
+    except NotRegularFile as fault:
+        raise _irregular(path, fault, made_by) from None
+    except (ValueError, RecursionError) as fault:
         raise UserError(f"{path}: not JSON ({fault}): delete it and make it again with: {made_by}") from None
 
 
@@ -130,15 +135,18 @@ def read_sealed(path: str | Path, made_by: str) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        record = json.loads(path.read_bytes().decode("utf-8"))
+        record = json.loads(read_regular(path).decode("utf-8"))
+        if not isinstance(record, dict) or SEAL not in record:
+            raise DamagedFile(f"{path}: damaged, expected an object with the key {SEAL}: make it again with: {made_by}")
+        # Half a character, which JSON can write, has no bytes to hash: that is a ValueError too.
+        is_intact = record.pop(SEAL) == sha256_json(record)
     except FileNotFoundError:
         raise UserError(f"missing {path}: make it with: {made_by}") from None
-    except ValueError as fault:
+    except NotRegularFile as fault:
+        raise _irregular(path, fault, made_by) from None
+    except (ValueError, RecursionError) as fault:
         raise DamagedFile(f"{path}: damaged, not JSON ({fault}): make it again with: {made_by}") from None
-    if not isinstance(record, dict) or SEAL not in record:
-        raise DamagedFile(f"{path}: damaged, expected an object with the key {SEAL}: make it again with: {made_by}")
-    seal = record.pop(SEAL)
-    if seal != sha256_json(record):
+    if not is_intact:
         raise DamagedFile(
             f"{path}: damaged or edited, its content has another SHA-256 than when it was written: "
             f"make it again with: {made_by}"
@@ -164,7 +172,9 @@ def read_checked(path: str | Path, sha256: str, made_by: str) -> bytes:
         The file is missing, or its hash differs.
     """
     try:
-        data = Path(path).read_bytes()
+        data = read_regular(path)
+    except NotRegularFile as fault:
+        raise _irregular(path, fault, made_by) from None
     except FileNotFoundError:
         raise DamagedFile(f"{path}: missing: make it again with: {made_by}") from None
     _refuse_other_hash(path, sha256_bytes(data), sha256, len(data), made_by)
@@ -174,10 +184,36 @@ def read_checked(path: str | Path, sha256: str, made_by: str) -> bytes:
 def check_sha256(path: str | Path, sha256: str, made_by: str) -> None:
     """Refuse a file whose bytes are not those that were written; arguments and errors are those of `read_checked`."""
     try:
-        found, size = sha256_file(path), Path(path).stat().st_size
+        size = check_regular(path).st_size
+        found = sha256_file(path)
+    except NotRegularFile as fault:
+        raise _irregular(path, fault, made_by) from None
     except FileNotFoundError:
         raise DamagedFile(f"{path}: missing: make it again with: {made_by}") from None
     _refuse_other_hash(path, found, sha256, size, made_by)
+
+
+def check_files(where: str | Path, files: Any, made_by: str) -> None:
+    """Check the files in the folder of a record, or below, against the SHA-256 that it holds of them by name.
+
+    Raises
+    ------
+    DamagedFile
+        There are no such hashes, a name leads out of the folder, or a file is not what was written.
+    """
+    if not isinstance(files, Mapping) or not all(isinstance(value, str) for value in files.values()):
+        raise DamagedFile(f"{where}: damaged, expected hashes of files: make it again with: {made_by}")
+    for name, sha256 in files.items():
+        if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name or not Path(name).parts:
+            raise DamagedFile(
+                f"{where}: damaged or edited, expected names of files in its folder, found {name[:80]!r}: "
+                f"make it again with: {made_by}"
+            )
+        check_sha256(Path(where).parent / name, sha256, made_by)
+
+
+def _irregular(path: str | Path, fault: NotRegularFile, made_by: str) -> DamagedFile:
+    return DamagedFile(f"{path}: {fault.strerror}: remove it and make it again with: {made_by}")
 
 
 def _refuse_other_hash(path: str | Path, found: str, written: str, size: int, made_by: str) -> None:
@@ -226,7 +262,7 @@ def folder_lock(folder: str | Path, wait: bool = False) -> Iterator[None]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "a+", encoding="utf-8") as stream:
+    with _open_lock(folder / ".lock") as stream:
         while True:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -245,3 +281,16 @@ def folder_lock(folder: str | Path, wait: bool = False) -> Iterator[None]:
         stream.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
         stream.flush()
         yield
+
+
+def _open_lock(path: Path) -> TextIO:
+    """Open the file of a lock to read and write; never what a link or another kind of file in its place leads to."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            return os.fdopen(handle, "r+", encoding="utf-8")
+        os.close(handle)
+    except OSError as fault:
+        if fault.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise
+    raise UserError(f"{path}: expected a regular file, found a link or another kind: remove it")

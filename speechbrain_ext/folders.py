@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import sha256_bytes
 
+LONGEST_NAME = 120
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
@@ -29,6 +31,23 @@ def folder_name(name: str) -> str:
     data = name.encode("utf-8", "surrogatepass")
     short = re.sub(rb"[^A-Za-z0-9_-]", b"-", data).decode("ascii")[:24].strip("-")
     return f"{short or 'name'}~{sha256_bytes(data)[:10]}"
+
+
+def is_name(value: Any) -> bool:
+    """Whether a value is a name that can be part of a file's name: nothing of a path, nothing that does not print.
+
+    Example
+    -------
+    >>> is_name("table5.FRLM"), is_name("../x"), is_name(""), is_name("a b")
+    (True, False, False, True)
+    """
+    return (
+        isinstance(value, str)
+        and 0 < len(value.encode("utf-8", "surrogatepass")) <= LONGEST_NAME
+        and value.isprintable()
+        and not value.startswith(".")
+        and not set(value) & set("/\\")
+    )
 
 
 def check_inside(root: str | Path, target: str | Path) -> Path:

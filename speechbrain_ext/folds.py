@@ -16,6 +16,7 @@ from typing import Any
 from speechbrain_ext.audit import DECLARED, audit
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.files import read_sealed
+from speechbrain_ext.fold_checks import check_structure
 from speechbrain_ext.labels import in_order
 from speechbrain_ext.manifest import Utterance
 from speechbrain_ext.task import Task
@@ -136,10 +137,7 @@ def read_folds(path: str | Path, made_by: str) -> dict[str, Any]:
         The file is missing or is not a split.
     """
     folds = read_sealed(path, made_by)
-    wanted = {"protocol", "corpus", "fold_seed", "dev", "classes", "folds", "audit"}
-    parts = {"name", "train", "dev", "test"}
-    if not (wanted <= folds.keys() and all(parts <= fold.keys() for fold in folds["folds"])):
-        raise UserError(f"{path}: not a folds file: delete it and make it again with: {made_by}")
+    check_structure(path, folds, made_by)
     return folds
 
 

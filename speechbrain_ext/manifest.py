@@ -16,8 +16,8 @@ from tqdm import tqdm
 from speechbrain_ext import audio
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import replacing
-from speechbrain_ext.labels import EMOTIONS
-from speechbrain_ext.regular_file import NotRegularFile
+from speechbrain_ext.regular_file import NotRegularFile, read_regular
+from speechbrain_ext.utterance_fields import check_fields
 
 
 @dataclass
@@ -82,12 +82,7 @@ class Utterance:
         if record.keys() != names:
             wrong = sorted(record.keys() ^ names)
             raise ValueError(f"missing or unknown fields: {', '.join(wrong)}")
-        for name in ("id", "corpus", "wav", "speaker"):
-            if not isinstance(record[name], str) or not record[name]:
-                raise ValueError(f"{name}: expected a text, found {record[name]!r}")
-        for name in ("label", "intended"):
-            if record[name] is not None and record[name] not in EMOTIONS:
-                raise ValueError(f"{name}: expected an emotion of the vocabulary, found {record[name]!r}")
+        check_fields(record)
         try:
             votes = [Vote(**vote) for vote in record["votes"]]
         except TypeError as fault:
@@ -169,10 +164,10 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     """
     again = "make it again with: python -m speechbrain_ext.bin.prepare --force"
     try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
+        lines = read_regular(path).decode("utf-8").split("\n")
     except FileNotFoundError:
         raise UserError(f"missing {path}: make it with stage 0: python -m speechbrain_ext.bin.prepare") from None
-    except UnicodeDecodeError as fault:
+    except (UnicodeDecodeError, NotRegularFile) as fault:
         raise UserError(f"{path}: not UTF-8 ({fault}): {again}") from None
     utterances, seen = [], set()
     for number, line in enumerate(lines[:-1], start=1):
@@ -180,7 +175,7 @@ def read_manifest(path: str | Path) -> list[Utterance]:
             utterance = Utterance.from_dict(json.loads(line))
             if utterance.id in seen:
                 raise ValueError(f"the id {utterance.id} a second time")
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:
             raise UserError(f"{path} line {number}: {fault}: {again}") from None
         seen.add(utterance.id)
         utterances.append(utterance)
@@ -232,8 +227,13 @@ def _measure_one(root: Path) -> Callable[[Utterance], tuple[Utterance, Fault | N
             if fault is None:
                 samples, rate_hz = audio.read_samples(path, utterance.start_s, utterance.end_s)
                 fault = audio.fault_of_samples(samples, rate_hz)
+                fault = fault or audio.fault_of_end(len(samples), rate_hz, utterance.start_s, utterance.end_s)
+                if fault is None and utterance.start_s is utterance.end_s is None:
+                    fault = audio.fault_of_length(path, len(samples))
         except NotRegularFile as error:
             fault = audio.AudioFault(error.kind, "a regular file")
+        except UnicodeEncodeError:
+            return utterance, Fault(ascii(utterance.wav), "a name that is not UTF-8", "a name in UTF-8")
         except (OSError, soundfile.SoundFileError) as error:
             reason = getattr(error, "strerror", None) or str(error).split(": ")[-1]
             fault = audio.AudioFault(f"unreadable: {reason}", "audio that libsndfile reads")

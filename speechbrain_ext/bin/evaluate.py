@@ -69,14 +69,13 @@ def evaluate(args: argparse.Namespace) -> None:
 
 def _read_old(path: Path) -> dict[str, Any]:
     """The results that are there; none where they, or their files, are damaged or of another schema, which is said."""
-    from speechbrain_ext.files import check_sha256
+    from speechbrain_ext.files import check_files
     from speechbrain_ext.report.results import MAKE_RESULTS
     from speechbrain_ext.report.results_files import read_results
 
     try:
         results = read_results(path)
-        for name, sha256 in results.get("files", {}).items():
-            check_sha256(path.parent / name, sha256, MAKE_RESULTS)
+        check_files(path, results.get("files", {}), MAKE_RESULTS)
         return results
     except UserError as fault:
         print(f"warning: {fault}: scored again", flush=True)
@@ -157,8 +156,18 @@ def _histories(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, list[d
     for fold in (fact["name"] for fact in facts):
         for step in run.hp.steps:
             path = run.step_folder(step, fold) / f"train_log-{step}.jsonl"
-            histories.setdefault(fold, []).extend(json.loads(line) for line in path.read_text().splitlines())
+            histories.setdefault(fold, []).extend(_read_log(path))
     return histories
+
+
+def _read_log(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows = [json.loads(line) for line in path.read_bytes().decode("utf-8").splitlines()]
+        if not all(isinstance(row, dict) for row in rows):
+            raise ValueError("no object")
+    except (ValueError, RecursionError) as fault:
+        raise UserError(f"{path}: expected an epoch a line ({fault}): train again with: {TRAIN} --force") from None
+    return rows
 
 
 def _tell(results: dict[str, Any]) -> None:

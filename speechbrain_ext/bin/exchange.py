@@ -67,6 +67,7 @@ def _export(asked: argparse.Namespace) -> list[str]:
     from speechbrain_ext.exchange.emobox import export_emobox
     from speechbrain_ext.exchange.given import audit_given, strange_labels
     from speechbrain_ext.exchange.nkululeko import export_nkululeko
+    from speechbrain_ext.fold_checks import check_folds
     from speechbrain_ext.folds import check_rules, folds_path, read_folds
 
     made_by = "python -m speechbrain_ext.bin.prepare"
@@ -76,7 +77,9 @@ def _export(asked: argparse.Namespace) -> list[str]:
     if asked.protocol is not None:
         check_rules(asked.protocol, asked.dev)
         path = folds_path(asked.data, asked.protocol, asked.dev, asked.fold_seed)
-        folds = read_folds(path, f"{made_by} --protocol {asked.protocol} --dev {asked.dev}")
+        again = f"{made_by} --protocol {asked.protocol} --dev {asked.dev} --force"
+        folds = read_folds(path, again)
+        check_folds(path, folds, utterances, again)
     if asked.out.exists() and (not asked.out.is_dir() or any(asked.out.iterdir())):
         raise UserError(f"--out {asked.out}: expected a new or empty folder, found something there: name another")
     if asked.format == "nkululeko":

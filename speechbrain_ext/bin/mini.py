@@ -84,6 +84,11 @@ def write_mini(corpus: str, out: str | Path, progress: bool = False) -> bool:
     work = out.parent / f".{out.name}.part"
     try:
         with folder_lock(work, wait=True):
+            if foreign := sorted({path.name for path in work.iterdir()} - {"tree", "old", ".lock"}):
+                raise UserError(
+                    f"{work}: expected the remains of an earlier run or nothing, found {foreign[0]}: move it away, "
+                    "or choose another --out"
+                )
             try:
                 return _replace(corpus, out, version, work, progress)
             finally:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechbrain_ext.bin.options import MOST_JOBS, OptionParser, folder, whole_number
+from speechbrain_ext.bin.options import MOST_JOBS, OptionParser, folder, is_utf8, whole_number
 from speechbrain_ext.bin.run_options import print_trusted
 from speechbrain_ext.errors import UsageError, UserError
 
@@ -208,6 +208,8 @@ def _root(corpus: Corpus, asked: argparse.Namespace, data: Path) -> Path:
             )
         return corpus.download(data).resolve()
     path = Path(root).expanduser().resolve()
+    if not is_utf8(str(path)):
+        raise UserError(f"--corpus-root {ascii(str(path))}: expected a name in UTF-8: rename the folder")
     return path.parent if path.suffix.lower() == ".csv" else path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechbrain_ext.bin.options import PRINT_HELP, OptionParser
+from speechbrain_ext.bin.options import PRINT_HELP, OptionParser, folder
 from speechbrain_ext.errors import UserError
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -16,14 +16,14 @@ def parser() -> OptionParser:
     top = OptionParser(prog="python -m speechbrain_ext.bin.report", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
     page = commands.add_parser("page", help="write report.html from all results of a corpus (stage 4)")
-    page.add_argument("--exp", type=Path, required=True, help="the folder exp/<CORPUS>-<source>")
-    page.add_argument("--out", type=Path, required=True, help="the page to write")
+    page.add_argument("--exp", type=folder, required=True, help="the folder exp/<CORPUS>-<source>")
+    page.add_argument("--out", type=folder, required=True, help="the page to write")
     page.add_argument("--paper", action="store_true", help=f"{PRINT_HELP}, in folders `paper` beside the results")
     keep = commands.add_parser("keep", help="keep the result of one seed in the recipe; generate RESULTS.md anew")
-    keep.add_argument("exp", type=Path, help="the folder .../seed-<n> with results.json")
-    keep.add_argument("--recipe", type=Path, help="the recipe's folder (default: the one named as the corpus)")
+    keep.add_argument("exp", type=folder, help="the folder .../seed-<n> with results.json")
+    keep.add_argument("--recipe", type=folder, help="the recipe's folder (default: the one named as the corpus)")
     table = commands.add_parser("results-md", help="generate RESULTS.md anew from the kept results")
-    table.add_argument("recipe", type=Path, help="the recipe's folder")
+    table.add_argument("recipe", type=folder, help="the recipe's folder")
     return top
 
 

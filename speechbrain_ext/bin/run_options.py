@@ -8,12 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechbrain_ext.bin.options import MOST_JOBS, OptionParser, folder, whole_number
+from speechbrain_ext.bin.options import DIGITS, MOST_JOBS, OptionParser, folder, whole_number
 from speechbrain_ext.errors import UsageError
+from speechbrain_ext.folders import is_name
 
 if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment
     from speechbrain_ext.training.run_spec import RunSpec
+
+# The names of kept results hold it, and those of a system and a protocol.
+LONGEST_TAG = 100
 
 
 def run_parser(description: str, module: str) -> OptionParser:
@@ -63,8 +67,8 @@ def specifications(args: argparse.Namespace) -> list[RunSpec]:
 
     if args.overrides and not args.tag:
         raise UsageError(f"overrides need a name for their row: add --tag NAME before -- {shlex.join(args.overrides)}")
-    if "/" in args.tag or args.tag.startswith("."):
-        raise UsageError(f"--tag {args.tag}: expected a plain name")
+    if args.tag and not (is_name(args.tag) and len(args.tag.encode()) <= LONGEST_TAG):
+        raise UsageError(f"--tag {args.tag[:200]}: expected a plain name of up to {LONGEST_TAG} bytes: choose another")
     system, name, protocol, overrides = _row(args)
     path = args.recipe / "hparams" / f"{system}.yaml"
     hp = load(path, parse_overrides(list(overrides)), preset=args.preset, trust=args.trust)
@@ -129,12 +133,10 @@ def chosen_folds(args: argparse.Namespace, experiment: Experiment) -> list[str]:
 
 
 def _seeds(text: str) -> list[int]:
-    try:
-        seeds = [int(word) for word in text.replace(",", " ").split()]
-    except ValueError:
-        seeds = []
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise UsageError(f"--seeds {text!r}: expected different whole numbers with commas, e.g. 1,2,3")
+    words = text.replace(",", " ").split()
+    seeds = [int(word) for word in words if DIGITS.fullmatch(word)]
+    if not seeds or len(seeds) < len(words) or len(set(seeds)) != len(seeds):
+        raise UsageError(f"--seeds {text[:200]!r}: expected different whole numbers with commas, e.g. 1,2,3")
     return seeds
 
 

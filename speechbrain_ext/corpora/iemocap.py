@@ -116,6 +116,9 @@ def _blocks_of_file(path: Path, session: str, file: str, faults: list[Fault]) ->
     except OSError as fault:
         faults.append(Fault(file, f"unreadable: {fault.strerror}", "a text file"))
         return []
+    if not content.strip():
+        faults.append(Fault(f"{file} line 1", "an empty file", "a block for each utterance of the dialog"))
+        return []
     blocks, wrong = parse_labels(decode(content), path.stem, file)
     faults.extend(wrong)
     return blocks

@@ -27,6 +27,7 @@ REQUIRED = ("file", "speaker", "emotion")
 COLUMNS = (*REQUIRED, "gender", "session", "text", "fold", "id", *DIMENSIONS, "start", "end")
 ALIASES = {"arousal": "activation"}
 LONGEST_S = 1e7
+UNUSED_NAMED = 20
 GENDER_OF = {"f": "F", "female": "F", "m": "M", "male": "M"}
 LAYOUT = "a CSV with the columns file,speaker,emotion and if known gender,session,text,fold"
 
@@ -157,13 +158,13 @@ def _protocols(utterances: Sequence[Utterance]) -> tuple[str, ...]:
 
 
 def _unused(path: Path, columns: Sequence[str]) -> list[str]:
-    notes = []
-    for name in columns:
-        if name not in COLUMNS:
-            near = difflib.get_close_matches(
-                name, [known for known in COLUMNS if known not in columns], n=1, cutoff=0.7
-            )
-            notes.append(f"{path.name}: column {name!r} is not used" + (f" (is it {near[0]}?)" if near else ""))
+    notes, free = [], [known for known in COLUMNS if known not in columns]
+    unused = [name for name in columns if name not in COLUMNS]
+    for name in unused[:UNUSED_NAMED]:
+        near = difflib.get_close_matches(name[:80], free, n=1, cutoff=0.7)
+        notes.append(f"{path.name}: column {name[:80]!r} is not used" + (f" (is it {near[0]}?)" if near else ""))
+    if len(unused) > UNUSED_NAMED:
+        notes.append(f"{path.name}: {len(unused) - UNUSED_NAMED} more columns are not used")
     return notes
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +25,7 @@ from speechbrain_ext.features.shards import (
 )
 from speechbrain_ext.files import read_json, write_json
 
+ABOUT = "feature.json"
 REMAKE = "./run.sh --stage 1 --stop-stage 1"
 
 
@@ -85,8 +89,8 @@ class FeatureCache:
         with telling_of_storage(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             sweep(self.folder)
-            about = self.folder / "feature.json"
-            if not about.exists():
+            about = self.folder / ABOUT
+            if self._facts() is None:
                 silence = [float(value) for value in self.extractor.silence()]
                 extractor = self.extractor
                 shape = {"dim": extractor.dim, "hop_s": extractor.hop_s, "columns": extractor.columns}
@@ -95,15 +99,36 @@ class FeatureCache:
 
     def silence(self) -> np.ndarray:
         """Give the frame of digital silence, float32 [dim], as kept or else from the extractor."""
-        about = self.folder / "feature.json"
-        if about.exists():
-            kept = read_json(about, made_by=REMAKE).get("silence")
-            if isinstance(kept, list) and len(kept) == self.extractor.dim:
-                return np.array(kept, dtype=np.float32)  # [dim]
-        return self.extractor.silence()
+        kept = (self._facts() or {}).get("silence")
+        if isinstance(kept, list) and len(kept) == self.extractor.dim:
+            with contextlib.suppress(ValueError, TypeError):
+                silence = np.array(kept, dtype=np.float32)  # [dim]
+                if np.isfinite(silence).all():
+                    return silence
+        if kept is None:
+            return self.extractor.silence()
+        raise UserError(
+            f"{self.folder / ABOUT}: silence: expected {self.extractor.dim} finite numbers, found others: "
+            f"remove this file and make it again with: {REMAKE}"
+        )
+
+    def _facts(self) -> dict[str, Any] | None:
+        """Read what the folder says of itself; None where it says nothing; another feature is refused."""
+        about = self.folder / ABOUT
+        if not os.path.lexists(about):
+            return None
+        facts = read_json(about, made_by=REMAKE)
+        identity = json.loads(json.dumps(self.extractor.identity()))
+        if not isinstance(facts, dict) or any(facts.get(key) != value for key, value in identity.items()):
+            raise UserError(
+                f"{about}: expected {self.extractor.tag}, found another feature: "
+                f"move {self.folder} away, or set SER_CACHE to another folder"
+            )
+        return facts
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """List the keys of which no copy is recorded, or only ones found bad, in the given order."""
+        self._facts()
         self._refresh()
         return [key for key in dict.fromkeys(keys) if not self._candidates(key)]
 
@@ -139,6 +164,7 @@ class FeatureCache:
         """
         frames = self._find(key)
         if frames is None:
+            self._facts()
             self._refresh()
             frames = self._find(key)
         if frames is None:

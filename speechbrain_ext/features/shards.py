@@ -25,6 +25,7 @@ import numpy as np
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import write_text
+from speechbrain_ext.regular_file import check_regular, read_regular
 
 FLUSH_ENTRIES = 200
 FLUSH_S = 20.0
@@ -64,8 +65,8 @@ def index_path(folder: Path, shard: str) -> Path:
 def read_index(path: Path, dim: int) -> list[Entry]:
     """Read the entries of an index; a line that is damaged is left out, so its key is missing."""
     entries = []
-    for line in path.read_bytes().splitlines():
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+    for line in read_regular(path).splitlines():
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
             record = json.loads(line)
             offset, (frames, width) = record["offset"], record["shape"]
             if type(offset) is type(frames) is int and offset >= 0 and offset % 4 == 0 and frames > 0 and width == dim:
@@ -100,6 +101,11 @@ class ShardWriter:
     def add(self, key: str, frames: np.ndarray) -> None:
         """Append the float32 frames [frames, dim] of a key; the index follows every now and then."""
         data = np.ascontiguousarray(frames, dtype="<f4")
+        if not np.isfinite(data).all():
+            raise UserError(
+                f"{self.folder}: features {key[:12]} are not finite, so that nothing could be trained "
+                "on them: check this utterance's audio, and the keys of the feature"
+            )
         with telling_of_storage(self.folder):
             self._stream.write(data.data)
         self._entries.append(Entry(key, self._end_bytes, data.shape, checksum(data)))
@@ -148,7 +154,7 @@ def sweep(folder: Path) -> int:
     """
     swept = 0
     for path in sorted(folder.glob("data-*.f32")):
-        with contextlib.suppress(OSError), open(path, "rb") as stream:
+        with contextlib.suppress(OSError), _open_regular(path) as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             index = index_path(folder, path.stem.removeprefix("data-"))
             # Only a writer that is gone leaves an index half-written: the lock is ours.
@@ -157,6 +163,11 @@ def sweep(folder: Path) -> int:
                 part.unlink()
                 swept += 1
     return swept
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    check_regular(path)
+    return open(path, "rb")
 
 
 @contextlib.contextmanager

@@ -89,6 +89,8 @@ def read_earlier(request: Request, remarks: list[str]) -> Earlier | None:
         return None
     try:
         facts = read_facts(request.folder, AGAIN)
+        if not (isinstance(facts.get("audio_checked"), bool) and isinstance(facts.get("notes"), list)):
+            raise DamagedFile(f"{request.folder / FACTS}: without audio_checked or notes: make it again with: {AGAIN}")
     except DamagedFile as fault:
         remarks.append(made_again(fault))
         return None

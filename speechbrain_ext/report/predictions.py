@@ -12,6 +12,7 @@ from pathlib import Path
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import replacing
+from speechbrain_ext.regular_file import NotRegularFile, read_regular
 
 COLUMNS = ("id", "fold", "speaker", "label", "prediction")
 MAKE_PREDICTIONS = "./run.sh --stage 3 --stop-stage 3 --force"
@@ -94,11 +95,11 @@ def read_predictions(path: str | Path) -> tuple[list[Prediction], list[str]]:
     """
     remedy = f"make it with: {MAKE_PREDICTIONS}"
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        text = read_regular(path).decode("utf-8")
         table = list(csv.reader(io.StringIO(text, newline="")))
     except FileNotFoundError:
         raise UserError(f"missing {path}: {remedy}") from None
-    except (UnicodeDecodeError, csv.Error) as fault:
+    except (UnicodeDecodeError, csv.Error, NotRegularFile) as fault:
         raise UserError(f"{path}: not a table ({fault}): {remedy}") from None
     if not text.endswith("\n"):
         raise UserError(f"{path}: expected a line break at the end, found a file cut off: {remedy}")

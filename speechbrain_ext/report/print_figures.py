@@ -8,6 +8,8 @@ from typing import Any
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import read_json
+from speechbrain_ext.folders import check_inside
+from speechbrain_ext.regular_file import read_regular
 from speechbrain_ext.report.bars import build_classes, build_speakers
 from speechbrain_ext.report.breakdown import by_speaker
 from speechbrain_ext.report.cards import has_epochs
@@ -45,6 +47,8 @@ def write_print_figures(exp_corpus_folder: str | Path) -> list[Path]:
         except UserError:
             # The page names damaged results.
             continue
+        # A link, which a received folder may hold, must not lead the figures elsewhere.
+        check_inside(folder, path.parent / FOLDER)
         paths += _run(results, path.parent)
         of_classes += [] if is_dimensional(results) else [results]
     if of_classes:
@@ -76,7 +80,7 @@ def read_history(seed_folder: Path) -> dict[str, list[dict[str, Any]]]:
     Arguments
     ---------
     seed_folder : Path
-        Each fold's folder names in steps.json where its steps were trained.
+        Each fold's folder names in fold.json where its steps were trained.
 
     Returns
     -------
@@ -84,10 +88,17 @@ def read_history(seed_folder: Path) -> dict[str, list[dict[str, Any]]]:
         Per fold the records of all its steps; empty where nothing was trained here.
     """
     history: dict[str, list[dict[str, Any]]] = {}
-    for path in sorted(seed_folder.glob("fold-*/steps.json")):
-        for step, place in read_json(path, TRAIN).items():
-            log = path.parent / place / f"train_log-{step}.jsonl"
-            if log.exists():
-                lines = log.read_text(encoding="utf-8").splitlines()
-                history.setdefault(path.parent.name, []).extend(json.loads(line) for line in lines)
+    for path in sorted(seed_folder.glob("fold-*/fold.json")):
+        record = read_json(path, TRAIN)
+        try:
+            for step, place in record["steps"].items():
+                log = path.parent / place / f"train_log-{step}.jsonl"
+                if log.exists():
+                    lines = read_regular(log).decode("utf-8").splitlines()
+                    history.setdefault(record["fold"], []).extend(json.loads(line) for line in lines)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
+            raise UserError(
+                f"{path}: expected the folders of a fold's training logs ({' '.join(str(fault).split())[:80]}): "
+                f"make it again with: {TRAIN} --force"
+            ) from None
     return history

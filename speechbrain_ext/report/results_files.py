@@ -10,7 +10,9 @@ from typing import Any
 
 from speechbrain_ext.errors import UserError
 from speechbrain_ext.files import DamagedFile, check_sha256, read_checked, read_sealed, sha256_file, write_sealed
+from speechbrain_ext.regular_file import read_regular
 from speechbrain_ext.report.results import MAKE_RESULTS, SCHEMA
+from speechbrain_ext.report.results_checks import fault_of_results
 
 
 def write_results(path: str | Path, results: dict[str, Any], files: Sequence[str] = ()) -> None:
@@ -70,6 +72,10 @@ def read_results(path: str | Path) -> dict[str, Any]:
         _refuse_other_schema(path, _schema(path))
         raise
     _refuse_other_schema(path, results.get("schema"))
+    if fault := fault_of_results(results):
+        raise DamagedFile(f"{path}: damaged or edited: {fault}: make it again with: {MAKE_RESULTS} --force")
+    if not isinstance(results.get("sha256", ""), str) or ("sha256" not in results and "seeds" not in results):
+        raise DamagedFile(f"{path}: damaged, no SHA-256 of its predictions: make it again with: {MAKE_RESULTS}")
     if "sha256" in results:
         check_sha256(predictions_path(path), results["sha256"], MAKE_RESULTS)
     return results
@@ -82,8 +88,8 @@ def _refuse_other_schema(path: str | Path, schema: Any) -> None:
 
 def _schema(path: str | Path) -> Any:
     """The schema that a file names which cannot be read as a sealed one; the current one where it names none."""
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads(Path(path).read_bytes())
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        found = json.loads(read_regular(path))
         return found.get("schema", SCHEMA) if isinstance(found, dict) else SCHEMA
     return SCHEMA
 
@@ -99,7 +105,7 @@ def read_listed(results: dict[str, Any], path: Path) -> bytes | None:
         A file of its folder.
     """
     sha256 = results.get("files", {}).get(path.name)
-    if sha256 is None or not path.exists():
+    if not isinstance(sha256, str) or not path.exists():
         return None
     try:
         return read_checked(path, sha256, MAKE_RESULTS)

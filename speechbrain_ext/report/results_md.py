@@ -9,17 +9,19 @@ from typing import Any
 
 from speechbrain_ext.edition import is_other_edition, is_published
 from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import write_text
+from speechbrain_ext.files import DamagedFile, sha256_bytes, write_text
+from speechbrain_ext.folders import check_inside
 from speechbrain_ext.report import class_md, deviations, paper_rows, value_md
 from speechbrain_ext.report.cards import corpus_name, few_speakers, is_partial, protocol_name, row_name
 from speechbrain_ext.report.rescoring import check_scores
-from speechbrain_ext.report.results import development_uar
+from speechbrain_ext.report.results import IDENTITY, development_uar
 from speechbrain_ext.report.results_files import predictions_path, read_results, write_results
 from speechbrain_ext.report.text import optimism, percent
 from speechbrain_ext.report.value_results import is_dimensional
 
 RESULTS_FOLDER = "results"
 RESULTS_PAGE = "RESULTS.md"
+LONGEST_SLUG = 60
 KEEP = "python -m speechbrain_ext.bin.report keep EXP"
 EXPLANATION = (
     "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
@@ -57,11 +59,26 @@ def keep(exp_seed_folder: str | Path, recipe_folder: str | Path) -> Path:
     results = read_results(path)
     _refuse(path, results, recipe.resolve().name)
     check_scores(path, results)
-    kept = recipe / RESULTS_FOLDER / kept_name(results)
+    kept = check_inside(recipe / RESULTS_FOLDER, recipe / RESULTS_FOLDER / kept_name(results))
+    _refuse_another(kept, results)
     write_text(predictions_path(kept), predictions_path(path).read_bytes().decode("utf-8"))
     write_results(kept, without_paths({key: value for key, value in results.items() if key not in ("sha256", "files")}))
     write_results_md(recipe)
     return kept
+
+
+def _refuse_another(kept: Path, results: dict[str, Any]) -> None:
+    """Refuse to replace a kept result of another edition or run whose name happens to be the same."""
+    try:
+        old = read_results(kept) if kept.exists() else {}
+    except DamagedFile:
+        return
+    differing = [key for key in IDENTITY if key in old and old[key] != results[key]]
+    if differing:
+        raise UserError(
+            f"{kept}: expected no result or one of the same {differing[0]}, found {old[differing[0]]!r}: "
+            "name this run's edition or row otherwise"
+        )
 
 
 def kept_name(results: dict[str, Any]) -> str:
@@ -73,7 +90,11 @@ def kept_name(results: dict[str, Any]) -> str:
     >>> kept_name({**run, "dev": "none"}), kept_name({**run, "dev": "fraction"})
     ('emodb-2-s-copy/svm.default.speaker.seed1.json', 'emodb-2-s-copy/svm.default.speaker.dev-fraction.seed1.json')
     """
-    slug = re.sub(r"[^a-z0-9]+", "-", results["edition"].lower()).strip("-")
+    edition = results["edition"]
+    slug = re.sub(r"[^a-z0-9]+", "-", edition.lower()).strip("-")
+    if not edition.isascii() or not slug or len(slug) > LONGEST_SLUG:
+        # What is left of such a name could be nothing, or that of another edition.
+        slug = f"{slug[:LONGEST_SLUG].strip('-') or 'edition'}~{sha256_bytes(edition.encode())[:10]}"
     dev = "" if results["dev"] == "none" else f".dev-{results['dev']}"
     return f"{slug}/{results['system']}.{results['row']}.{results['protocol']}{dev}.seed{results['seed']}.json"
 
@@ -208,12 +229,12 @@ def _protocol(kept: list[dict[str, Any]]) -> list[str]:
     if of_dimensions := [results for results in kept if is_dimensional(results)]:
         lines += [value_md.EXPLANATION, "", *_table(value_md.value_table(of_dimensions), value_md.RULE)]
     commands = [
-        f"- {results['system']}, {row_name(results)}, seed {results['seed']}: `{results['command']}`"
+        f"- {results['system']}, {row_name(results)}, seed {results['seed']}: `{_code(results['command'])}`"
         for results in kept
         if results.get("command")
     ]
     notes = dict.fromkeys(
-        f"- {results['system']}, {row_name(results)}: {warning}"
+        f"- {results['system']}, {row_name(results)}: {' '.join(warning.split())}"
         for results in kept
         for warning in own_warnings(results)
     ) | dict.fromkeys(
@@ -242,6 +263,11 @@ def _table(rows: list[list[str]], rule: str) -> list[str]:
 
 def _row(cells: list[str]) -> str:
     return "| " + " | ".join(_plain(cell) for cell in cells) + " |"
+
+
+def _code(command: str) -> str:
+    """Keep a command in its line of code: a backtick would end it."""
+    return " ".join(command.split()).replace("`", "'")
 
 
 def _plain(cell: str) -> str:

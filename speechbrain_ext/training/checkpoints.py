@@ -18,7 +18,7 @@ from speechbrain.utils.checkpoints import (
 )
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 
-from speechbrain_ext.files import DamagedFile, check_sha256, read_sealed, sha256_file, write_sealed
+from speechbrain_ext.files import DamagedFile, check_files, read_sealed, sha256_file, write_sealed
 from speechbrain_ext.folders import remove_folder
 from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.weights_only import weights_only
@@ -96,8 +96,7 @@ def _is_sound(folder: Path) -> bool:
     if not (folder / MARK).exists():
         return False
     try:
-        for name, sha256 in read_sealed(folder / MARK, TRAIN)["files"].items():
-            check_sha256(folder / name, sha256, TRAIN)
+        check_files(folder / MARK, read_sealed(folder / MARK, TRAIN).get("files"), TRAIN)
     except DamagedFile as fault:
         if if_main_process():
             print(f"warning: {fault}: this checkpoint is passed over", flush=True)

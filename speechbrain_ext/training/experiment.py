@@ -13,6 +13,7 @@ from speechbrain_ext.data_folder import read_facts, read_utterances
 from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.features.ssl_models import find
 from speechbrain_ext.files import DamagedFile, read_sealed, sha256_file, sha256_json, write_sealed, write_text
+from speechbrain_ext.fold_checks import check_folds
 from speechbrain_ext.folders import check_inside, folder_name
 from speechbrain_ext.folds import folds_path, read_folds
 from speechbrain_ext.manifest import Utterance
@@ -48,7 +49,7 @@ class Experiment:
         check_training_keys(self.hp)
         self.protocol = protocol_of(spec, self.hp)
         self.folds_file = folds_file(spec, self.hp, self.manifest)
-        self.folds = read_folds(self.folds_file, f"{PREPARE} --protocol {self.protocol} --dev {spec.dev}")
+        self._read_folds(f"{PREPARE} --protocol {self.protocol} --dev {spec.dev} --force")
         self.selection = spec.selection or ("last" if spec.dev == "none" else "dev")
         if self.selection not in SELECTIONS:
             raise UsageError(f"--selection {self.selection}: expected one of {', '.join(SELECTIONS)}")
@@ -67,6 +68,17 @@ class Experiment:
                 f"{self.folds_file}: expected classes {', '.join(classes)} of {spec.recipe_yaml}, "
                 f"found {', '.join(self.folds['classes'])}: make it again with: {PREPARE} --force"
             )
+
+    def _read_folds(self, made_by: str) -> None:
+        spec, path = self.spec, self.folds_file
+        self.folds = read_folds(path, made_by)
+        wanted = {"corpus": self.manifest["corpus"], "protocol": self.protocol, "dev": spec.dev}
+        for key, value in {**wanted, "fold_seed": spec.fold_seed}.items():
+            if self.folds[key] != value:
+                raise UserError(
+                    f"{path}: expected {key} {value}, found {self.folds[key]}: make it again with: {made_by}"
+                )
+        check_folds(path, self.folds, list(self.utterances.values()), made_by)
 
     @property
     def task(self) -> Task:
@@ -112,7 +124,7 @@ class Experiment:
     @property
     def corpus_folder(self) -> Path:
         """`exp/<CORPUS>-<source>`."""
-        return Path(self.spec.exp) / Path(self.spec.data).name
+        return check_inside(self.spec.exp, Path(self.spec.exp) / Path(self.spec.data).name)
 
     @property
     def seed_folder(self) -> Path:

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from speechbrain_ext.files import DamagedFile, check_sha256, read_sealed, sha256_file, write_sealed
+from speechbrain_ext.files import DamagedFile, check_files, read_sealed, sha256_file, write_sealed
+from speechbrain_ext.utterance_fields import is_number
 
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
+# What scores are shown with; every training has them.
+NUMBERS = ("epochs", "optimizer_steps", "train_seconds", "parameters", "peak_memory_mib")
 
 
 def done_path(folder: str | Path, step: str) -> Path:
@@ -25,7 +28,12 @@ def read_done(folder: str | Path, step: str) -> dict[str, Any] | None:
         The record is not what was written.
     """
     path = done_path(folder, step)
-    return read_sealed(path, TRAIN) if path.exists() else None
+    if not path.exists():
+        return None
+    record = read_sealed(path, TRAIN)
+    if missing := [name for name in NUMBERS if not is_number(record.get(name))]:
+        raise DamagedFile(f"{path}: damaged, expected numbers of {', '.join(missing)}: train again: {TRAIN}")
+    return record
 
 
 def check_done(folder: str | Path, step: str) -> bool:
@@ -42,8 +50,7 @@ def check_done(folder: str | Path, step: str) -> bool:
     files = record.get("files")
     if not isinstance(files, dict) or not files:
         raise DamagedFile(f"{done_path(folder, step)}: expected hashes of files, found none: train again: {TRAIN}")
-    for name, sha256 in files.items():
-        check_sha256(Path(folder) / name, sha256, TRAIN)
+    check_files(done_path(folder, step), files, TRAIN)
     return True
 
 

@@ -55,7 +55,7 @@ def test_predictions_and_results_agree(whole):
 
 def test_shared_steps_lie_once_and_the_fold_says_where(whole):
     folder, _ = whole
-    steps = json.loads((seed_folder(folder) / "fold-03/steps.json").read_text())
+    steps = json.loads((seed_folder(folder) / "fold-03/fold.json").read_text())["steps"]
     assert list(steps) == ["frlm", "urlm", "fusion"]
     for name in ("frlm", "urlm"):
         assert (seed_folder(folder) / "fold-03" / steps[name] / f"done-{name}.json").exists()

@@ -151,7 +151,9 @@ def prepared(tmp_path):
     """A prepared corpus of label trees, its folds by speaker and at random."""
     data, root = tmp_path / "data" / "EmoDB-real", tmp_path / "EmoDB"
     items = emodb()
-    write_data(data, {"corpus": "EmoDB", "source": "real", "root": str(root)}, items)
+    write_data(
+        data, {"corpus": "EmoDB", "source": "real", "edition": "x", "root": str(root), "labels": {}, "task": {}}, items
+    )
     for protocol in ("speaker", "random5"):
         write_sealed(folds_path(data, protocol), make_folds(items, protocol))
     for item in items:

@@ -269,5 +269,5 @@ def test_files_are_named_by_what_differs(tmp_path):
     write_sealed(path, folds)
     assert read_folds(path, "again") == folds
     write_sealed(path, {"folds": []})
-    with pytest.raises(UserError, match="not a folds file"):
+    with pytest.raises(UserError, match="expected folds as stage 0 makes them"):
         read_folds(path, "again")
