@@ -8,9 +8,16 @@ import signal
 import sys
 from typing import Any
 
-# Written by pytest for the running test, by torch when it compiles or asks whether it could, and by SpeechBrain when it
-# is loaded, which is in the first test that needs it.
-NOT_OURS = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "SB_LOG_LEVEL")
+# Written by pytest for the running test, by torch when it compiles or asks whether it could, and by SpeechBrain and
+# scikit-learn (KMP_…) when they are loaded, which is in the first test that needs them.
+NOT_OURS = (
+    "PYTEST_CURRENT_TEST",
+    "TORCHINDUCTOR_CACHE_DIR",
+    "TRITON_CACHE_DIR",
+    "SB_LOG_LEVEL",
+    "KMP_DUPLICATE_LIB_OK",
+    "KMP_INIT_AT_FORK",
+)
 
 
 def process_state() -> dict[str, Any]:

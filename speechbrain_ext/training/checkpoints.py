@@ -52,16 +52,17 @@ class SafeCheckpointer(Checkpointer):
                 raise OSError(errno.ENOSPC, "no space left", str(self.checkpoints_dir)) from None
             raise
         ddp_barrier()
-        folder = Path(checkpoint.path)
-        if if_main_process():
+        # SpeechBrain gives the checkpoint to the first rank alone, which is the one that marks it.
+        if checkpoint is not None:
+            folder = Path(checkpoint.path)
             hashes = {}
             for path in sorted(folder.iterdir()):
                 with open(path, "rb") as stream:
                     os.fsync(stream.fileno())
                 hashes[path.name] = sha256_file(path)
             write_sealed(folder / MARK, {"files": hashes})
+            self._checked[_signature(folder)] = True
         ddp_barrier()
-        self._checked[_signature(folder)] = True
         return checkpoint
 
     def list_checkpoints(self) -> list[Checkpoint]:

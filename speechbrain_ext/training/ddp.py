@@ -93,8 +93,8 @@ def failure_reason(failed: Sequence[tuple[int, int]], log: str, status: int) -> 
     >>> failure_reason([(0, 1), (1, -9)], "", 1)
     'rank 1 was ended by SIGKILL (out of memory?): saved checkpoints are kept: type the same command again'
     """
-    # Ranks that wait for a killed one fail too, and torchrun ends the others with SIGTERM.
-    for rank, code in sorted(failed, key=lambda each: (each[1] >= 0, each[1] == -signal.SIGTERM)):
+    # Ranks that wait for a killed one fail too, and torchrun ends the others with SIGTERM: they are named last.
+    for rank, code in sorted(failed, key=lambda each: (each[1] == -signal.SIGTERM, each[1] >= 0)):
         if code < 0:
             return f"rank {rank} was ended by {_signal_name(-code)}: saved checkpoints are kept: {_AGAIN}"
         errors = [match[1] for match in map(ERROR_LINE.match, log.splitlines()) if match]

@@ -97,9 +97,10 @@ def test_a_killed_rank_is_named_and_the_same_command_goes_on(features, training,
     assert done.returncode == 0, done.stderr
 
 
-def test_ranks_end_with_the_process_that_wanted_them(training):
+def test_ranks_end_with_the_process_that_wanted_them(training, tmp_path):
     process, temporary, _ = training
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     wait_for(lambda: not ranks_of(temporary), 60)
     wait_for(lambda: not remains(temporary), 60)
+    assert not list((tmp_path / "exp").rglob("done-fusion.json")), "the ranks trained to the end"

@@ -169,8 +169,10 @@ def test_training_stops_early_wherever_there_is_a_development_part(spec, model):
         Experiment(run_of(spec, model, "asked", early_stopping_epochs="3"))
 
 
-def test_the_counter_is_told_of_the_development_part(spec, model, monkeypatch):
+def test_the_counter_is_told_of_the_development_part(spec, model, monkeypatch, tmp_path):
     asked = []
+    # Its own experiments: rows share steps, which other tests have trained.
+    spec = replace(spec, exp=str(tmp_path))
     monkeypatch.setattr(Step, "_counter", lambda self, has_dev: asked.append(has_dev) or EpochCounter(1))
     for selection in ("last", "test"):
         with pytest.raises(InterruptedError):
@@ -195,7 +197,11 @@ def stop(*_):
     ],
 )
 def test_weights_out_of_reach_are_told_before_stage_1(spec, model, monkeypatch, variant, weights, expected):
-    monkeypatch.setattr(alexnet.importlib.util, "find_spec", lambda name: None)
+    find_spec = alexnet.importlib.util.find_spec
+    # Of torchvision alone: whatever else asks, and keeps the answer, is not deceived.
+    monkeypatch.setattr(
+        alexnet.importlib.util, "find_spec", lambda name: None if name == "torchvision" else find_spec(name)
+    )
     run = Experiment(run_of(spec, model, "resources", variant=variant, alexnet_weights=weights))
     if expected is None:
         check_resources(run.hp.build(), run.hp.steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from speechbrain.utils.checkpoints import Checkpointer
 
 from speechbrain_ext.training.checkpoints import MARK, History, SafeCheckpointer
 
@@ -59,3 +60,8 @@ def test_only_damaged_ones_means_a_fresh_start(tmp_path):
     checkpointer, _, _ = saved(tmp_path, [0.1])
     (newest(checkpointer).path / MARK).unlink()
     assert checkpointer.recover_if_possible() is None
+
+
+def test_the_other_ranks_of_a_training_get_no_checkpoint_to_mark(tmp_path, monkeypatch):
+    monkeypatch.setattr(Checkpointer, "save_checkpoint", lambda *_, **__: None)
+    assert SafeCheckpointer(tmp_path).save_checkpoint() is None

@@ -14,6 +14,7 @@ AGAIN = "type the same command again"
     [
         ([(0, 1), (1, -9)], "error: peer closed", 1, "rank 1 was ended by SIGKILL (out of memory?)"),
         ([(0, -15), (1, -11), (2, -15)], "", 1, "rank 1 was ended by SIGSEGV:"),
+        ([(0, -15), (1, 1)], "Traceback\n", 1, "rank 1 ended with status 1:"),
         ([(0, -15)], "", 1, "rank 0 was ended by SIGTERM:"),
         ([(3, -99)], "", 1, "rank 3 was ended by signal 99:"),
         ([(1, 1)], "Traceback\nValueError: no\n", 1, "rank 1 ended with status 1: see the last lines"),

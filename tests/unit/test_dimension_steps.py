@@ -165,7 +165,7 @@ def test_killed_and_resumed_is_the_same(tmp_path, repository):
     class Killed(BaseException):
         pass
 
-    def kill(epoch):
+    def kill(step, epoch):
         if epoch == 3:
             raise Killed
 
