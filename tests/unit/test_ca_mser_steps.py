@@ -177,7 +177,7 @@ def test_the_counter_is_told_of_the_development_part(spec, model, monkeypatch, t
     for selection in ("last", "test"):
         with pytest.raises(InterruptedError):
             monkeypatch.setattr(Step, "_brain", stop)
-            train_fold(replace(run_of(spec, model, f"told-{selection}"), selection=selection), FOLD)
+            train_fold(replace(run_of(spec, model, f"told-{selection}", lr="0.002"), selection=selection), FOLD)
     assert asked == [False, True]
 
 
