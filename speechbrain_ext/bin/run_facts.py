@@ -92,6 +92,9 @@ def differs_from_paper(run: Experiment) -> dict[str, dict[str, Any]]:
     paper, protocol = paper_preset(
         spec.recipe_yaml, row, [label for label in run.manifest["labels"] if label != "none"]
     )
+    if row is None and not paper.corpus.get("paper"):
+        # No paper prints a number of this system on this corpus, so that no protocol is a paper's.
+        protocol = run.protocol
     return differing(settings(paper, protocol, PAPER), settings(run.hp, run.protocol, spec.preset))
 
 

@@ -120,3 +120,9 @@ def test_kept_results_without_the_key_are_compared_by_their_hyperparameters(row,
     assert phrases({KEY: KeptDeviations(RECIPE).of(results)}) == expected
     assert KeptDeviations(RECIPE).of({**results, KEY: {"a": 1}}) == {"a": 1}
     assert KeptDeviations(RECIPE).of({**results, "system": "none"}) == {}
+
+
+def test_a_baseline_has_no_papers_protocol_but_settings_of_its_own(prepared):
+    assert told(run_of(prepared, "--protocol", "speaker", system="svm")) == []
+    words = ("--protocol", "speaker", "--tag", "x", "--", "--speaker_normalisation", "True")
+    assert told(run_of(prepared, *words, system="svm")) == ["speaker_normalisation: False -> True"]
