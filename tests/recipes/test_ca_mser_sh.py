@@ -32,21 +32,27 @@ def ca_mser(workplace, model, *words, overrides=(), **more):
     return run(workplace, *options, *words, *tail, recipe="IEMOCAP", small=False, **more)
 
 
-def test_a_fine_tuned_fold_under_the_official_preset(workplace, tiny_model):
+@pytest.fixture(scope="module")
+def tuned(workplace, tiny_model):
+    """The result of a fine-tuned fold under the preset official."""
     words = ("--variant", "w2e")
     done = ca_mser(workplace, tiny_model, "--preset", "official", "--tag", "tuned", overrides=words)
     assert done.returncode == 0, done.stderr
-    found = result(workplace, "IEMOCAP", "ca_mser/tuned/session*/seed-1")
+    return result(workplace, "IEMOCAP", "ca_mser/tuned/session*/seed-1")
+
+
+def test_a_fine_tuned_fold_under_the_official_preset(tuned):
+    found = tuned
     assert found["preset"] == "official" and found["paper"] is None
     assert found["pooled"]["n"] > 20 and found["folds"][0]["steps"]["ca_mser"]["epochs"] == 1
 
 
-def test_frozen_frames_are_cached_and_the_model_is_not_trained(workplace, tiny_model):
+def test_frozen_frames_are_cached_and_the_model_is_not_trained(workplace, tiny_model, tuned):
     words = ("--variant", "w2e_frozen")
     done = ca_mser(workplace, tiny_model, "--tag", "frozen", overrides=words)
     assert done.returncode == 0, done.stderr
     assert "features encoded: " in done.stdout
-    frozen, tuned = (result(workplace, "IEMOCAP", f"ca_mser/{tag}/session*/seed-1") for tag in ("frozen", "tuned"))
+    frozen = result(workplace, "IEMOCAP", "ca_mser/frozen/session*/seed-1")
     assert frozen["parameters"] < tuned["parameters"]
 
 

@@ -103,7 +103,11 @@ def test_a_row_made_from_other_values_is_refused_by_name(whole):
         [*words, "--lr", "0.5"], env=environment(folder / "cache"), capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 1
-    assert "was made from other hparams" in done.stderr and "--tag" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        "was made from other inputs: lr was 0.0001, now 0.5: " in done.stderr
+        and "--tag" in done.stderr
+        and "Traceback" not in done.stderr
+    )
 
 
 def test_two_ranks_train_a_fold_and_one_process_scores_it(whole, tmp_path):

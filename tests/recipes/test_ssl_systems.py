@@ -96,4 +96,4 @@ def test_other_weights_in_the_same_folder_are_another_model(whole):
     (folder / "model/config.json").write_text(json.dumps({**config, "other": 1}))
     text = only_error(run_system(folder, system, "--stage", "2", "--stop-stage", "2"))
     (folder / "model/config.json").write_text(before)
-    assert "was made from other ssl_model" in text and "--tag" in text
+    assert "was made from other inputs: ssl_model was " in text and "--tag" in text

@@ -42,8 +42,8 @@ def test_every_stage_on_the_mini_corpus(tmp_path):
 def test_a_wrong_grid_is_one_line(tmp_path):
     words = ("--system", "svm", "--protocol", "speaker", "--folds", "03", "--jobs", "1", "--stop-stage", "2")
     done = run(tmp_path, *words, "--tag", "x", "--", "--variant", "egemaps", "--c_grid", "[0]", small=False)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "c_grid: expected a list of values above 0, found [0]" in done.stderr
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "--c_grid: expected list of number > 0, found [0]" in done.stderr
 
 
 def test_the_real_copy_comes_out_where_it_was_measured(emodb_root, tmp_path):
