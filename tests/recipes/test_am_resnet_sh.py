@@ -55,7 +55,7 @@ def test_the_other_tables_are_planned_row_by_row(workplace, tiny_model, table, r
     options = ("--ssl_model", tiny_model, *TINY) if table == "2" else TINY[:6]
     done = run(workplace, *words, "--", *options, recipe="IEMOCAP", small=False)
     assert done.returncode == 0, done.stderr
-    assert f"{rows} rows, session, seeds 1" in done.stdout and "trainings to do: " in done.stdout
+    assert f"{rows} rows, IEMOCAP (mini), session, seeds 1" in done.stdout and "trainings to do: " in done.stdout
 
 
 def test_a_model_out_of_reach_is_one_line(workplace):
