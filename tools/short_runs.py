@@ -2,7 +2,7 @@
 """Shows that a change of the code changes no score: a short run of every system, before the change and after it.
 
 Usage, from the repository's folder:
-    python3 tools/short_runs.py run FOLDER [NAME ...]     make the runs (all, or those named); continues where it stopped
+    python3 tools/short_runs.py run FOLDER [NAME ...]     make the runs (all, or those named); goes on
     python3 tools/short_runs.py compare BEFORE AFTER [--within X]
 The runs are made by run.sh on the three mini corpora, on a CSV, and, where EMODB_ROOT names it, on a copy of EmoDB.
 Networks are tiny and trained for an epoch or two: the numbers mean nothing, but every digit of them must stay.
