@@ -16,10 +16,10 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.epoch_loop import EpochCounter
 
-from speechbrain_ext.brain import EmotionBrain, StepModel
 from speechbrain_ext.lobes.cross_attention import CrossAttentionClassifier
-from speechbrain_ext.objectives import ClassObjective
+from speechbrain_ext.training.brain import EmotionBrain, StepModel
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.objectives import ClassObjective
 
 PIECES, FRAMES, CLASSES, BATCH, LIMIT_S = 7400, 63, 4, 64, 60.0
 

@@ -19,10 +19,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from speechbrain_ext.lobes import peephole_kernel
+from speechbrain_ext.lobes.kernels import peephole_kernel
 from speechbrain_ext.lobes.peephole_lstm import PeepholeBLSTM
 from speechbrain_ext.training.fold import torch_settings
-from speechbrain_ext.workers import KEEP_MEMORY
+from speechbrain_ext.utils.workers import KEEP_MEMORY
 
 BATCH, FRAMES, FEATURES, HIDDEN, ROUNDS = 64, 300, 76, 128, 9
 LSTM, PLAIN, KEPT = "torch.nn.LSTM", "PeepholeBLSTM", "PeepholeBLSTM, memory kept"

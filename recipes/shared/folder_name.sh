@@ -1,4 +1,4 @@
-# A safe folder name for a corpus's name, as speechbrain_ext.files.folder_name makes it. Source it: it needs no
+# A safe folder name for a corpus's name, as speechbrain_ext.utils.files.folder_name makes it. Source it: it needs no
 # environment, so that run.sh knows its folders before one is activated.
 
 folder_name() { # name: prints the name, or a short form of it and ten digits of its SHA-256

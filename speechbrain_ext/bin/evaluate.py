@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.mask_figure import draw_beside_results as draw_masks
-from speechbrain_ext.bin.run_facts import differs_from_paper, paper_of, run_facts
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
 from speechbrain_ext.bin.tsne import draw_beside_results as draw_vectors
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.evaluation.provenance import differs_from_paper, paper_of, run_facts
+from speechbrain_ext.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from speechbrain_ext.objectives import Output, ValueOutput
-    from speechbrain_ext.report.predicted_values import PredictedValues
-    from speechbrain_ext.report.predictions import Prediction
+    from speechbrain_ext.evaluation.predicted_values import PredictedValues
+    from speechbrain_ext.evaluation.predictions import Prediction
     from speechbrain_ext.training.experiment import Experiment
+    from speechbrain_ext.training.objectives import Output, ValueOutput
 
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
 
@@ -31,11 +31,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Score for options that are read already."""
-    from speechbrain_ext.data_folder import check_audio_unchanged
-    from speechbrain_ext.files import folder_lock, sha256_json, write_sealed
-    from speechbrain_ext.report.results import make_summary
-    from speechbrain_ext.report.value_results import is_dimensional, make_value_summary
+    from speechbrain_ext.corpora.data_folder import check_audio_unchanged
+    from speechbrain_ext.evaluation.results import make_summary
+    from speechbrain_ext.evaluation.value_results import is_dimensional, make_value_summary
     from speechbrain_ext.training.fold import check_trained, fold_facts
+    from speechbrain_ext.utils.files import folder_lock, sha256_json, write_sealed
 
     results = []
     runs = experiments(args)
@@ -69,9 +69,9 @@ def evaluate(args: argparse.Namespace) -> None:
 
 def _read_old(path: Path) -> dict[str, Any]:
     """The results that are there; none where they, or their files, are damaged or of another schema, which is said."""
-    from speechbrain_ext.files import check_files
-    from speechbrain_ext.report.results import MAKE_RESULTS
-    from speechbrain_ext.report.results_files import read_results
+    from speechbrain_ext.evaluation.results import MAKE_RESULTS
+    from speechbrain_ext.evaluation.results_files import read_results
+    from speechbrain_ext.utils.files import check_files
 
     try:
         results = read_results(path)
@@ -83,7 +83,7 @@ def _read_old(path: Path) -> dict[str, Any]:
 
 
 def _score(run: Experiment, facts: list[dict[str, Any]], more: dict[str, Any], jobs: int) -> dict[str, Any]:
-    from speechbrain_ext.report.results_files import write_results
+    from speechbrain_ext.evaluation.results_files import write_results
     from speechbrain_ext.training.fold import predict_fold
     from speechbrain_ext.training.launch import map_folds
 
@@ -102,10 +102,10 @@ def _score(run: Experiment, facts: list[dict[str, Any]], more: dict[str, Any], j
 def _write_classes(
     run: Experiment, found: list[tuple[str, Output]], known: dict[str, Any], facts: list[dict[str, Any]]
 ) -> tuple[dict[str, Any], list[str]]:
-    from speechbrain_ext.report.predictions import write_predictions
-    from speechbrain_ext.report.results import make_results
-    from speechbrain_ext.report.run_figures import write_run_figures
-    from speechbrain_ext.report.vectors import EMBEDDING, NAME, make_vectors, write_vectors
+    from speechbrain_ext.evaluation.predictions import write_predictions
+    from speechbrain_ext.evaluation.results import make_results
+    from speechbrain_ext.evaluation.vectors import EMBEDDING, NAME, make_vectors, write_vectors
+    from speechbrain_ext.report.figures.run_figures import write_run_figures
 
     rows = [_row(run, fold, output) for fold, output in found]
     write_predictions(run.seed_folder / "predictions.csv", rows, run.classes)
@@ -122,9 +122,9 @@ def _write_classes(
 def _write_values(
     run: Experiment, found: list[tuple[str, ValueOutput]], known: dict[str, Any], facts: list[dict[str, Any]]
 ) -> tuple[dict[str, Any], list[str]]:
-    from speechbrain_ext.report.predicted_values import write_predicted_values
-    from speechbrain_ext.report.value_figures import write_value_figures
-    from speechbrain_ext.report.value_results import make_value_results
+    from speechbrain_ext.evaluation.predicted_values import write_predicted_values
+    from speechbrain_ext.evaluation.value_results import make_value_results
+    from speechbrain_ext.report.figures.value_figures import write_value_figures
 
     rows, dimensions = [_value_row(run, fold, output) for fold, output in found], run.task.dimensions
     write_predicted_values(run.seed_folder / "predictions.csv", rows, dimensions)
@@ -133,7 +133,7 @@ def _write_values(
 
 
 def _row(run: Experiment, fold: str, output: Output) -> Prediction:
-    from speechbrain_ext.report.predictions import Prediction
+    from speechbrain_ext.evaluation.predictions import Prediction
 
     posteriors = tuple(math.exp(value) for value in output.log_posteriors)
     best = max(range(len(posteriors)), key=posteriors.__getitem__)
@@ -143,7 +143,7 @@ def _row(run: Experiment, fold: str, output: Output) -> Prediction:
 
 
 def _value_row(run: Experiment, fold: str, output: ValueOutput) -> PredictedValues:
-    from speechbrain_ext.report.predicted_values import PredictedValues
+    from speechbrain_ext.evaluation.predicted_values import PredictedValues
 
     utterance = run.utterances[output.id]
     # The manifest's own values: a tensor has them in single precision.
@@ -171,8 +171,8 @@ def _read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def _tell(results: dict[str, Any]) -> None:
-    from speechbrain_ext.report.cards import few_speakers
-    from speechbrain_ext.report.value_results import is_dimensional
+    from speechbrain_ext.evaluation.cards import few_speakers
+    from speechbrain_ext.evaluation.value_results import is_dimensional
 
     scores = _tell_values(results) if is_dimensional(results) else _tell_classes(results)
     print(
@@ -184,7 +184,7 @@ def _tell(results: dict[str, Any]) -> None:
 
 
 def _tell_classes(results: dict[str, Any]) -> str:
-    from speechbrain_ext.report.text import percent, with_interval
+    from speechbrain_ext.utils.text import percent, with_interval
 
     pooled, mean = results["pooled"], results["mean"]
 
@@ -199,7 +199,7 @@ def _tell_classes(results: dict[str, Any]) -> str:
 
 
 def _tell_values(results: dict[str, Any]) -> str:
-    from speechbrain_ext.report.text import decimal, decimal_with_interval
+    from speechbrain_ext.utils.text import decimal, decimal_with_interval
 
     pooled, mean = results["pooled"], results["mean"]
     told = (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechbrain_ext.bin.options import OptionParser, folder, whole_number
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 
 if TYPE_CHECKING:
     from speechbrain_ext.exchange.given import Given
@@ -62,13 +62,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _export(asked: argparse.Namespace) -> list[str]:
-    from speechbrain_ext.data_folder import read_facts, read_utterances
+    from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
     from speechbrain_ext.exchange.audformat import export_audformat
     from speechbrain_ext.exchange.emobox import export_emobox
     from speechbrain_ext.exchange.given import audit_given, strange_labels
     from speechbrain_ext.exchange.nkululeko import export_nkululeko
-    from speechbrain_ext.fold_checks import check_folds
-    from speechbrain_ext.folds import check_rules, folds_path, read_folds
+    from speechbrain_ext.preparation.fold_checks import check_folds
+    from speechbrain_ext.preparation.folds import check_rules, folds_path, read_folds
 
     made_by = "python -m speechbrain_ext.bin.prepare"
     facts = read_facts(asked.data, made_by)
@@ -114,10 +114,10 @@ def _import(asked: argparse.Namespace) -> list[str]:
 
 
 def _read(asked: argparse.Namespace) -> Given:
+    from speechbrain_ext.corpora.manifest import CorpusFaults
     from speechbrain_ext.exchange.audformat import import_audformat
     from speechbrain_ext.exchange.emobox import import_emobox
     from speechbrain_ext.exchange.nkululeko import import_nkululeko
-    from speechbrain_ext.manifest import CorpusFaults
 
     if asked.speakers is not None and asked.format != "emobox":
         raise UserError(f"--speakers {asked.speakers}: only EmoBox's files need it: leave it out")

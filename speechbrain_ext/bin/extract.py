@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.run_options import experiments, run_parser
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 
 if TYPE_CHECKING:
     from speechbrain_ext.features.extraction import AudioItem
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def extract_features(args: argparse.Namespace) -> None:
     """Extract for options that are read already."""
-    from speechbrain_ext.data_folder import check_audio_unchanged
+    from speechbrain_ext.corpora.data_folder import check_audio_unchanged
     from speechbrain_ext.features.cache import FeatureCache
     from speechbrain_ext.features.extraction import extract
     from speechbrain_ext.features.madd_waveform import MaddWaveform, zero_share
@@ -72,8 +72,8 @@ def check_resources(built: Mapping[str, Any], steps: Sequence[str]) -> None:
 
 
 def _items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[str]) -> list[AudioItem]:
+    from speechbrain_ext.corpora.manifest import read_audio
     from speechbrain_ext.features.extraction import AudioItem
-    from speechbrain_ext.manifest import read_audio
 
     root = Path(experiment.manifest["root"])
     items = []

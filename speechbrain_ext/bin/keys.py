@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     asked = parser().parse_args(argv)
     from speechbrain_ext.hparams import load
-    from speechbrain_ext.key_listing import list_keys
+    from speechbrain_ext.hparams.key_listing import list_keys
 
     # Its code is not run here, so that it needs no trust.
     hp = load(asked.recipe / "hparams" / f"{asked.system}.yaml", preset=asked.preset, trust=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechbrain_ext.bin.options import PICTURES, OptionParser, check_pictures, whole_number
-from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.utils.errors import UsageError, UserError
 
 if TYPE_CHECKING:
-    from speechbrain_ext.features.madd_pauses import FactorRow, PauseComparison
+    from speechbrain_ext.analysis.madd_pauses import FactorRow, PauseComparison
 
 FACTORS = "1.5,2,2.5,3,4,5,6,8,10,12,15,20,25,30,40,60"
 COLUMNS = ("times", "factor", "zeroed", "precision", "recall", "f1")
@@ -74,8 +74,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not root:
         raise UsageError("--corpus-root: expected a copy of EmoDB, found none: give --corpus-root DIR or EMODB_ROOT")
     check_pictures(options.out, (".csv", *PICTURES))
-    from speechbrain_ext.features.madd_pauses import compare, load
-    from speechbrain_ext.manifest import CorpusFaults
+    from speechbrain_ext.analysis.madd_pauses import compare, load
+    from speechbrain_ext.corpora.manifest import CorpusFaults
 
     notes: list[str] = []
     try:
@@ -114,12 +114,12 @@ def table(found: PauseComparison) -> str:
 def _write(comparisons: Sequence[PauseComparison], paths: Sequence[Path]) -> None:
     for path in paths:
         if path.suffix.lower() == ".csv":
-            from speechbrain_ext.files import write_text
+            from speechbrain_ext.utils.files import write_text
 
             rows = [_csv_row(found.times, row) for found in comparisons for row in found.rows]
             write_text(path, "\n".join([",".join(COLUMNS), *rows]) + "\n")
         else:
-            from speechbrain_ext.report.madd_figure import madd_figure
+            from speechbrain_ext.analysis.madd_figure import madd_figure
 
             first = comparisons[0]
             madd_figure(comparisons, path, f"EmoDB ({first.utterances} utterances, {first.audio_s / 3600:.2f} h)")

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from types import FrameType
 
 from speechbrain_ext.bin.options import DIGITS, one_line
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.workers import end_with_parent
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.workers import end_with_parent
 
 CURES = {
     errno.ENOSPC: "the disk is full: free some space (or --exp on another disk), then type the same command again",

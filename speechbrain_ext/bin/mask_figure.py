@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from speechbrain_ext.bin.options import PICTURES, OptionParser, check_pictures
 from speechbrain_ext.bin.run_options import print_trusted
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 
 if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     options = parser().parse_args(argv)
     check_pictures(options.out)
-    from speechbrain_ext.training.mask_runs import load_run
+    from speechbrain_ext.analysis.mask_runs import load_run
 
     run = load_run(options.run, options.cache, options.trust)
     print_trusted(run.hp.trusted)
@@ -66,11 +66,11 @@ def draw(run: Experiment, paths: Sequence[Path], utterance: str = "", fold: str 
     Raises
     ------
     UserError
-        As `speechbrain_ext.training.mask_runs.mask_maps` does.
+        As `speechbrain_ext.analysis.mask_runs.mask_maps` does.
     """
-    from speechbrain_ext.report.mask_figure import mask_figure, zeros_text
+    from speechbrain_ext.analysis.mask_figure import mask_figure, zeros_text
+    from speechbrain_ext.analysis.mask_runs import mask_maps
     from speechbrain_ext.training.fold import torch_settings
-    from speechbrain_ext.training.mask_runs import mask_maps
 
     with torch_settings(run.spec.threads):
         maps = mask_maps(run, utterance, fold)
@@ -90,8 +90,8 @@ def draw_beside_results(run: Experiment, redraw: bool) -> None:
     redraw : bool
         Also where the files are there.
     """
+    from speechbrain_ext.analysis.mask_runs import carries_masks, on_cpu
     from speechbrain_ext.training.experiment import Experiment
-    from speechbrain_ext.training.mask_runs import carries_masks, on_cpu
 
     paths = [run.seed_folder / f"{NAME}{suffix}" for suffix in PICTURES]
     if not carries_masks(run) or (not redraw and all(path.exists() for path in paths)):

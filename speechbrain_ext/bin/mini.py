@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 
 from speechbrain_ext.bin.options import OptionParser, folder
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import folder_lock, sha256_bytes, sha256_file, sha256_json, write_json
-from speechbrain_ext.regular_file import read_regular
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import folder_lock, sha256_bytes, sha256_file, sha256_json, write_json
+from speechbrain_ext.utils.regular_file import read_regular
 
 MARKER = "mini.json"
 CORPORA = ("emodb", "iemocap", "mspimprov")

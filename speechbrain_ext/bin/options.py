@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from speechbrain_ext.errors import UsageError
+from speechbrain_ext.utils.errors import UsageError
 
 PICTURES = (".png", ".pdf")
 MOST = 2**31 - 1

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def print_plan(args: argparse.Namespace) -> None:
     """Print what the stages from `args.stage` to `args.stop_stage` would do, of one run or the rows of `args.table`."""
-    from speechbrain_ext.tables import load_table
+    from speechbrain_ext.training.paper_tables import load_table
     from speechbrain_ext.training.plan import loaded, make_plan, plan_text, protocol_of
 
     table = load_table(args.recipe, args.table) if args.table else None
@@ -107,8 +107,8 @@ def _features_text(runs: list[tuple[RunSpec, Hparams, Experiment | None]]) -> st
 
 def _cached(runs: list[tuple[RunSpec, Hparams, Experiment | None]], name: str) -> str:
     """Count the utterances whose feature is in the cache, for the settings of the first run that reads it."""
-    from speechbrain_ext.errors import UserError
     from speechbrain_ext.features.cache import FeatureCache
+    from speechbrain_ext.utils.errors import UserError
 
     experiment = next(experiment for _, hp, experiment in runs if name in hp.features())
     hashes = [experiment.utterances[identity].sha256 for identity in experiment.used]

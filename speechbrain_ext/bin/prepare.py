@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from speechbrain_ext.bin.options import MOST_JOBS, OptionParser, folder, is_utf8, whole_number
 from speechbrain_ext.bin.run_options import print_trusted
-from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.utils.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from speechbrain_ext.corpora import Corpus
     from speechbrain_ext.corpora.label_map import LabelMap
-    from speechbrain_ext.manifest import Fault
+    from speechbrain_ext.corpora.manifest import Fault
+    from speechbrain_ext.corpora.task import Task
     from speechbrain_ext.preparation import Prepared
-    from speechbrain_ext.task import Task
 
 
 def parser() -> OptionParser:
@@ -76,9 +76,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     asked = parser().parse_args(argv)
 
     from speechbrain_ext.corpora.label_map import read_label_map
-    from speechbrain_ext.folds import check_rules
-    from speechbrain_ext.manifest import CorpusFaults
+    from speechbrain_ext.corpora.manifest import CorpusFaults
     from speechbrain_ext.preparation import Request, prepare
+    from speechbrain_ext.preparation.folds import check_rules
 
     label_map = read_label_map(asked.label_map) if asked.label_map else {}
     corpus = _corpus(asked, label_map)
@@ -114,8 +114,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def summary(corpus: Corpus, prepared: Prepared) -> str:
     """Tell what was found beside what is published, the annotators, the folds and the audit, and what was done."""
-    from speechbrain_ext.bin.prepare_text import annotators, counts, folds_text
-    from speechbrain_ext.edition import differences
+    from speechbrain_ext.preparation.edition import differences
+    from speechbrain_ext.preparation.summary import annotators, counts, folds_text
 
     facts = prepared.facts
     length = "audio not read" if facts["hours"] is None else f"{facts['hours']:.2f} h"
@@ -175,7 +175,7 @@ def _splits(corpus: Corpus, asked: argparse.Namespace) -> tuple[tuple[str, Task]
             raise UsageError(f"expected an option, found {asked.overrides[0]!r}: overrides need --recipe and --system")
         return ((usual, corpus.task),)
     from speechbrain_ext.hparams import load, parse_overrides
-    from speechbrain_ext.tables import load_table, words_of
+    from speechbrain_ext.training.paper_tables import load_table, words_of
 
     runs = [(asked.system, "", tuple(asked.overrides))]
     if asked.table:

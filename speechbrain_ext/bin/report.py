@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechbrain_ext.bin.options import PRINT_HELP, OptionParser, folder
-from speechbrain_ext.errors import UserError
-
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.repository import RECIPES
 
 
 def parser() -> OptionParser:
@@ -42,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_report(options.exp, options.out)
         print(f"wrote {options.out}")
         if options.paper:
-            from speechbrain_ext.report.print_figures import write_print_figures
+            from speechbrain_ext.report.figures.print_figures import write_print_figures
 
             drawn = write_print_figures(options.exp)
             print(f"drew {len(drawn)} figures for a paper below {options.exp}, in folders `paper`")
@@ -52,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         recipe = _existing(options.recipe) if options.recipe else _recipe(options.exp)
         print(f"kept {keep(options.exp, recipe)}")
         if recipe.resolve().parent == RECIPES:
-            from speechbrain_ext.report.table_list import write_table_list
+            from speechbrain_ext.report.tables.table_list import write_table_list
 
             print(f"wrote {write_table_list(RECIPES)}")
     else:
@@ -63,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _recipe(exp: Path) -> Path:
-    from speechbrain_ext.report.results_files import read_results
+    from speechbrain_ext.evaluation.results_files import read_results
 
     return _existing(RECIPES / read_results(exp / "results.json")["corpus"])
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechbrain_ext.bin.options import DIGITS, MOST_JOBS, OptionParser, folder, whole_number
-from speechbrain_ext.errors import UsageError
-from speechbrain_ext.folders import is_name
+from speechbrain_ext.utils.errors import UsageError
+from speechbrain_ext.utils.folders import is_name
 
 if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment
@@ -110,7 +110,7 @@ def print_trusted(tags: tuple[str, ...]) -> None:
 
 def _row(args: argparse.Namespace) -> tuple[str, str, str, tuple[str, ...]]:
     """System, name of the row, protocol and overrides: the user's, or those of a row of a paper's table."""
-    from speechbrain_ext.tables import RESERVED, load_table, words_of
+    from speechbrain_ext.training.paper_tables import RESERVED, load_table, words_of
 
     if not args.table:
         if RESERVED.match(args.tag):

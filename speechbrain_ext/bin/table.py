@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.options import PRINT_HELP, OptionParser, whole_number
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
-from speechbrain_ext.errors import UsageError
-from speechbrain_ext.report.table_keys import COLUMNS, LATEX_COLUMNS
+from speechbrain_ext.report.tables.table_keys import COLUMNS, LATEX_COLUMNS
+from speechbrain_ext.utils.errors import UsageError
+from speechbrain_ext.utils.repository import RECIPES
 
 if TYPE_CHECKING:
-    from speechbrain_ext.tables import Table
+    from speechbrain_ext.training.paper_tables import Table
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 FIRST, LAST = 1, 3
 
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     if args.folds or args.row:
         raise UsageError("--folds and --row do not go with a table: its rows are scored on all folds")
-    from speechbrain_ext.tables import load_table
+    from speechbrain_ext.training.paper_tables import load_table
 
     if args.dry_run:
         from speechbrain_ext.bin.plan import print_plan
@@ -87,7 +87,7 @@ def _list(words: list[str]) -> None:
     options.add_argument("--write", action="store_true", help="write recipes/README.md instead of printing it")
     options.add_argument("--recipes", type=Path, default=RECIPES, metavar="DIR", help="the folder of all recipes")
     args = options.parse_args(words)
-    from speechbrain_ext.report.table_list import table_list, write_table_list
+    from speechbrain_ext.report.tables.table_list import table_list, write_table_list
 
     print(f"wrote {write_table_list(args.recipes)}" if args.write else table_list(args.recipes), end="")
     print()
@@ -115,7 +115,7 @@ def _run(table: Table, args: argparse.Namespace, rows: list[argparse.Namespace])
 
 def _forget(rows: list[argparse.Namespace]) -> None:
     from speechbrain_ext.bin.train import forget
-    from speechbrain_ext.files import folder_lock
+    from speechbrain_ext.utils.files import folder_lock
 
     for row in rows:
         for run in experiments(row):
@@ -136,13 +136,13 @@ def _columns(text: str) -> tuple[str, ...]:
 def _write(table: Table, rows: list[argparse.Namespace], args: argparse.Namespace) -> None:
     from functools import partial
 
-    from speechbrain_ext.files import write_text
-    from speechbrain_ext.report.drawing import draw_file, draw_print
-    from speechbrain_ext.report.figures import build_confusion
-    from speechbrain_ext.report.results_files import read_results
-    from speechbrain_ext.report.table_figure import build_table_figure
-    from speechbrain_ext.report.table_text import csv_text, latex, markdown
-    from speechbrain_ext.report.tables import fill
+    from speechbrain_ext.evaluation.results_files import read_results
+    from speechbrain_ext.report.figures.drawing import draw_file, draw_print
+    from speechbrain_ext.report.figures.figures import build_confusion
+    from speechbrain_ext.report.figures.table_figure import build_table_figure
+    from speechbrain_ext.report.tables.table_text import csv_text, latex, markdown
+    from speechbrain_ext.report.tables.tables import fill
+    from speechbrain_ext.utils.files import write_text
 
     runs = [experiments(row) for row in rows]
     results = [[read_results(run.seed_folder / "results.json") for run in seeds] for seeds in runs]

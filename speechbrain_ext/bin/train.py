@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
-from speechbrain_ext.errors import UsageError
+from speechbrain_ext.utils.errors import UsageError
 
 if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment
@@ -24,10 +24,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def train(args: argparse.Namespace) -> None:
     """Train for options that are read already."""
-    from speechbrain_ext.data_folder import check_audio_unchanged, write_corpus_name
-    from speechbrain_ext.files import folder_lock
+    from speechbrain_ext.corpora.data_folder import check_audio_unchanged, write_corpus_name
     from speechbrain_ext.training.fold import is_trained
     from speechbrain_ext.training.system_build import check_system
+    from speechbrain_ext.utils.files import folder_lock
 
     runs = experiments(args)
     check_audio_unchanged(runs[0].spec.data, [runs[0].utterances[identity] for identity in runs[0].used])
@@ -114,8 +114,8 @@ def forget(run: Experiment, folds: list[str], wait: bool = False) -> None:
     UserError
         A folder is in use by another run, or leads outside the experiments.
     """
-    from speechbrain_ext.files import folder_lock
-    from speechbrain_ext.folders import check_inside, remove_folder
+    from speechbrain_ext.utils.files import folder_lock
+    from speechbrain_ext.utils.folders import check_inside, remove_folder
 
     root = run.spec.exp
     for fold in folds:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechbrain_ext.bin.options import PICTURES, OptionParser, check_pictures
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 
 NAME = "tsne"
 
@@ -60,10 +60,10 @@ def draw(runs: Sequence[Path], paths: Sequence[Path], vectors: Sequence[str] = (
     Raises
     ------
     UserError
-        As `speechbrain_ext.report.tsne_runs.run_panels` does.
+        As `speechbrain_ext.analysis.tsne_runs.run_panels` does.
     """
-    from speechbrain_ext.report.tsne_figure import tsne_figure
-    from speechbrain_ext.report.tsne_runs import run_panels
+    from speechbrain_ext.analysis.tsne_figure import tsne_figure
+    from speechbrain_ext.analysis.tsne_runs import run_panels
 
     panels = run_panels(runs, vectors, fold)
     for path in paths:
@@ -82,7 +82,7 @@ def draw_beside_results(folder: Path, redraw: bool) -> None:
     redraw : bool
         Also where the files are there.
     """
-    from speechbrain_ext.report.tsne_runs import counterpart, has_coattention, named_kinds
+    from speechbrain_ext.analysis.tsne_runs import counterpart, has_coattention, named_kinds
 
     if not redraw and all(path.exists() for path in _paths(folder)):
         return

@@ -6,7 +6,7 @@ import difflib
 
 from speechbrain_ext.corpora import emodb, iemocap, msp_improv
 from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
-from speechbrain_ext.errors import UsageError
+from speechbrain_ext.utils.errors import UsageError
 
 __all__ = ["CORPORA", "Corpus", "Expected", "Subset", "get_corpus"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.task import Task
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Subset:
 class Expected:
     """A corpus's own published counts, also by label, speaker and part; and the subsets that papers use.
 
-    `audio_sha256` is `speechbrain_ext.edition.hash_audio` of the corpus as its owners publish it, where it is known.
+    `audio_sha256` is `preparation.edition.hash_audio` of the corpus as its owners publish it, where it is known.
     """
 
     utterances: int | None
@@ -66,7 +66,7 @@ class Corpus:
     task : Task
         What is usually recognised: classes in the order of the vocabulary, and whether excited is happiness.
     protocols : tuple of str
-        Protocols of `speechbrain_ext.folds` that the corpus allows, the usual one first.
+        Protocols of `speechbrain_ext.preparation.folds` that the corpus allows, the usual one first.
     expected : Expected or None
         The published counts; None for a corpus that nobody published.
     root_variable : str

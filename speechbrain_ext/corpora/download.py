@@ -9,8 +9,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from speechbrain_ext.corpora.archive import UnsafeArchive, unpack
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import sha256_file, write_json
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import sha256_file, write_json
 
 MAX_UNPACKED_BYTES = 4 << 30
 EMODB_URL = "http://www.emodb.bilderbar.info/download/download.zip"

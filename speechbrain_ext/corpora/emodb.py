@@ -12,10 +12,10 @@ from pathlib import Path
 
 from speechbrain_ext.corpora import download
 from speechbrain_ext.corpora.corpus import Corpus, Expected
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
-from speechbrain_ext.regular_file import read_regular
-from speechbrain_ext.task import Task
+from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.regular_file import read_regular
 
 NAME = re.compile(r"(?P<speaker>[0-9]{2})(?P<text>[a-z][0-9]{2})(?P<emotion>[A-Z])(?P<version>[a-z])")
 EMOTION_OF = {

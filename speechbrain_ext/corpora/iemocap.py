@@ -14,11 +14,11 @@ from pathlib import Path
 
 from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
 from speechbrain_ext.corpora.iemocap_labels import EMOTION_OF_CODE, Block, parse_labels
+from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.corpora.text import decode
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
-from speechbrain_ext.regular_file import read_regular
-from speechbrain_ext.task import Task
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.regular_file import read_regular
 
 SESSIONS = ("1", "2", "3", "4", "5")
 # the letter behind the number (impro05a, script01_1b) tells recordings of one text apart

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from speechbrain_ext.manifest import Fault, Vote
+from speechbrain_ext.corpora.manifest import Fault, Vote
 
 EMOTION_OF_CODE = {
     "neu": "neutral",

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from speechbrain_ext.emotion_words import emotion_of, words_expected
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.regular_file import read_regular
+from speechbrain_ext.corpora.emotion_words import emotion_of, words_expected
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.regular_file import read_regular
 
 LabelMap = dict[str, str | None]  # by word in lower case: an emotion of the vocabulary, None to leave out
 

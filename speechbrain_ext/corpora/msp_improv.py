@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
+from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.msp_improv_labels import (
     EMOTION_OF_CODE,
     INTENDED,
@@ -20,11 +21,10 @@ from speechbrain_ext.corpora.msp_improv_labels import (
     parse_labels,
     parse_name,
 )
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.corpora.text import decode
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
-from speechbrain_ext.regular_file import read_regular
-from speechbrain_ext.task import Task
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.regular_file import read_regular
 
 LABEL_FILES = ("Evalution.txt", "Evaluation.txt")  # the release's own spelling first
 SESSIONS = tuple(f"session{number}" for number in range(1, 7))

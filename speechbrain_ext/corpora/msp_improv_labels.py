@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from speechbrain_ext.manifest import Fault, Vote
+from speechbrain_ext.corpora.manifest import Fault, Vote
 
 EMOTION_OF_CODE = {
     "A": "anger",

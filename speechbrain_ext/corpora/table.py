@@ -14,14 +14,14 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from speechbrain_ext.corpora.corpus import Corpus
+from speechbrain_ext.corpora.emotion_words import emotion_of, words_expected
 from speechbrain_ext.corpora.label_map import LabelMap, unused_words
+from speechbrain_ext.corpora.labels import DIMENSIONS
+from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, read_table_file
-from speechbrain_ext.emotion_words import emotion_of, words_expected
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import sha256_bytes
-from speechbrain_ext.labels import DIMENSIONS
-from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
-from speechbrain_ext.task import Task
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import sha256_bytes
 
 REQUIRED = ("file", "speaker", "emotion")
 COLUMNS = (*REQUIRED, "gender", "session", "text", "fold", "id", *DIMENSIONS, "start", "end")

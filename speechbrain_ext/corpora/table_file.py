@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import Fault
-from speechbrain_ext.regular_file import read_regular
+from speechbrain_ext.corpora.manifest import Fault
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.regular_file import read_regular
 
 SEPARATORS = (",", ";", "\t")
 # as pandas writes a length of time, and audformat with it: "0 days 00:00:01.500000", "0 days"

@@ -12,11 +12,11 @@ import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
 
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.dataio.statistics import RunningStatistics
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.segments import count_segments, group, place_of, segment_name
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.task import Task
 
 OUTPUT_KEYS = ["id", "target", "shares", "gender", "features"]
 GENDERS = ("F", "M")

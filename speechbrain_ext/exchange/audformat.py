@@ -14,13 +14,13 @@ from typing import Any
 
 import yaml
 
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.corpora.labels import DIMENSIONS, in_order
+from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.exchange.audformat_tables import DatabaseReader
 from speechbrain_ext.exchange.given import GENDER_WORDS, PARTS, Given, csv_text, seconds_text, used_utterances
-from speechbrain_ext.files import write_text
-from speechbrain_ext.labels import DIMENSIONS, in_order
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.regular_file import read_regular
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_text
+from speechbrain_ext.utils.regular_file import read_regular
 
 
 def export_audformat(

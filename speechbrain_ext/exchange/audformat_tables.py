@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from speechbrain_ext.corpora.emotion_words import emotion_of
+from speechbrain_ext.corpora.labels import DIMENSIONS
+from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.table import GENDER_OF, LONGEST_S
 from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, read_table_file
-from speechbrain_ext.emotion_words import emotion_of
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.exchange.given import PARTS, Given
-from speechbrain_ext.labels import DIMENSIONS
-from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.utils.errors import UserError
 
 Place = tuple[str, float | None, float | None]  # file, start and end in seconds
 FACTS = ("emotion", "speaker", "gender", "session", "text", "id", *DIMENSIONS)

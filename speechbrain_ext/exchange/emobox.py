@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora import CORPORA
+from speechbrain_ext.corpora.emotion_words import emotion_of
 from speechbrain_ext.corpora.label_map import read_words
-from speechbrain_ext.emotion_words import emotion_of
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.exchange.emobox_files import (
     FOLD_FILE,
     MAP_FILES,
@@ -25,9 +25,9 @@ from speechbrain_ext.exchange.emobox_files import (
 )
 from speechbrain_ext.exchange.given import PARTS, Given, csv_text, used_utterances
 from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, Facts, facts_by_name, read_speakers, tell_missing
-from speechbrain_ext.files import write_json, write_text
-from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance
-from speechbrain_ext.regular_file import read_regular
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_json, write_text
+from speechbrain_ext.utils.regular_file import read_regular
 
 # the words of EmoBox's own files, its spelling of boredom among them
 WORDS = {

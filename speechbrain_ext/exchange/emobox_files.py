@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from speechbrain_ext.corpora.manifest import Fault
 from speechbrain_ext.corpora.table import LONGEST_S
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import Fault
-from speechbrain_ext.regular_file import read_regular
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.regular_file import read_regular
 
 PART_WORDS = {"train": "train", "dev": "valid", "test": "test"}
 NAMES_FILE = "fold_names.json"

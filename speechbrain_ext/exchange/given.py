@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from speechbrain_ext.audit import audit
+from speechbrain_ext.corpora.labels import DIMENSIONS
+from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.table import COLUMNS, REQUIRED
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import write_text
-from speechbrain_ext.labels import DIMENSIONS
-from speechbrain_ext.manifest import Utterance
+from speechbrain_ext.preparation.audit import audit
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_text
 
 PARTS = ("train", "dev", "test")
 GENDER_WORDS = {"F": "female", "M": "male", None: ""}

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from speechbrain_ext.corpora.labels import DIMENSIONS
+from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.table import scan_table
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.exchange.given import (
     GENDER_WORDS,
     PARTS,
@@ -21,9 +22,8 @@ from speechbrain_ext.exchange.given import (
     seconds_text,
     used_utterances,
 )
-from speechbrain_ext.files import write_text
-from speechbrain_ext.labels import DIMENSIONS
-from speechbrain_ext.manifest import Utterance
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_text
 
 
 def export_nkululeko(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from speechbrain_ext.corpora.table import GENDER_OF
 from speechbrain_ext.corpora.table_file import read_table_file
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 
 EMODB = re.compile(r"(?P<speaker>[0-9]{2})(?P<text>[a-z][0-9]{2})[A-Z][a-z]?")
 EMODB_MEN = ("03", "10", "11", "12", "15")

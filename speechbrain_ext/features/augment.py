@@ -9,9 +9,9 @@ import torch
 from speechbrain.augment.freq_domain import SpectrogramDrop
 from speechbrain.augment.time_domain import AddNoise, SpeedPerturb
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.extractor import one_thread
-from speechbrain_ext.files import sha256_bytes
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import sha256_bytes
 
 SPEED = re.compile(r"speed(\d+(?:\.\d+)?)")
 NOISE = re.compile(r"noise(-?\d+(?:\.\d+)?)db")

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.features.shards import (
     Entry,
@@ -23,7 +22,8 @@ from speechbrain_ext.features.shards import (
     sweep,
     telling_of_storage,
 )
-from speechbrain_ext.files import read_json, write_json
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import read_json, write_json
 
 ABOUT = "feature.json"
 REMAKE = "./run.sh --stage 1 --stop-stage 1"

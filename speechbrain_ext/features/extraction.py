@@ -22,11 +22,11 @@ from functools import partial
 import numpy as np
 from tqdm import tqdm
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import REMAKE, FeatureCache, entry_key
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.features.resampled import ResampledAudio, read_kept
-from speechbrain_ext.workers import begin_worker, for_workers
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.workers import begin_worker, for_workers
 
 CHUNK_ITEMS = 4
 FAULTS_NAMED = 5

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import sha256_json
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import sha256_json
 
 
 class Extractor(ABC):

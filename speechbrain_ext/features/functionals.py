@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features import smile
 from speechbrain_ext.features.extractor import Extractor
+from speechbrain_ext.utils.errors import UserError
 
 SIZES = {"ComParE_2016": 6373, "eGeMAPSv02": 88}
 LEAST_S = 0.06

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 
 NAME = r"\w[\w.-]*(/\w[\w.-]*)?(@[\w./-]+)?"
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features import smile
 from speechbrain_ext.features.extractor import Extractor
+from speechbrain_ext.utils.errors import UserError
 
 # The order of the columns is the one of AMSNet's Table 1: 34 common descriptors, then 4 of pitch.
 COMMON = (

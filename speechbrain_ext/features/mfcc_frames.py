@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.extractor import Extractor, one_thread
 from speechbrain_ext.features.segments import count_segments
 from speechbrain_ext.features.silence_removal import remove_silence
+from speechbrain_ext.utils.errors import UserError
 
 PIECES = ("first", "all")
 PARTS = {"M": "mfcc", "D": "delta", "DD": "delta2"}

@@ -23,9 +23,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import write_text
-from speechbrain_ext.regular_file import check_regular, read_regular
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_text
+from speechbrain_ext.utils.regular_file import check_regular, read_regular
 
 FLUSH_ENTRIES = 200
 FLUSH_S = 20.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 
 if TYPE_CHECKING:
     import pandas

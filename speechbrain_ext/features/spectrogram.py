@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.extractor import Extractor, one_thread
+from speechbrain_ext.utils.errors import UserError
 
 
 class LogMel(Extractor):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.extractor import Extractor, one_thread
+from speechbrain_ext.utils.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor

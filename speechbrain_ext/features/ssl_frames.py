@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.extractor import Extractor, one_thread
 from speechbrain_ext.features.segments import count_segments
 from speechbrain_ext.features.ssl import frozen, hidden_states, prepare
+from speechbrain_ext.utils.errors import UserError
 
 LAYERS = ("last", "all")
 

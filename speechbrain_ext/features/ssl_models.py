@@ -10,9 +10,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features import hub
-from speechbrain_ext.files import sha256_file, sha256_json
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import sha256_file, sha256_json
 
 KINDS = ("wav2vec2", "hubert", "wavlm")
 RATE_HZ = 16000

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.features.ca_mser_image import DEVIATION as STD
-from speechbrain_ext.features.ca_mser_image import MEAN
+from speechbrain_ext.features.ca_mser.image import DEVIATION as STD
+from speechbrain_ext.features.ca_mser.image import MEAN
+from speechbrain_ext.utils.errors import UserError
 
 OUTPUT_SIZE = 256 * 6 * 6
 TORCHVISION = "'torchvision>=0.23,<1'"

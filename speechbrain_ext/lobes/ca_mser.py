@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.lobes import ca_mser_official
 from speechbrain_ext.lobes.alexnet import OUTPUT_SIZE, AlexNetFeatures
 from speechbrain_ext.lobes.ca_mser_encoder import EncoderInState, adapter_of
 from speechbrain_ext.lobes.co_attention import CoAttention
 from speechbrain_ext.lobes.official_state import checked_tensors
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
+from speechbrain_ext.utils.errors import UserError
 
 STREAMS = ("spectrogram", "mfcc", "w2e")
 _NAMES = {

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from speechbrain_ext.features import ssl_models
-from speechbrain_ext.features.ca_mser_image import bin_range, gray
+from speechbrain_ext.features.ca_mser.image import bin_range, gray
 from speechbrain_ext.lobes.alexnet import check_weights
 from speechbrain_ext.lobes.ca_mser import CAMSER, COATT_FROM, VARIANTS
 from speechbrain_ext.lobes.masking import take_feature

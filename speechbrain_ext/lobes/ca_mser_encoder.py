@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from speechbrain_ext.lobes.adapters import adapter_settings, add_adapters, unlike
+from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import fasten
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
-from speechbrain_ext.lobes.wav2vec2_convolutions import fasten
 
 ADAPTER = "adapter"  # no field of any configuration of these models
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 
 PREFIXES = {  # ours: the authors'
     "alexnet.features.": "alexnet_model.features.",

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 
 COUNTER = "num_batches_tracked"
 SHOWN = 5

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.lobes.official_state import checked_tensors, some_names
+from speechbrain_ext.utils.errors import UserError
 
 WHAT = "SD-CAFF state"
 _OPTIONAL = ("lambdas", "init_v", "num_batches_tracked")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from speechbrain_ext.data_folder import (
+from speechbrain_ext.corpora.data_folder import (
     FACTS,
     MANIFEST,
     States,
@@ -19,9 +19,9 @@ from speechbrain_ext.data_folder import (
     read_utterances,
     unmeasured,
 )
-from speechbrain_ext.files import DamagedFile
-from speechbrain_ext.manifest import Fault, Utterance, measure
+from speechbrain_ext.corpora.manifest import Fault, Utterance, measure
 from speechbrain_ext.preparation.request import Request
+from speechbrain_ext.utils.files import DamagedFile
 
 AGAIN = "this command"
 

@@ -7,12 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from speechbrain_ext.audit import confounded
 from speechbrain_ext.corpora import Corpus
-from speechbrain_ext.data_folder import AUDIO, FACTS, MANIFEST, States, audio_states, unmeasured, write_states
-from speechbrain_ext.edition import beside, count, count_subset, hash_audio, name_edition
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import (
+from speechbrain_ext.corpora.data_folder import AUDIO, FACTS, MANIFEST, States, audio_states, unmeasured, write_states
+from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance, manifest_text, measure
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.preparation.audit import confounded
+from speechbrain_ext.preparation.earlier import AGAIN, Earlier, all_gone, compare, made_again, read_earlier
+from speechbrain_ext.preparation.edition import beside, count, count_subset, hash_audio, name_edition
+from speechbrain_ext.preparation.folds import check_rules, folds_path, make_folds, read_folds
+from speechbrain_ext.preparation.request import Prepared, Request, Split
+from speechbrain_ext.preparation.scan import Scan, audio_faults, duplicate_faults, duplicate_notes, scan_corpus
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import (
     DamagedFile,
     folder_lock,
     sha256_bytes,
@@ -21,12 +27,6 @@ from speechbrain_ext.files import (
     write_sealed,
     write_text,
 )
-from speechbrain_ext.folds import check_rules, folds_path, make_folds, read_folds
-from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance, manifest_text, measure
-from speechbrain_ext.preparation.earlier import AGAIN, Earlier, all_gone, compare, made_again, read_earlier
-from speechbrain_ext.preparation.request import Prepared, Request, Split
-from speechbrain_ext.preparation.scan import Scan, audio_faults, duplicate_faults, duplicate_notes, scan_corpus
-from speechbrain_ext.task import Task
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from speechbrain_ext.corpora import Corpus
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.folders import folder_name
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.task import Task
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.folders import folder_name
 
 # the file that speechbrain_ext.bin.mini leaves in what it writes
 MINI_MARKER = "mini.json"
@@ -36,7 +36,7 @@ class Request:
     splits : tuple of (str, Task)
         A protocol and what is recognised, for each file of folds.
     dev, fold_seed
-        As for `speechbrain_ext.folds.make_folds`.
+        As for `speechbrain_ext.preparation.folds.make_folds`.
     jobs : int
         Threads that read audio.
     check_audio : bool

@@ -6,10 +6,10 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from speechbrain_ext.data_folder import audio_states
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import CorpusFaults, Fault, Utterance, measure
+from speechbrain_ext.corpora.data_folder import audio_states
+from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance, measure
 from speechbrain_ext.preparation.request import MINI_MARKER, Request
+from speechbrain_ext.utils.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from speechbrain_ext.report.cards import epochs_name, has_epochs, row_name, selection_name
-from speechbrain_ext.report.comparability import paper_name, why_not_comparable
-from speechbrain_ext.report.deviations import marked
-from speechbrain_ext.report.results import make_summary
-from speechbrain_ext.report.text import DASH, percent, with_interval, with_std
+from speechbrain_ext.evaluation.cards import epochs_name, has_epochs, row_name, selection_name
+from speechbrain_ext.evaluation.comparability import paper_name, why_not_comparable
+from speechbrain_ext.evaluation.deviations import marked
+from speechbrain_ext.evaluation.results import make_summary
+from speechbrain_ext.utils.text import DASH, percent, with_interval, with_std
 
 HEAD = [
     "",

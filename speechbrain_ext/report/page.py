@@ -9,12 +9,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import write_text
-from speechbrain_ext.labels import DIMENSIONS
-from speechbrain_ext.report import deviations, text
-from speechbrain_ext.report.breakdown import by_class, by_speaker, worst_speaker
-from speechbrain_ext.report.cards import (
+from speechbrain_ext.corpora.labels import DIMENSIONS
+from speechbrain_ext.evaluation import deviations
+from speechbrain_ext.evaluation.breakdown import by_class, by_speaker, worst_speaker
+from speechbrain_ext.evaluation.cards import (
     card,
     corpus_name,
     epochs_name,
@@ -25,16 +23,19 @@ from speechbrain_ext.report.cards import (
     selection_name,
     warnings_of,
 )
-from speechbrain_ext.report.comparability import paper_name, why_not_comparable
-from speechbrain_ext.report.drawing import png_bytes, run_name
-from speechbrain_ext.report.overview import FoldGroup, build_forest, fold_groups, forest_figure, groups_warning
-from speechbrain_ext.report.predicted_values import read_predicted_values
-from speechbrain_ext.report.predictions import read_predictions
-from speechbrain_ext.report.results import MAKE_RESULTS
-from speechbrain_ext.report.results_files import read_results
-from speechbrain_ext.report.run_figures import beside_pngs, run_pngs
-from speechbrain_ext.report.value_figures import value_pngs
-from speechbrain_ext.report.value_results import is_dimensional
+from speechbrain_ext.evaluation.comparability import paper_name, why_not_comparable
+from speechbrain_ext.evaluation.predicted_values import read_predicted_values
+from speechbrain_ext.evaluation.predictions import read_predictions
+from speechbrain_ext.evaluation.results import MAKE_RESULTS
+from speechbrain_ext.evaluation.results_files import read_results
+from speechbrain_ext.evaluation.value_results import is_dimensional
+from speechbrain_ext.report.figures.drawing import png_bytes, run_name
+from speechbrain_ext.report.figures.overview import FoldGroup, build_forest, fold_groups, forest_figure, groups_warning
+from speechbrain_ext.report.figures.run_figures import beside_pngs, run_pngs
+from speechbrain_ext.report.figures.value_figures import value_pngs
+from speechbrain_ext.utils import text
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_text
 
 
 def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:

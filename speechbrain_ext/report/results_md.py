@@ -7,17 +7,19 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from speechbrain_ext.edition import is_other_edition, is_published
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import DamagedFile, sha256_bytes, write_text
-from speechbrain_ext.folders import check_inside
-from speechbrain_ext.report import class_md, deviations, paper_rows, value_md
-from speechbrain_ext.report.cards import corpus_name, few_speakers, is_partial, protocol_name, row_name
-from speechbrain_ext.report.rescoring import check_scores
-from speechbrain_ext.report.results import IDENTITY, development_uar
-from speechbrain_ext.report.results_files import predictions_path, read_results, write_results
-from speechbrain_ext.report.text import optimism, percent
-from speechbrain_ext.report.value_results import is_dimensional
+from speechbrain_ext.evaluation import deviations
+from speechbrain_ext.evaluation.cards import corpus_name, few_speakers, is_partial, protocol_name, row_name
+from speechbrain_ext.evaluation.rescoring import check_scores
+from speechbrain_ext.evaluation.results import IDENTITY, development_uar
+from speechbrain_ext.evaluation.results_files import predictions_path, read_results, write_results
+from speechbrain_ext.evaluation.value_results import is_dimensional
+from speechbrain_ext.preparation.edition import is_other_edition, is_published
+from speechbrain_ext.report import class_md, value_md
+from speechbrain_ext.report.tables import paper_rows
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import DamagedFile, sha256_bytes, write_text
+from speechbrain_ext.utils.folders import check_inside
+from speechbrain_ext.utils.text import optimism, percent
 
 RESULTS_FOLDER = "results"
 RESULTS_PAGE = "RESULTS.md"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from speechbrain_ext.labels import DIMENSIONS
-from speechbrain_ext.report.cards import epochs_name, has_epochs, row_name, selection_name
-from speechbrain_ext.report.deviations import marked
-from speechbrain_ext.report.text import DASH, decimal, decimal_with_interval, decimal_with_std
-from speechbrain_ext.report.value_results import make_value_summary
+from speechbrain_ext.corpora.labels import DIMENSIONS
+from speechbrain_ext.evaluation.cards import epochs_name, has_epochs, row_name, selection_name
+from speechbrain_ext.evaluation.deviations import marked
+from speechbrain_ext.evaluation.value_results import make_value_summary
+from speechbrain_ext.utils.text import DASH, decimal, decimal_with_interval, decimal_with_std
 
 HEAD = [
     "",

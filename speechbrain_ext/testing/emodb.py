@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from speechbrain_ext.files import write_text
 from speechbrain_ext.testing.emotions import EMOTIONS, Speaker, cast, deliver
 from speechbrain_ext.testing.phones import segments_of
 from speechbrain_ext.testing.speech import stream, synthesise
 from speechbrain_ext.testing.wave_file import wav_bytes, write_bytes
+from speechbrain_ext.utils.files import write_text
 
 GENDERS = {
     "12": "M", "15": "M", "03": "M", "11": "M", "10": "M",

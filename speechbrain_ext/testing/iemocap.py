@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechbrain_ext.files import write_text
 from speechbrain_ext.testing.emotions import INTENSITY, cast, deliver
 from speechbrain_ext.testing.english import free_talk, phones_of
 from speechbrain_ext.testing.iemocap_labels import Judged, judge, label_files
 from speechbrain_ext.testing.phones import segments_of
 from speechbrain_ext.testing.speech import SAMPLE_RATE_HZ, Random, stream, synthesise
 from speechbrain_ext.testing.wave_file import RESOURCE_FORK, wav_bytes, write_bytes
+from speechbrain_ext.utils.files import write_text
 
 PEOPLE = {f"Ses0{session}{gender}": gender for gender in "MF" for session in range(1, 6)}
 CLASSES = ("neutral", "anger", "sadness", "happiness", "excited")

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
-from speechbrain_ext.files import replacing
 from speechbrain_ext.testing.speech import SAMPLE_RATE_HZ
+from speechbrain_ext.utils.files import replacing
 
 # What another system leaves beside a file, under its name after `._`.
 RESOURCE_FORK = bytes.fromhex("0005160700020000") + b"Mac OS X        " + bytes(58)

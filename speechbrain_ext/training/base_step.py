@@ -11,14 +11,14 @@ from typing import Any
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 
 from speechbrain_ext.dataio.dataset import FeatureSource, speaker_statistics
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
-from speechbrain_ext.files import DamagedFile, folder_lock, write_sealed
-from speechbrain_ext.objectives import Output, ValueOutput
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import TRAIN, check_done, done_path, read_done, write_done
+from speechbrain_ext.training.objectives import Output, ValueOutput
 from speechbrain_ext.training.training_keys import required
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import DamagedFile, folder_lock, write_sealed
 
 
 class BaseStep(ABC):

@@ -18,10 +18,10 @@ from speechbrain.utils.checkpoints import (
 )
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 
-from speechbrain_ext.files import DamagedFile, check_files, read_sealed, sha256_file, write_sealed
-from speechbrain_ext.folders import remove_folder
 from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.weights_only import weights_only
+from speechbrain_ext.utils.files import DamagedFile, check_files, read_sealed, sha256_file, write_sealed
+from speechbrain_ext.utils.folders import remove_folder
 
 MARK = "COMPLETE.json"
 LOW_DISK_BYTES = 64 * 2**20

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from speechbrain.utils.distributed import if_main_process
 
-from speechbrain_ext.classifiers import LinearSVM
 from speechbrain_ext.dataio.dataset import FeatureSource
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import read_checked, replacing, write_text
-from speechbrain_ext.metrics import unweighted_average_recall, weighted_accuracy
-from speechbrain_ext.objectives import Output, ValueOutput, mean_concordance
-from speechbrain_ext.regressors import LinearSVR
+from speechbrain_ext.metrics.classes import unweighted_average_recall, weighted_accuracy
 from speechbrain_ext.training.base_step import BaseStep
 from speechbrain_ext.training.finished import TRAIN
+from speechbrain_ext.training.objectives import Output, ValueOutput, mean_concordance
+from speechbrain_ext.training.svm import LinearSVM
+from speechbrain_ext.training.svr import LinearSVR
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import read_checked, replacing, write_text
 
 # Keys of a classifier that its regression has too.
 REGRESSION_KEYS = {"c_grid", "inner_folds", "clip_deviations"}

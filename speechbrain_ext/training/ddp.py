@@ -15,14 +15,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import folder_lock, write_json
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, train_fold
 from speechbrain_ext.training.launch import kill_group
 from speechbrain_ext.training.received import read_spec
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.workers import KEEP_MEMORY, THREAD_VARIABLES, begin_worker
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import folder_lock, write_json
+from speechbrain_ext.utils.workers import KEEP_MEMORY, THREAD_VARIABLES, begin_worker
 
 RANK_MODULE = "speechbrain_ext.bin.rank"
 FAILURES = "failures.json"

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext import hparams
-from speechbrain_ext.data_folder import read_facts, read_utterances
-from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.ssl_models import find
-from speechbrain_ext.files import DamagedFile, read_sealed, sha256_file, sha256_json, write_sealed, write_text
-from speechbrain_ext.fold_checks import check_folds
-from speechbrain_ext.folders import check_inside, folder_name
-from speechbrain_ext.folds import folds_path, read_folds
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.task import Task
+from speechbrain_ext.preparation.fold_checks import check_folds
+from speechbrain_ext.preparation.folds import folds_path, read_folds
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.training_keys import check_training_keys
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.files import DamagedFile, read_sealed, sha256_file, sha256_json, write_sealed, write_text
+from speechbrain_ext.utils.folders import check_inside, folder_name
 
 SELECTIONS = ("last", "dev", "test")
 PREPARE = "./run.sh --stage 0 --stop-stage 0"

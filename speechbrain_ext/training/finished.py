@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from speechbrain_ext.files import DamagedFile, check_files, read_sealed, sha256_file, write_sealed
-from speechbrain_ext.utterance_fields import is_number
+from speechbrain_ext.corpora.utterance_fields import is_number
+from speechbrain_ext.utils.files import DamagedFile, check_files, read_sealed, sha256_file, write_sealed
 
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
 # What scores are shown with; every training has them.

@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from speechbrain.utils.distributed import if_main_process
 
-from speechbrain_ext.files import write_json, write_text
-from speechbrain_ext.objectives import DEV_SCORES, Output, ValueOutput
 from speechbrain_ext.training.base_step import BaseStep
 from speechbrain_ext.training.classifier_step import ClassifierStep
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import check_done, is_finished
+from speechbrain_ext.training.objectives import DEV_SCORES, Output, ValueOutput
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.step import Step
+from speechbrain_ext.utils.files import write_json, write_text
 
 STEP_FACTS = ("epochs", "selected_epoch", "optimizer_steps", "train_seconds", "checkpoint")
 

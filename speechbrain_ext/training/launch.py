@@ -17,10 +17,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.training.progress import Progress
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.workers import begin_worker, for_workers
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.workers import begin_worker, for_workers
 
 
 def map_folds(

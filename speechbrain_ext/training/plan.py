@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext import hparams
-from speechbrain_ext.data_folder import read_facts
-from speechbrain_ext.files import sha256_json
+from speechbrain_ext.corpora.data_folder import read_facts
 from speechbrain_ext.training.experiment import PREPARE, Experiment, folds_file, load_hparams, protocol_of
 from speechbrain_ext.training.finished import is_finished
 from speechbrain_ext.training.progress import seconds_text
 from speechbrain_ext.training.rates import Rates, kept_results
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.schedule import scaled_epochs
-from speechbrain_ext.yaml_tree import REFERENCE
+from speechbrain_ext.utils.files import sha256_json
+from speechbrain_ext.utils.yaml_tree import REFERENCE
 
 # Folds of protocols whose number no corpus decides.
 FOLDS = {"random5": 5}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.utils.errors import UserError
 
 KINDS = {"str": str, "int": int, "bool": bool}
 REMAKE = "./run.sh --stage 2 --stop-stage 2"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
+
+from speechbrain_ext.utils.repository import REPOSITORY
 
 
 @dataclass(frozen=True)
@@ -53,4 +54,4 @@ class RunSpec:
 
 def default_cache() -> str:
     """The features' root: SER_CACHE, or `.cache` in the repository."""
-    return os.environ.get("SER_CACHE") or str(Path(__file__).resolve().parents[2] / ".cache")
+    return os.environ.get("SER_CACHE") or str(REPOSITORY / ".cache")

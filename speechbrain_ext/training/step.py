@@ -16,17 +16,18 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.distributed import if_main_process
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
-from speechbrain_ext.brain import EmotionBrain, StepModel, seed_of
 from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_piece_dataset
 from speechbrain_ext.dataio.statistics import statistics
-from speechbrain_ext.divergence import check_statistics
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
-from speechbrain_ext.files import read_checked, write_text
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.lobes.value_scale import ValueScale
-from speechbrain_ext.objectives import (
+from speechbrain_ext.training.base_step import BaseStep
+from speechbrain_ext.training.brain import EmotionBrain, StepModel, seed_of
+from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.divergence import check_statistics
+from speechbrain_ext.training.finished import TRAIN
+from speechbrain_ext.training.objectives import (
     DEV_SCORES,
     ClassObjective,
     CriterionObjective,
@@ -35,10 +36,9 @@ from speechbrain_ext.objectives import (
     Output,
     ValueOutput,
 )
-from speechbrain_ext.training.base_step import BaseStep
-from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
-from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.schedule import PiecewiseRate, scaled_epochs
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import read_checked, write_text
 
 Embeddings = dict[str, dict[str, torch.Tensor]]
 # Keys of a training that classes alone have.

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.augment import SpectrogramMask, parse_variant
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.hparams import Hparams
-from speechbrain_ext.system_checks import training_value
+from speechbrain_ext.hparams.system_checks import training_value
+from speechbrain_ext.utils.errors import UserError
 
 ITEMS = 2
 SAMPLE_RATE_HZ = 16000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.hparams import Hparams
+from speechbrain_ext.utils.errors import UserError
 
 # Each with a value for the message.
 TRAINING_KEYS = {

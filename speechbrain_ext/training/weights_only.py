@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import yaml
 
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 
 # With it torch.load unpickles everything where a caller, such as SpeechBrain's loaders, does not say weights_only.
 UNSAFE_SWITCH = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"

@@ -56,7 +56,11 @@ def test_shell_scripts_parse(script):
 
 def test_what_a_build_leaves_is_ignored():
     """`pip install .` leaves build/, whose copies of modules no check should read as sources."""
-    for name in ("build/lib/speechbrain_ext/brain.py", "speechbrain_ext.egg-info/PKG-INFO", "recipes/EmoDB/exp/x"):
+    for name in (
+        "build/lib/speechbrain_ext/brain.py",
+        "speechbrain_ext.egg-info/PKG-INFO",
+        "recipes/EmoDB/exp/x",
+    ):
         done = subprocess.run(["git", "-C", str(REPOSITORY), "check-ignore", "-q", name], check=False)
         if done.returncode == 128:
             pytest.skip("not a git checkout")

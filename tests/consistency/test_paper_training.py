@@ -14,7 +14,7 @@ from speechbrain.utils.epoch_loop import EpochCounter
 from tiny_ssl import write_tiny
 
 from speechbrain_ext import hparams
-from speechbrain_ext.brain import StepModel
+from speechbrain_ext.training.brain import StepModel
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.step import Step

@@ -3,9 +3,9 @@
 import pytest
 
 from speechbrain_ext.corpora import CORPORA, get_corpus
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.folds import PROTOCOLS
-from speechbrain_ext.labels import EMOTIONS, in_order
+from speechbrain_ext.corpora.labels import EMOTIONS, in_order
+from speechbrain_ext.preparation.folds import PROTOCOLS
+from speechbrain_ext.utils.errors import UserError
 
 
 @pytest.mark.parametrize("key", CORPORA)

@@ -13,8 +13,8 @@ import pytest
 from speechbrain_ext.corpora.archive import UnsafeArchive, unpack
 from speechbrain_ext.corpora.download import fetch_zip
 from speechbrain_ext.corpora.emodb import scan
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import sha256_bytes
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import sha256_bytes
 
 
 @pytest.fixture

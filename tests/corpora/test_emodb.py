@@ -7,7 +7,7 @@ import pytest
 
 from speechbrain_ext.corpora import get_corpus
 from speechbrain_ext.corpora.emodb import scan
-from speechbrain_ext.manifest import CorpusFaults, measure
+from speechbrain_ext.corpora.manifest import CorpusFaults, measure
 
 
 def touch(folder, *names):

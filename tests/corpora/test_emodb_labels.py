@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechbrain_ext.corpora.emodb_labels import Mark, read_marks, scan_labels, stretches
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import CorpusFaults
+from speechbrain_ext.analysis.emodb_labels import Mark, read_marks, scan_labels, stretches
+from speechbrain_ext.corpora.manifest import CorpusFaults
+from speechbrain_ext.utils.errors import UserError
 
 HEADER = "signal 03a01Faxx\ntype 0\ncomment created using xlabel\nfont -misc-*\nseparator ;\nnfields 1\n#\n"
 BODY = (

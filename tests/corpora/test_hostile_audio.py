@@ -10,12 +10,12 @@ import pytest
 import soundfile
 from hostile import CASES, KINDS, damage_labels, emodb, iemocap, prepare, table, within, write_wav
 
-from speechbrain_ext import audio
 from speechbrain_ext.bin.prepare import main
-from speechbrain_ext.data_folder import read_facts
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import Utterance, measure, read_audio
-from speechbrain_ext.regular_file import NotRegularFile, read_regular
+from speechbrain_ext.corpora.data_folder import read_facts
+from speechbrain_ext.corpora.manifest import Utterance, measure, read_audio
+from speechbrain_ext.utils import audio
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.regular_file import NotRegularFile, read_regular
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hostile import CASES, KINDS, emodb, prepare, table, within
 
+from speechbrain_ext.analysis.emodb_labels import scan_labels
 from speechbrain_ext.bin import exchange, mini
 from speechbrain_ext.corpora import get_corpus
-from speechbrain_ext.corpora.emodb_labels import scan_labels
 from speechbrain_ext.corpora.table import corpus_of
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.exchange.audformat import import_audformat
 from speechbrain_ext.exchange.emobox import import_emobox
+from speechbrain_ext.utils.errors import UserError
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link"])

@@ -9,7 +9,7 @@ import pytest
 from hand_labels import FIRST, HEADER, SECOND, label, one, wav
 
 from speechbrain_ext.corpora.iemocap import scan
-from speechbrain_ext.manifest import Vote
+from speechbrain_ext.corpora.manifest import Vote
 
 
 def test_a_block_is_read_whole(tmp_path):

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 from label_trees import FIVE, SUFFIXED_WOMEN, write_iemocap_labels
 
-from speechbrain_ext import edition
 from speechbrain_ext.corpora import iemocap
 from speechbrain_ext.corpora.iemocap import CORPUS, scan
+from speechbrain_ext.preparation import edition
 
 
 @pytest.fixture(scope="module")

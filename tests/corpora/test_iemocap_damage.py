@@ -6,8 +6,8 @@ import pytest
 from hand_labels import FIRST, HEADER, SECOND, label, one, wav
 
 from speechbrain_ext.corpora.iemocap import CORPUS, scan
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import CorpusFaults
+from speechbrain_ext.corpora.manifest import CorpusFaults
+from speechbrain_ext.utils.errors import UserError
 
 
 def faults_of(root):

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from speechbrain_ext.corpora.iemocap import scan
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import CorpusFaults, manifest_text
+from speechbrain_ext.corpora.manifest import CorpusFaults, manifest_text
+from speechbrain_ext.utils.errors import UserError
 
 DIALOG = "Ses05M_script01_1b"
 FILE = f"Session5/dialog/EmoEvaluation/{DIALOG}.txt"

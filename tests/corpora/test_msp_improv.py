@@ -6,10 +6,10 @@ import pytest
 from label_trees_msp import write_msp_labels
 from msp_improv_blocks import HEAD, ID, MAN, MAN_ID, RATER, block, touch, write
 
+from speechbrain_ext.corpora.manifest import Utterance, Vote, read_manifest, write_manifest
 from speechbrain_ext.corpora.msp_improv import CORPUS, scan
-from speechbrain_ext.edition import count, count_subset, differences
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import Utterance, Vote, read_manifest, write_manifest
+from speechbrain_ext.preparation.edition import count, count_subset, differences
+from speechbrain_ext.utils.errors import UserError
 
 CODES = dict(A="anger", H="happiness", S="sadness", N="neutral", O="other", X=None)
 

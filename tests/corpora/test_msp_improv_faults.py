@@ -3,9 +3,9 @@
 import pytest
 from msp_improv_blocks import HEAD, ID, MAN, MAN_ID, RATER, block, touch, write
 
+from speechbrain_ext.corpora.manifest import CorpusFaults
 from speechbrain_ext.corpora.msp_improv import CORPUS, scan
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import CorpusFaults
+from speechbrain_ext.utils.errors import UserError
 
 
 def faults_of(root):

@@ -7,10 +7,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from speechbrain_ext.corpora.labels import EMOTIONS
+from speechbrain_ext.corpora.manifest import CorpusFaults
 from speechbrain_ext.corpora.msp_improv import scan
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.labels import EMOTIONS
-from speechbrain_ext.manifest import CorpusFaults
+from speechbrain_ext.utils.errors import UserError
 
 NAMES = [f"UTD-IMPROV-S{n:02d}{e}-{s}0{n}-{p}-FM0{n}" for n, e, s, p in ((1, "A", "F", "S"), (2, "H", "M", "R"))]
 RATERS = ["R-a_1; Happy; Excited,Happy; ", "b-2; Other; Concerned; ", "R-c; Sad; ; "]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from speechbrain_ext.corpora.emotion_words import EMOTION_WORDS, emotion_of
+from speechbrain_ext.corpora.labels import EMOTIONS
+from speechbrain_ext.corpora.manifest import CorpusFaults, manifest_text, measure, read_audio, read_manifest
 from speechbrain_ext.corpora.table import COLUMNS, corpus_of, scan_table
 from speechbrain_ext.corpora.table_file import read_seconds
-from speechbrain_ext.emotion_words import EMOTION_WORDS, emotion_of
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.folds import make_folds
-from speechbrain_ext.labels import EMOTIONS
-from speechbrain_ext.manifest import CorpusFaults, manifest_text, measure, read_audio, read_manifest
+from speechbrain_ext.preparation.folds import make_folds
+from speechbrain_ext.utils.errors import UserError
 
 WHOLE = """file,speaker,emotion,gender,session,text,fold
 b/two.wav,04,hap,male,2,t2,2

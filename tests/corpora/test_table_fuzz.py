@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from speechbrain_ext.corpora.manifest import CorpusFaults, manifest_text
 from speechbrain_ext.corpora.table import COLUMNS, corpus_of, scan_table
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import CorpusFaults, manifest_text
+from speechbrain_ext.utils.errors import UserError
 
 BOUNDED = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True

@@ -6,7 +6,7 @@ import json
 
 from place import Place, case, done, refused, reseal
 
-from speechbrain_ext.files import sha256_file
+from speechbrain_ext.utils.files import sha256_file
 
 
 def folds_of(place: Place):
@@ -78,7 +78,7 @@ def two_folds_of_one_name(place: Place):
 @case("folds")
 def an_audit_that_says_less_than_the_folds(place: Place):
     """The folds of random5 share speakers: an audit that denies it would make numbers look speaker-independent."""
-    from speechbrain_ext.audit import describe
+    from speechbrain_ext.preparation.audit import describe
 
     path = folds_of(place)
     record = json.loads(path.read_text())

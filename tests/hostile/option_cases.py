@@ -6,7 +6,7 @@ from pathlib import Path
 
 from place import Place, case, done, emodb, refused, run_words, table
 
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 
 HOSTILE = (
     "",
@@ -192,11 +192,11 @@ def recipes_and_systems_from_elsewhere(place: Place):
 @case("options")
 def names_of_files_that_are_no_library_faults(place: Place):
     """Library functions called from Python give the same clear faults."""
-    from speechbrain_ext.data_folder import read_facts
-    from speechbrain_ext.folds import read_folds
-    from speechbrain_ext.manifest import read_manifest
-    from speechbrain_ext.report.predictions import read_predictions
-    from speechbrain_ext.report.results_files import read_results
+    from speechbrain_ext.corpora.data_folder import read_facts
+    from speechbrain_ext.corpora.manifest import read_manifest
+    from speechbrain_ext.evaluation.predictions import read_predictions
+    from speechbrain_ext.evaluation.results_files import read_results
+    from speechbrain_ext.preparation.folds import read_folds
 
     for path in (place.work, place.work / "none", Path("/dev/null"), Path("/dev/zero")):
         for call in (read_manifest, read_predictions, read_results):

@@ -18,8 +18,8 @@ import pytest
 import soundfile
 
 from speechbrain_ext.bin import main_guard
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import sha256_json
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import sha256_json
 
 KINDS = ("names", "table", "audio", "labels", "folds", "cache", "training", "results", "options", "places", "signals")
 LIMIT_S = 60

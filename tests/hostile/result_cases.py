@@ -10,9 +10,9 @@ from pathlib import Path
 
 from place import Place, case, clear_fault, done, refused, reseal
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.report.results_files import read_results
-from speechbrain_ext.report.table_text import escape_latex
+from speechbrain_ext.evaluation.results_files import read_results
+from speechbrain_ext.report.tables.table_text import escape_latex
+from speechbrain_ext.utils.errors import UserError
 
 XSS = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
@@ -200,7 +200,7 @@ def pages_in_places_that_cannot_be(place: Place):
 def vectors_that_claim_much_or_hold_objects(place: Place):
     import numpy as np
 
-    from speechbrain_ext.report.vectors import read_vectors
+    from speechbrain_ext.evaluation.vectors import read_vectors
 
     seed = place.copy_scored()
     path = seed / "embeddings.npz"

@@ -20,7 +20,7 @@ for _path in sorted(Path(__file__).parent.glob("*_cases.py")):
 @pytest.fixture(scope="session")
 def light():
     """Folds in this process and small pictures: starting workers and drawing would take most of the time."""
-    from speechbrain_ext.report import run_figures
+    from speechbrain_ext.report.figures import run_figures
     from speechbrain_ext.training import launch
 
     with pytest.MonkeyPatch.context() as patch:
@@ -39,7 +39,7 @@ def scored(tmp_path_factory, light):
     """A corpus in EmoDB's layout, prepared, with cached features, trained and scored by an SVM."""
     pytest.importorskip("opensmile", reason="openSMILE is an extra")
     from speechbrain_ext.bin import evaluate, prepare, train
-    from speechbrain_ext.data_folder import read_facts, read_utterances
+    from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
     from speechbrain_ext.features.cache import FeatureCache
     from speechbrain_ext.features.functionals import Functionals
 

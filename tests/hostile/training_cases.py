@@ -112,7 +112,7 @@ def a_specification_of_other_folders(place: Place):
 @case("training")
 def a_model_of_other_numbers_resealed(place: Place):
     """A hash that fits does not make a file what it should be."""
-    from speechbrain_ext.files import sha256_file
+    from speechbrain_ext.utils.files import sha256_file
 
     folder = step_folder(place)
     for data in (b"", b"PK\x03\x04", b"\x93NUMPY", os.urandom(100)):
@@ -126,7 +126,7 @@ def a_model_of_other_numbers_resealed(place: Place):
 def a_pickled_object_in_a_classifier(place: Place):
     import numpy as np
 
-    from speechbrain_ext.files import sha256_file
+    from speechbrain_ext.utils.files import sha256_file
 
     class Hostile:
         def __reduce__(self):
@@ -142,7 +142,7 @@ def a_pickled_object_in_a_classifier(place: Place):
 
 @case("training")
 def a_training_log_that_is_no_log(place: Place):
-    from speechbrain_ext.files import sha256_file
+    from speechbrain_ext.utils.files import sha256_file
 
     folder = step_folder(place)
     name = "train_log-egemaps.jsonl"

@@ -9,7 +9,7 @@ import pytest
 from recipe_runs import SIZES, only_error, run
 from tiny_ssl import write_tiny
 
-from speechbrain_ext.metrics_regression import concordance
+from speechbrain_ext.metrics.values import concordance
 
 pytestmark = pytest.mark.slow
 DIMENSIONS = ["valence", "activation", "dominance"]

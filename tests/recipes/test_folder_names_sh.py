@@ -10,7 +10,7 @@ import pytest
 from recipe_runs import REPOSITORY, only_error, run, write_corpus
 
 from speechbrain_ext.corpora.table import corpus_of
-from speechbrain_ext.folders import folder_name
+from speechbrain_ext.utils.folders import folder_name
 
 NAMES = [
     *(

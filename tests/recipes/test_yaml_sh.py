@@ -63,4 +63,4 @@ def test_a_recipe_outside_the_repository_runs_with_trust_alone(tmp_path):
     assert "add --trust to run it" in done.stderr.splitlines()[-1]
     done = subprocess.run([*base, "--trust"], **known)
     assert done.returncode == 0, done.stderr
-    assert "--trust: runs !name:speechbrain_ext.classifiers.LinearSVM" in done.stdout
+    assert "--trust: runs !name:speechbrain_ext.training.svm.LinearSVM" in done.stdout

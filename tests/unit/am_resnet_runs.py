@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from speechbrain_ext import hparams
-from speechbrain_ext.data_folder import write_data
+from speechbrain_ext.corpora.data_folder import write_data
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.folds import folds_path, make_folds
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.task import Task
+from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.utils.files import write_sealed
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09"), "08"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from speechbrain_ext.manifest import Utterance
+from speechbrain_ext.corpora.manifest import Utterance
 
 
 def emodb():

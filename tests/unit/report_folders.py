@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.report.predictions import Prediction, write_predictions
-from speechbrain_ext.report.results import make_results, make_summary
-from speechbrain_ext.report.results_files import read_results, write_results
-from speechbrain_ext.report.run_figures import write_run_figures
+from speechbrain_ext.evaluation.predictions import Prediction, write_predictions
+from speechbrain_ext.evaluation.results import make_results, make_summary
+from speechbrain_ext.evaluation.results_files import read_results, write_results
+from speechbrain_ext.report.figures.run_figures import write_run_figures
+from speechbrain_ext.utils.files import write_sealed
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 SPEAKERS = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]

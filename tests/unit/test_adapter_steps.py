@@ -9,20 +9,20 @@ import pytest
 from tiny_ssl import LAYERS, SIZE, write_tiny
 
 from speechbrain_ext import hparams
-from speechbrain_ext.bin.run_facts import run_facts
-from speechbrain_ext.data_folder import write_data
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.corpora.data_folder import write_data
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.evaluation.provenance import run_facts
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.ssl import Waveform
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.folds import folds_path, make_folds
 from speechbrain_ext.lobes.adapters import ADAPTERS
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.task import Task
+from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_sealed
 
 RANK = 3
 # A layer has two layers of 16 x 16 with lora; behind two layers of width 16 with houlsby.

@@ -11,12 +11,12 @@ from speechbrain.nnet.adapters import HoulsbyAdapterLinear, LoRA
 from tiny_ssl import KINDS, LAYERS, SIZE, small_config, waves, write_tiny
 from torch import nn
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.lobes.adapters import ADAPTERS, add_adapters
 from speechbrain_ext.lobes.ca_mser import CAMSER
+from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import Wav2Vec2Convolutions
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.lobes.ssl_finetune import SSLFinetune
-from speechbrain_ext.lobes.wav2vec2_convolutions import Wav2Vec2Convolutions
+from speechbrain_ext.utils.errors import UserError
 
 RANK = 3
 SMALL = small_config(layerdrop=0.5)

@@ -10,10 +10,10 @@ import torch
 from am_resnet_runs import FOLD, SEGMENT, first_stage_of, make_run
 from tiny_ssl import write_tiny
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.madd_waveform import MaddWaveform
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import predict_fold, steps_of, train_fold
+from speechbrain_ext.utils.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from speechbrain_ext.lobes.dynamic_relu import DynamicReLU
+from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import Wav2Vec2Convolutions, fasten
 from speechbrain_ext.lobes.peephole_lstm import PeepholeBLSTM
-from speechbrain_ext.lobes.wav2vec2_convolutions import Wav2Vec2Convolutions, fasten
 
 
 def small_model() -> Wav2Vec2Model:

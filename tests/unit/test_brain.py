@@ -13,10 +13,10 @@ from speechbrain.nnet import schedulers
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
-from speechbrain_ext.brain import EmotionBrain, StepModel, gather, seed_of
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
-from speechbrain_ext.objectives import ClassObjective, Output
+from speechbrain_ext.training.brain import EmotionBrain, StepModel, gather, seed_of
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.objectives import ClassObjective, Output
 
 
 class Net(torch.nn.Module):

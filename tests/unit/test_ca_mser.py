@@ -10,13 +10,13 @@ import torch
 import transformers
 from tiny_ssl import SIZE, small_config, write_tiny
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.lobes import alexnet
 from speechbrain_ext.lobes.alexnet import MEAN, STD, AlexNetFeatures
 from speechbrain_ext.lobes.ca_mser import CAMSER, COATT_FROM, VARIANTS
 from speechbrain_ext.lobes.ca_mser_official import check
 from speechbrain_ext.lobes.co_attention import CoAttention
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
+from speechbrain_ext.utils.errors import UserError
 
 CONFIG = small_config(layerdrop=0.0)
 

@@ -12,20 +12,20 @@ from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from tiny_ssl import write_tiny
 
 from speechbrain_ext.bin.extract import check_resources
-from speechbrain_ext.data_folder import write_data
-from speechbrain_ext.errors import UsageError, UserError
-from speechbrain_ext.features.ca_mser_encoded import CaMserEncoded
-from speechbrain_ext.features.ca_mser_features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
+from speechbrain_ext.corpora.data_folder import write_data
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.features.ca_mser.encoded import CaMserEncoded
+from speechbrain_ext.features.ca_mser.features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
 from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.folds import folds_path, make_folds
 from speechbrain_ext.lobes import alexnet
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.task import Task
+from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import predict_fold, steps_of, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.step import Step
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.files import write_sealed
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09"), "08"

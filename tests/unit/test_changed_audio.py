@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechbrain_ext import manifest as manifest_module
 from speechbrain_ext.bin import extract as bin_extract
 from speechbrain_ext.bin.prepare import main
-from speechbrain_ext.data_folder import check_audio_unchanged, read_facts, read_states, read_utterances
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.corpora import manifest as manifest_module
+from speechbrain_ext.corpora.data_folder import check_audio_unchanged, read_facts, read_states, read_utterances
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extraction import AudioItem, extract
 from speechbrain_ext.features.resampled import ResampledAudio
 from speechbrain_ext.features.spectrogram import LogMel
-from speechbrain_ext.files import DamagedFile
-from speechbrain_ext.folds import read_folds
+from speechbrain_ext.preparation.folds import read_folds
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import DamagedFile
 
 NAMES = [f"{who}{text}{letter}a" for who in ("03", "08", "09") for text in ("a01", "a02") for letter in "WN"]
 FIRST = f"wav/{NAMES[0]}.wav"

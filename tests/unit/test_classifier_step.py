@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from speechbrain_ext.data_folder import write_data
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.corpora.data_folder import write_data
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
-from speechbrain_ext.files import DamagedFile, write_sealed
-from speechbrain_ext.folds import folds_path, make_folds
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.task import Task
+from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training import base_step, classifier_step
 from speechbrain_ext.training.classifier_step import ClassifierStep
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import read_done, write_done
 from speechbrain_ext.training.fold import fold_facts, is_trained, predict_fold, steps_of, torch_settings, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import DamagedFile, write_sealed
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 TASK = Task(tuple(CLASSES))

@@ -11,12 +11,12 @@ import pytest
 import torch
 from sklearn.preprocessing import StandardScaler
 
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.dataio.collate import collate
 from speechbrain_ext.dataio.dataset import FeatureSource, VariantChooser, make_dataset, speaker_statistics
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
 from speechbrain_ext.dataio.statistics import RunningStatistics, statistics
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.task import Task
 
 
 class Frames(dict):

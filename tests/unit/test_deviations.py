@@ -9,9 +9,9 @@ import pytest
 
 from speechbrain_ext import hparams
 from speechbrain_ext.bin.prepare import main as prepare
-from speechbrain_ext.bin.run_facts import differs_from_paper, paper_of
 from speechbrain_ext.bin.run_options import run_parser, specifications
-from speechbrain_ext.report.deviations import KEY, KeptDeviations, differing, phrases
+from speechbrain_ext.evaluation.deviations import KEY, KeptDeviations, differing, phrases
+from speechbrain_ext.evaluation.provenance import differs_from_paper, paper_of
 from speechbrain_ext.training.experiment import Experiment
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes/EmoDB"

@@ -10,20 +10,20 @@ import pytest
 import torch
 
 from speechbrain_ext.bin.run_options import run_parser, specifications
-from speechbrain_ext.data_folder import write_data
-from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.corpora.data_folder import write_data
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
 from speechbrain_ext.features.lld import LowLevelDescriptors
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.folds import folds_path, make_folds
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.metrics_regression import concordance
-from speechbrain_ext.objectives import ValueOutput
-from speechbrain_ext.task import Task
+from speechbrain_ext.metrics.values import concordance
+from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
+from speechbrain_ext.training.objectives import ValueOutput
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.files import write_sealed
 
 SPEAKERS, FOLD = ["03", "08", "09", "10"], "08"
 DIMENSIONS = ("activation", "valence")

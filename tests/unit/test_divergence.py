@@ -12,11 +12,11 @@ import test_sd_caff_steps
 import torch
 from test_brain import brain, dataset, fit
 
-from speechbrain_ext.divergence import Diverged, FiniteGuard, check_statistics
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.objectives import ClassObjective
+from speechbrain_ext.training.divergence import Diverged, FiniteGuard, check_statistics
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import is_trained, steps_of, train_fold
+from speechbrain_ext.training.objectives import ClassObjective
+from speechbrain_ext.utils.errors import UserError
 
 sd_caff = test_sd_caff_steps.spec  # a fixture
 FOLD = test_sd_caff_steps.FOLD
@@ -196,7 +196,7 @@ def test_a_classifier_with_values_that_are_not_finite_is_not_done(tmp_path, repo
         inner = type(step)._rows
         monkeypatch.setattr(type(step), "_rows", lambda self, ids: inner(self, ids) * np.nan)
     else:
-        monkeypatch.setattr("speechbrain_ext.classifiers.LinearSVM.scores", lambda self, rows: rows[:, :2] * np.inf)
+        monkeypatch.setattr("speechbrain_ext.training.svm.LinearSVM.scores", lambda self, rows: rows[:, :2] * np.inf)
     with pytest.raises(UserError, match=f"phase egemaps: the {what} of utterance .* are not finite"):
         train_fold(spec, test_classifier_step.FOLD)
     assert step.done is None and not list(step.folder.glob("model-*"))

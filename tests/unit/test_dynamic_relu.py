@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn.functional import max_pool2d
 
-from speechbrain_ext.lobes import two_piece_kernel
 from speechbrain_ext.lobes.dynamic_relu import DynamicReLU
-from speechbrain_ext.lobes.two_piece_kernel import larger_of_two_lines
+from speechbrain_ext.lobes.kernels import two_piece_kernel
+from speechbrain_ext.lobes.kernels.two_piece_kernel import larger_of_two_lines
 
 
 def by_loop(lobe, x):

@@ -9,16 +9,16 @@ import pytest
 from exchange_corpora import emodb, facts, iemocap, msp_improv, of_folds, parts, segments
 
 from speechbrain_ext.bin import exchange as command
+from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.table import corpus_of, scan_table
-from speechbrain_ext.data_folder import write_data
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.exchange.audformat import export_audformat, import_audformat
 from speechbrain_ext.exchange.emobox import export_emobox, import_emobox
 from speechbrain_ext.exchange.given import audit_given, fold_of_each, write_table
 from speechbrain_ext.exchange.nkululeko import export_nkululeko, import_nkululeko
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.folds import folds_path, make_folds
-from speechbrain_ext.task import Task
+from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_sealed
 
 FOUR = Task(("anger", "happiness", "neutral", "sadness"), merge_excited=True)
 

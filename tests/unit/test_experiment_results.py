@@ -11,11 +11,11 @@ import pytest
 from report_folders import CLASSES, facts, fold_facts, plausible_results, plausible_rows
 from sklearn import metrics as sk
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import DamagedFile, write_json, write_sealed
-from speechbrain_ext.report.predictions import read_predictions, write_predictions
-from speechbrain_ext.report.results import make_results, make_summary
-from speechbrain_ext.report.results_files import read_results
+from speechbrain_ext.evaluation.predictions import read_predictions, write_predictions
+from speechbrain_ext.evaluation.results import make_results, make_summary
+from speechbrain_ext.evaluation.results_files import read_results
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import DamagedFile, write_json, write_sealed
 
 
 def test_predictions_read_back_exactly_and_sorted(tmp_path: Path) -> None:

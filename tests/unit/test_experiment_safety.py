@@ -15,22 +15,22 @@ import pytest
 from speechbrain_ext.bin import evaluate as stage_3
 from speechbrain_ext.bin import extract as stage_1
 from speechbrain_ext.bin import train as stage_2
-from speechbrain_ext.data_folder import write_data
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.corpora.data_folder import write_data
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
-from speechbrain_ext.files import DamagedFile, read_sealed, write_sealed
-from speechbrain_ext.folders import check_inside, folder_name, remove_folder
-from speechbrain_ext.folds import folds_path, make_folds
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.report import run_figures
-from speechbrain_ext.report.results_files import read_results
-from speechbrain_ext.task import Task
+from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.report.figures import run_figures
 from speechbrain_ext.training import launch
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import is_trained
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import DamagedFile, read_sealed, write_sealed
+from speechbrain_ext.utils.folders import check_inside, folder_name, remove_folder
 
 TASK = Task(("anger", "sadness"))
 HOSTILE = [
@@ -327,7 +327,7 @@ def test_changed_values(found, wanted, listed):
 
 
 def test_force_does_not_remove_a_step_that_another_run_trains(tmp_path, repository, scored):
-    from speechbrain_ext.files import folder_lock
+    from speechbrain_ext.utils.files import folder_lock
 
     folder = scored.run.step_folder("egemaps", "s2")
     with folder_lock(folder), pytest.raises(UserError, match="is in use by process"):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from speechbrain_ext.lobes.wav2vec2_convolutions import Wav2Vec2Convolutions, fasten, normed_filters
+from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import Wav2Vec2Convolutions, fasten, normed_filters
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 

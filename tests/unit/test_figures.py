@@ -9,8 +9,8 @@ import matplotlib.image
 import pytest
 from report_folders import plausible_history, plausible_results
 
-from speechbrain_ext.report import figures
-from speechbrain_ext.report.drawing import WATERMARK
+from speechbrain_ext.report.figures import figures
+from speechbrain_ext.report.figures.drawing import WATERMARK
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf"])

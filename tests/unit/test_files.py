@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from speechbrain_ext import files
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils import files
+from speechbrain_ext.utils.errors import UserError
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechbrain_ext.audit import DECLARED, audit, describe
-from speechbrain_ext.errors import UsageError, UserError
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.folds import DEV_RULES, PROTOCOLS, folds_path, make_folds, read_folds
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.task import Task
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.preparation.audit import DECLARED, audit, describe
+from speechbrain_ext.preparation.folds import DEV_RULES, PROTOCOLS, folds_path, make_folds, read_folds
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.files import write_sealed
 
 LABELS = ("anger", "neutral", "sadness")
 

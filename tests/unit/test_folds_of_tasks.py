@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.folds import DEV_RULES, PROTOCOLS, make_folds
-from speechbrain_ext.manifest import Utterance, Vote
-from speechbrain_ext.task import Task
+from speechbrain_ext.corpora.manifest import Utterance, Vote
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.preparation.folds import DEV_RULES, PROTOCOLS, make_folds
+from speechbrain_ext.utils.errors import UserError
 
 ALL = [(protocol, dev) for protocol in PROTOCOLS for dev in DEV_RULES]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from speechbrain_ext import hparams
-from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.utils.errors import UsageError, UserError
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes/EmoDB/hparams/amsnet.yaml"
 

@@ -9,9 +9,9 @@ import pytest
 
 from speechbrain_ext import hparams
 from speechbrain_ext.bin.keys import main
-from speechbrain_ext.key_listing import MEANINGS, TASK_MEANINGS, list_keys
-from speechbrain_ext.system_checks import STRUCTURE
-from speechbrain_ext.task import TASK_KEYS
+from speechbrain_ext.corpora.task import TASK_KEYS
+from speechbrain_ext.hparams.key_listing import MEANINGS, TASK_MEANINGS, list_keys
+from speechbrain_ext.hparams.system_checks import STRUCTURE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECIPES = REPOSITORY / "recipes"

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from speechbrain_ext import hparams
-from speechbrain_ext.errors import UsageError, UserError
-from speechbrain_ext.key_types import COMMON, OPTIMIZERS, declared_types, parse_type
-from speechbrain_ext.system_checks import STRUCTURE
+from speechbrain_ext.hparams.key_types import COMMON, OPTIMIZERS, declared_types, parse_type
+from speechbrain_ext.hparams.system_checks import STRUCTURE
 from speechbrain_ext.training import system_build
 from speechbrain_ext.training.schedule import PiecewiseRate
 from speechbrain_ext.training.system_build import check_system
+from speechbrain_ext.utils.errors import UsageError, UserError
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 SYSTEMS = sorted((RECIPES / "shared/systems").glob("*.yaml"))

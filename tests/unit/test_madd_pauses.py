@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from speechbrain_ext.analysis.emodb_labels import Mark
+from speechbrain_ext.analysis.madd_pauses import compare, load
 from speechbrain_ext.bin.madd import main
-from speechbrain_ext.corpora.emodb_labels import Mark
-from speechbrain_ext.errors import UsageError, UserError
 from speechbrain_ext.features.madd import madd
-from speechbrain_ext.features.madd_pauses import compare, load
+from speechbrain_ext.utils.errors import UsageError, UserError
 
 # Loud 0.5 s, quiet 0.25 s (the pause), loud 0.25 s, quiet 0.5 s.
 EDGES_S = [0.5, 0.75, 1.0, 1.5]

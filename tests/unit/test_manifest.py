@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.manifest import Utterance, Vote, manifest_text, measure, read_audio, read_manifest, write_manifest
+from speechbrain_ext.corpora.manifest import (
+    Utterance,
+    Vote,
+    manifest_text,
+    measure,
+    read_audio,
+    read_manifest,
+    write_manifest,
+)
+from speechbrain_ext.utils.errors import UserError
 
 FIELDS = (
     "id corpus wav start_s end_s sample_rate_hz num_samples sha256 speaker gender session text_id scenario part label "

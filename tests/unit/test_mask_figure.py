@@ -14,23 +14,23 @@ import pytest
 import torch
 from report_folders import write_run
 
+from speechbrain_ext.analysis.mask_figure import build_mask_figure, columns_of, percent_of_zeros
+from speechbrain_ext.analysis.mask_maps import MaskMaps, StageMap, share_between_sounds, silent_runs, stage_maps
+from speechbrain_ext.analysis.mask_runs import load_run, mask_maps
 from speechbrain_ext.bin.evaluate import evaluate
 from speechbrain_ext.bin.extract import extract_features
 from speechbrain_ext.bin.mask_figure import main
 from speechbrain_ext.bin.prepare import main as prepare
 from speechbrain_ext.bin.run_options import run_parser
 from speechbrain_ext.bin.train import train
-from speechbrain_ext.errors import UsageError, UserError
+from speechbrain_ext.corpora.manifest import read_audio
 from speechbrain_ext.features.madd import madd
-from speechbrain_ext.files import write_sealed
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
-from speechbrain_ext.manifest import read_audio
-from speechbrain_ext.report.drawing import WATERMARK
-from speechbrain_ext.report.mask_figure import build_mask_figure, columns_of, percent_of_zeros
+from speechbrain_ext.report.figures.drawing import WATERMARK
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.training import launch
-from speechbrain_ext.training.mask_maps import MaskMaps, StageMap, share_between_sounds, silent_runs, stage_maps
-from speechbrain_ext.training.mask_runs import load_run, mask_maps
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.files import write_sealed
 
 # Small, and with few strides, so that silences of the mini corpus survive to the last mask.
 TINY = "--channels 4 --strides [4,4] --segment_s 1.0 --epochs 1 --scheduler null --batch_size 64".split()
@@ -188,7 +188,7 @@ def test_stage_3_goes_on_without_the_audio(work, seed_folder, capsys, monkeypatc
     def gone(*arguments):
         raise UserError("x.wav: cannot be read")
 
-    monkeypatch.setattr("speechbrain_ext.training.mask_runs.read_audio", gone)
+    monkeypatch.setattr("speechbrain_ext.analysis.mask_runs.read_audio", gone)
     (seed_folder / "silence.png").unlink()
     evaluate(work[1])
     assert "note: no silence.png: x.wav: cannot be read" in capsys.readouterr().out
@@ -289,6 +289,8 @@ def test_page_shows_the_figure_where_it_is(tmp_path):
 
 
 def test_the_report_needs_no_torch():
-    code = "import sys, speechbrain_ext.report.page, speechbrain_ext.report.mask_figure; print('torch' in sys.modules)"
+    code = (
+        "import sys, speechbrain_ext.report.page, speechbrain_ext.analysis.mask_figure; print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

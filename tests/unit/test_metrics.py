@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from speechbrain_ext.metrics import (
+from speechbrain_ext.metrics.classes import (
     confusion_matrix,
     expected_calibration_error,
     macro_f1,

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import pearsonr
 from sklearn.metrics import mean_absolute_error as sk_mae
 
-from speechbrain_ext.metrics_regression import concordance, concordance_bootstrap, mean_absolute_error, pearson
+from speechbrain_ext.metrics.values import concordance, concordance_bootstrap, mean_absolute_error, pearson
 
 
 def pairs(n: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from speechbrain_ext.bin import mini
-from speechbrain_ext.labels import EMOTIONS as VOCABULARY
+from speechbrain_ext.corpora.labels import EMOTIONS as VOCABULARY
 from speechbrain_ext.testing.emotions import EMOTIONS, cast, deliver
 from speechbrain_ext.testing.english import LEXICON, free_talk, phones_of
 from speechbrain_ext.testing.phones import PHONES

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from speechbrain_ext.bin import mini
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.testing import speech
 from speechbrain_ext.testing.emotions import EMOTIONS, cast, deliver
 from speechbrain_ext.testing.phones import PHONES, segments_of
+from speechbrain_ext.utils.errors import UserError
 
 SENTENCE = "d a s v I l z i _ a m m I t"
 

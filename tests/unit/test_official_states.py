@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.lobes.ca_mser import CAMSER
 from speechbrain_ext.lobes.sd_caff import SDCAFF
+from speechbrain_ext.utils.errors import UserError
 
 CONFIG = {
     "hidden_size": 16,

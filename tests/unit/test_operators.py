@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from speechbrain_ext.lobes import operators
+from speechbrain_ext.lobes.kernels import operators
 
 
 @pytest.fixture(params=["operators of torch", "public functions"])

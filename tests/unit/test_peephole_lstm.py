@@ -7,8 +7,8 @@ import copy
 import pytest
 import torch
 
-from speechbrain_ext.lobes import peephole_kernel
-from speechbrain_ext.lobes.peephole_kernel import peephole_blstm
+from speechbrain_ext.lobes.kernels import peephole_kernel
+from speechbrain_ext.lobes.kernels.peephole_kernel import peephole_blstm
 from speechbrain_ext.lobes.peephole_lstm import PeepholeBLSTM
 
 

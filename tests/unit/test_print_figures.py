@@ -12,13 +12,13 @@ from test_table_report import result, table
 from value_folders import value_results, value_rows, write_value_run
 
 from speechbrain_ext.bin.report import main
-from speechbrain_ext.files import write_json
-from speechbrain_ext.report import bars, figures, overview
-from speechbrain_ext.report.breakdown import by_speaker
-from speechbrain_ext.report.drawing import BAR, DEV_LINE, LINE, PRINT_POINTS, WATERMARK, draw_print
-from speechbrain_ext.report.table_figure import build_table_figure
-from speechbrain_ext.report.tables import fill
-from speechbrain_ext.report.value_figures import build_scatter
+from speechbrain_ext.evaluation.breakdown import by_speaker
+from speechbrain_ext.report.figures import bars, figures, overview
+from speechbrain_ext.report.figures.drawing import BAR, DEV_LINE, LINE, PRINT_POINTS, WATERMARK, draw_print
+from speechbrain_ext.report.figures.table_figure import build_table_figure
+from speechbrain_ext.report.figures.value_figures import build_scatter
+from speechbrain_ext.report.tables.tables import fill
+from speechbrain_ext.utils.files import write_json
 
 WIDTHS = {"3.4in": 3.4, "7in": 7.0}
 

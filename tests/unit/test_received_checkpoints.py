@@ -11,9 +11,9 @@ import yaml
 from speechbrain.nnet.schedulers import NewBobScheduler, ReduceLROnPlateau
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.training.checkpoints import MARK, SafeCheckpointer
 from speechbrain_ext.training.weights_only import UNSAFE_SWITCH
+from speechbrain_ext.utils.errors import UserError
 
 MARKER = "EXECUTED"
 

@@ -8,9 +8,9 @@ from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.metrics_regression import concordance
-from speechbrain_ext.regressors import LinearSVR
+from speechbrain_ext.metrics.values import concordance
+from speechbrain_ext.training.svr import LinearSVR
+from speechbrain_ext.utils.errors import UserError
 
 GRID = [0.001, 0.01, 0.1, 1.0]
 

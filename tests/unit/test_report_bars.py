@@ -9,10 +9,10 @@ import pytest
 from report_folders import SPEAKERS, plausible_history, plausible_results, plausible_rows
 from sklearn.metrics import balanced_accuracy_score
 
-from speechbrain_ext.report import bars, overview
-from speechbrain_ext.report.breakdown import by_class, by_speaker, worst_speaker
-from speechbrain_ext.report.drawing import DEV_LINE, WATERMARK
-from speechbrain_ext.report.run_figures import write_run_figures
+from speechbrain_ext.evaluation.breakdown import by_class, by_speaker, worst_speaker
+from speechbrain_ext.report.figures import bars, overview
+from speechbrain_ext.report.figures.drawing import DEV_LINE, WATERMARK
+from speechbrain_ext.report.figures.run_figures import write_run_figures
 
 
 def _texts(figure) -> list[str]:

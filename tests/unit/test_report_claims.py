@@ -14,22 +14,22 @@ from report_folders import CLASSES, PAPER, facts, fold_facts, plausible_history,
 from test_report_page import Page
 from value_folders import DIMENSIONS, value_rows
 
+from speechbrain_ext.analysis.tsne_figure import Panel, build_tsne
 from speechbrain_ext.bin.evaluate import _tell
-from speechbrain_ext.report.bars import build_speakers
-from speechbrain_ext.report.breakdown import by_class, by_speaker, worst_speaker
-from speechbrain_ext.report.cards import card, few_speakers
-from speechbrain_ext.report.figures import build_confusion, build_curves
-from speechbrain_ext.report.overview import build_forest
+from speechbrain_ext.evaluation.breakdown import by_class, by_speaker, worst_speaker
+from speechbrain_ext.evaluation.cards import card, few_speakers
+from speechbrain_ext.evaluation.predicted_values import write_predicted_values
+from speechbrain_ext.evaluation.predictions import Prediction, write_predictions
+from speechbrain_ext.evaluation.results import make_results
+from speechbrain_ext.evaluation.results_files import write_results
+from speechbrain_ext.evaluation.value_results import make_value_results
+from speechbrain_ext.report.figures.bars import build_speakers
+from speechbrain_ext.report.figures.figures import build_confusion, build_curves
+from speechbrain_ext.report.figures.overview import build_forest
+from speechbrain_ext.report.figures.run_figures import write_run_figures
+from speechbrain_ext.report.figures.value_figures import build_scatter
 from speechbrain_ext.report.page import write_report
-from speechbrain_ext.report.predicted_values import write_predicted_values
-from speechbrain_ext.report.predictions import Prediction, write_predictions
-from speechbrain_ext.report.results import make_results
-from speechbrain_ext.report.results_files import write_results
 from speechbrain_ext.report.results_md import keep, results_md
-from speechbrain_ext.report.run_figures import write_run_figures
-from speechbrain_ext.report.tsne_figure import Panel, build_tsne
-from speechbrain_ext.report.value_figures import build_scatter
-from speechbrain_ext.report.value_results import make_value_results
 
 BRACKETS = re.compile(r"\[\d+\.\d+, ")
 DIFFERS = {"epochs": {"paper": 200, "here": 1}, "protocol": {"paper": "random5", "here": "speaker"}}

@@ -12,9 +12,9 @@ import pytest
 from report_folders import PAPER, plausible_results, write_run, write_summary
 
 from speechbrain_ext.bin.report import main
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.report.cards import warnings_of
+from speechbrain_ext.evaluation.cards import warnings_of
 from speechbrain_ext.report.page import write_report
+from speechbrain_ext.utils.errors import UserError
 
 VOID = {"meta", "link", "img", "br"}
 

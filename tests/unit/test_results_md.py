@@ -11,10 +11,10 @@ import pytest
 from report_folders import PAPER, plausible_results, write_run
 
 from speechbrain_ext.bin.report import main
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import DamagedFile, write_sealed
-from speechbrain_ext.report.results_files import read_results
+from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.report.results_md import keep, results_md, without_paths
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import DamagedFile, write_sealed
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.lobes.cross_aff import CrossAFF
 from speechbrain_ext.lobes.sd_caff import SDCAFF, VARIANTS
 from speechbrain_ext.lobes.sd_caff_branches import DynamicBranch, StaticBranch
+from speechbrain_ext.utils.errors import UserError
 
 WIDTHS = {"full": 192, "cnn": 128, "lstm": 32, "concat": 192, "dd_caff": 192, "ss_caff": 192}
 

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from speechbrain_ext.data_folder import write_data
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.corpora.data_folder import write_data
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.mfcc_frames import MfccFrames
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.folds import folds_path, make_folds
 from speechbrain_ext.losses.joint import JointCenterLoss
-from speechbrain_ext.manifest import Utterance
-from speechbrain_ext.report.text import optimism
-from speechbrain_ext.task import Task
+from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_sealed
+from speechbrain_ext.utils.text import optimism
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09"), "08"

@@ -10,7 +10,7 @@ import torch
 
 from speechbrain_ext import hparams
 from speechbrain_ext.features.segments import count_segments, group, mean_posteriors, segment_name, utterance_of
-from speechbrain_ext.objectives import Output, ValueOutput, merge_pieces
+from speechbrain_ext.training.objectives import Output, ValueOutput, merge_pieces
 from speechbrain_ext.training.schedule import PiecewiseRate, scaled_epochs
 
 

@@ -9,19 +9,26 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechbrain_ext.audit import confounded, describe
 from speechbrain_ext.bin import exchange
 from speechbrain_ext.bin.prepare import main
 from speechbrain_ext.corpora import Expected, get_corpus
+from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
 from speechbrain_ext.corpora.label_map import read_label_map
+from speechbrain_ext.corpora.manifest import CorpusFaults, Utterance
 from speechbrain_ext.corpora.table import scan_table
-from speechbrain_ext.data_folder import read_facts, read_utterances
-from speechbrain_ext.edition import count, differences, hash_audio, is_other_edition, is_published, name_edition
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.evaluation.cards import warnings_of
 from speechbrain_ext.exchange.emobox import import_emobox
-from speechbrain_ext.folds import make_folds
-from speechbrain_ext.manifest import CorpusFaults, Utterance
-from speechbrain_ext.report.cards import warnings_of
+from speechbrain_ext.preparation.audit import confounded, describe
+from speechbrain_ext.preparation.edition import (
+    count,
+    differences,
+    hash_audio,
+    is_other_edition,
+    is_published,
+    name_edition,
+)
+from speechbrain_ext.preparation.folds import make_folds
+from speechbrain_ext.utils.errors import UserError
 
 CORPUS = replace(
     get_corpus("emodb"),

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from speechbrain_ext import hparams
-from speechbrain_ext.errors import UsageError, UserError
-from speechbrain_ext.report.paper_notes import paper_notes
-from speechbrain_ext.report.text import DASH
-from speechbrain_ext.tables import load_table, table_files, table_id, words_of
+from speechbrain_ext.report.tables.paper_notes import paper_notes
+from speechbrain_ext.training.paper_tables import load_table, table_files, table_id, words_of
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.text import DASH
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAD = "title: A title\nsource: {paper: P, table: '5'}\nsystem: amsnet\n"

@@ -10,12 +10,12 @@ import pytest
 from speechbrain_ext.bin.plan import main as plan
 from speechbrain_ext.bin.prepare import main as prepare
 from speechbrain_ext.bin.run_options import run_parser, specifications
-from speechbrain_ext.errors import UsageError
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.tables import load_table
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import write_done
+from speechbrain_ext.training.paper_tables import load_table
 from speechbrain_ext.training.plan import make_plan, plan_text
+from speechbrain_ext.utils.errors import UsageError
+from speechbrain_ext.utils.files import write_sealed
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes/EmoDB"
 

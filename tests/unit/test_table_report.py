@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from report_folders import plausible_results
 
-from speechbrain_ext.errors import UsageError
-from speechbrain_ext.files import sha256_bytes, write_sealed
-from speechbrain_ext.report.comparability import comparison_card, differences, paper_mark, why_not_comparable
+from speechbrain_ext.evaluation.comparability import comparison_card, differences, paper_mark, why_not_comparable
+from speechbrain_ext.report.figures.table_figure import build_table_figure, table_figure
 from speechbrain_ext.report.results_md import kept_name
-from speechbrain_ext.report.table_figure import build_table_figure, table_figure
-from speechbrain_ext.report.table_keys import COLUMNS
-from speechbrain_ext.report.table_list import state, table_list
-from speechbrain_ext.report.table_text import SYNTHETIC, csv_text, escape_latex, latex, markdown
-from speechbrain_ext.report.tables import fill
-from speechbrain_ext.tables import Table, TableRow
+from speechbrain_ext.report.tables.table_keys import COLUMNS
+from speechbrain_ext.report.tables.table_list import state, table_list
+from speechbrain_ext.report.tables.table_text import SYNTHETIC, csv_text, escape_latex, latex, markdown
+from speechbrain_ext.report.tables.tables import fill
+from speechbrain_ext.training.paper_tables import Table, TableRow
+from speechbrain_ext.utils.errors import UsageError
+from speechbrain_ext.utils.files import sha256_bytes, write_sealed
 
 CSV_COMMENT = re.compile("^#.*\n", re.MULTILINE)
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from speechbrain_ext.agreement import describe_agreement, human_ceiling, krippendorff_alpha
-from speechbrain_ext.errors import UsageError
-from speechbrain_ext.labels import count_votes, majority, most_voted, vote_shares
+from speechbrain_ext.corpora.labels import count_votes, majority, most_voted, vote_shares
+from speechbrain_ext.corpora.manifest import Utterance, Vote
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.losses.soft_target import soft_target_loss
-from speechbrain_ext.manifest import Utterance, Vote
-from speechbrain_ext.task import Task
+from speechbrain_ext.preparation.agreement import describe_agreement, human_ceiling, krippendorff_alpha
+from speechbrain_ext.utils.errors import UsageError
 
 FOUR = ("anger", "happiness", "neutral", "sadness")
 

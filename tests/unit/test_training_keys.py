@@ -9,10 +9,10 @@ from am_resnet_runs import make_run
 from tiny_ssl import write_tiny
 
 from speechbrain_ext import hparams
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.training import experiment
 from speechbrain_ext.training.experiment import Experiment, load_hparams
 from speechbrain_ext.training.training_keys import TRAINING_KEYS, check_training_keys
+from speechbrain_ext.utils.errors import UserError
 
 SYSTEMS = ("am_resnet", "am_resnet_w2v2_ca", "amsnet", "sd_caff", "ca_mser", "ssl_finetune", "ssl_probe", "svm")
 

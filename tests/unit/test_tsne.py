@@ -14,15 +14,15 @@ from report_folders import CLASSES, plausible_rows, write_run
 from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
 
+from speechbrain_ext.analysis.tsne_figure import COLOURS, MARKERS, build_tsne, coordinates
+from speechbrain_ext.analysis.tsne_runs import run_panels
 from speechbrain_ext.bin import tsne as command
-from speechbrain_ext.errors import UsageError, UserError
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.report.drawing import WATERMARK
+from speechbrain_ext.evaluation.results_files import read_results
+from speechbrain_ext.evaluation.vectors import NAME, make_vectors, read_vectors, write_vectors
+from speechbrain_ext.report.figures.drawing import WATERMARK
 from speechbrain_ext.report.page import write_report
-from speechbrain_ext.report.results_files import read_results
-from speechbrain_ext.report.tsne_figure import COLOURS, MARKERS, build_tsne, coordinates
-from speechbrain_ext.report.tsne_runs import run_panels
-from speechbrain_ext.report.vectors import NAME, make_vectors, read_vectors, write_vectors
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.files import write_sealed
 
 
 def clusters(points=60, classes=3, width=12, distance=8.0, seed=0):

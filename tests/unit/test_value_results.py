@@ -14,19 +14,19 @@ from sklearn.metrics import mean_absolute_error
 from test_report_page import Page
 from value_folders import DIMENSIONS, value_results, value_rows, write_value_run
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.metrics_regression import concordance_bootstrap
-from speechbrain_ext.report.cards import card
-from speechbrain_ext.report.comparability import comparison_card, differences, paper_card, why_not_comparable
-from speechbrain_ext.report.figures import build_curves
+from speechbrain_ext.evaluation.cards import card
+from speechbrain_ext.evaluation.comparability import comparison_card, differences, paper_card, why_not_comparable
+from speechbrain_ext.evaluation.predicted_values import read_predicted_values, write_predicted_values
+from speechbrain_ext.evaluation.results import make_summary
+from speechbrain_ext.evaluation.results_files import read_results
+from speechbrain_ext.evaluation.value_results import is_dimensional, make_value_summary
+from speechbrain_ext.metrics.values import concordance_bootstrap
+from speechbrain_ext.report.figures.figures import build_curves
+from speechbrain_ext.report.figures.value_figures import build_scatter
 from speechbrain_ext.report.page import write_report
-from speechbrain_ext.report.predicted_values import read_predicted_values, write_predicted_values
-from speechbrain_ext.report.results import make_summary
-from speechbrain_ext.report.results_files import read_results
 from speechbrain_ext.report.results_md import keep, results_md
-from speechbrain_ext.report.value_figures import build_scatter
-from speechbrain_ext.report.value_results import is_dimensional, make_value_summary
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_sealed
 
 
 def concordance_of(truth, found) -> float:

@@ -14,14 +14,14 @@ from speechbrain_ext.bin.extract import extract_features
 from speechbrain_ext.bin.prepare import main as prepare
 from speechbrain_ext.bin.run_options import run_parser
 from speechbrain_ext.bin.train import train
-from speechbrain_ext.brain import StepModel
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.evaluation.predictions import read_predictions
+from speechbrain_ext.evaluation.vectors import NAME, make_vectors, read_vectors, write_vectors
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
-from speechbrain_ext.objectives import Output, ValueOutput, merge_pieces, with_vectors
-from speechbrain_ext.report.predictions import read_predictions
-from speechbrain_ext.report.vectors import NAME, make_vectors, read_vectors, write_vectors
 from speechbrain_ext.training import launch
+from speechbrain_ext.training.brain import StepModel
+from speechbrain_ext.training.objectives import Output, ValueOutput, merge_pieces, with_vectors
+from speechbrain_ext.utils.errors import UserError
 
 
 class Named(Net):

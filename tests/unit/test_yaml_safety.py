@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from speechbrain_ext import hparams, yaml_safety
+from speechbrain_ext import hparams
+from speechbrain_ext.analysis.mask_runs import load_run
 from speechbrain_ext.bin.run_options import print_trusted, run_parser, specifications
-from speechbrain_ext.errors import UsageError, UserError
-from speechbrain_ext.files import write_sealed
-from speechbrain_ext.tables import load_table
-from speechbrain_ext.training.mask_runs import load_run
-from speechbrain_ext.yaml_safety import code_to_trust, refuse_objects, refuse_tags, scan
+from speechbrain_ext.training.paper_tables import load_table
+from speechbrain_ext.utils import yaml_safety
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.files import write_sealed
+from speechbrain_ext.utils.yaml_safety import code_to_trust, refuse_objects, refuse_tags, scan
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 RECIPE = RECIPES / "EmoDB/hparams/amsnet.yaml"
@@ -176,7 +177,7 @@ def test_an_own_recipe_that_includes_a_foreign_system_needs_trust(tmp_path, monk
         ("!name:speechbrain_ext.lobes.amsnet.Tensor {}", True),
         ("!name:speechbrain_ext.features.hub.os.system {}", True),
         ("!name:speechbrain_ext.features.ssl_models.find {}", True),
-        ("!name:speechbrain_ext.files.remove_folder {}", True),
+        ("!name:speechbrain_ext.utils.files.remove_folder {}", True),
         ("!name:speechbrain_ext.lobes.nothing.There {}", True),
         ("!name:speechbrain_ext.lobes_of_another.Thing {}", True),
         ("!new:speechbrain_ext.lobes.amsnet.FRLM {}", True),

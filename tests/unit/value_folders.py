@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from report_folders import SPEAKERS, facts, fold_facts
 
-from speechbrain_ext.report.predicted_values import PredictedValues, write_predicted_values
-from speechbrain_ext.report.results_files import write_results
-from speechbrain_ext.report.value_figures import write_value_figures
-from speechbrain_ext.report.value_results import make_value_results
+from speechbrain_ext.evaluation.predicted_values import PredictedValues, write_predicted_values
+from speechbrain_ext.evaluation.results_files import write_results
+from speechbrain_ext.evaluation.value_results import make_value_results
+from speechbrain_ext.report.figures.value_figures import write_value_figures
 
 DIMENSIONS = ["valence", "activation", "dominance"]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.augment import SpectrogramMask, apply_variant, parse_variant
+from speechbrain_ext.utils.errors import UserError
 
 
 def tone(num_samples: int = 16000, hz: float = 200.0) -> np.ndarray:

@@ -10,11 +10,11 @@ import torch
 import transformers
 from tiny_ssl import SIZE, write_tiny
 
-from speechbrain_ext.errors import UserError
-from speechbrain_ext.features.ca_mser_encoded import CaMserEncoded
-from speechbrain_ext.features.ca_mser_features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
-from speechbrain_ext.features.ca_mser_segments import audio_segments, pre_emphasis, spectrogram_db
+from speechbrain_ext.features.ca_mser.encoded import CaMserEncoded
+from speechbrain_ext.features.ca_mser.features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
+from speechbrain_ext.features.ca_mser.segments import audio_segments, pre_emphasis, spectrogram_db
 from speechbrain_ext.features.mfcc import MFCC
+from speechbrain_ext.utils.errors import UserError
 
 OFFICIAL = {
     CaMserSpectrogram: {"pre_emphasis": 0.97, "pad": "loudest"},

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from sklearn.preprocessing import MinMaxScaler
 
-from speechbrain_ext.features.ca_mser_image import bin_range, gray, normalise, pixels, resize, to_image
+from speechbrain_ext.features.ca_mser.image import bin_range, gray, normalise, pixels, resize, to_image
 
 
 def spectrograms(segments=4, seed=0):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import transformers
 
-from speechbrain_ext.features.ca_mser_segments import (
+from speechbrain_ext.features.ca_mser.segments import (
     audio_segments,
     count,
     normalise_audio,

@@ -11,10 +11,10 @@ import pickle
 import numpy as np
 import pytest
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features import shards
 from speechbrain_ext.features.cache import FeatureCache, entry_key
 from speechbrain_ext.features.spectrogram import LogMel
+from speechbrain_ext.utils.errors import UserError
 
 FEATURE = LogMel(n_mels=5)
 

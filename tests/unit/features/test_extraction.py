@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extraction import AudioItem, extract
 from speechbrain_ext.features.lld import LowLevelDescriptors
 from speechbrain_ext.features.spectrogram import LogMel
+from speechbrain_ext.utils.errors import UserError
 
 FEATURE = LogMel(n_mels=8)
 

@@ -9,10 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features import functionals
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import SIZES, Functionals
+from speechbrain_ext.utils.errors import UserError
 
 
 def voiced(num_samples: int = 16000, seed: int = 0) -> np.ndarray:

@@ -16,7 +16,7 @@ from tiny_ssl import write_tiny
 COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 CODE = """
 import sys
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.features import ssl_models
 try:
     found = ssl_models.find(sys.argv[1])

@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features import lld
 from speechbrain_ext.features.lld import LowLevelDescriptors, regression_deltas
+from speechbrain_ext.utils.errors import UserError
 
 
 def voiced(num_samples: int = 16000, seed: int = 0) -> np.ndarray:

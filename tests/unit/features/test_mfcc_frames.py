@@ -9,13 +9,13 @@ import pytest
 import torch
 from scipy.signal import savgol_filter
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extraction import AudioItem, extract
 from speechbrain_ext.features.mfcc import MFCC
 from speechbrain_ext.features.mfcc_frames import MfccFrames
 from speechbrain_ext.features.segments import count_segments
 from speechbrain_ext.features.silence_removal import remove_silence
+from speechbrain_ext.utils.errors import UserError
 
 
 def speech(samples, seed=0):

@@ -11,15 +11,15 @@ import pytest
 import soundfile
 import soxr
 
-from speechbrain_ext import audio
 from speechbrain_ext.bin import extract as bin_extract
-from speechbrain_ext.errors import UserError
+from speechbrain_ext.corpora.manifest import Utterance, measure, read_audio
 from speechbrain_ext.features.augment import apply_variant
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extraction import AudioItem, extract
 from speechbrain_ext.features.resampled import ResampledAudio, read_kept
 from speechbrain_ext.features.spectrogram import LogMel
-from speechbrain_ext.manifest import Utterance, measure, read_audio
+from speechbrain_ext.utils import audio
+from speechbrain_ext.utils.errors import UserError
 
 FEATURES = LogMel(n_mels=8), LogMel(n_mels=12)
 

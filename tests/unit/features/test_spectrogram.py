@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.spectrogram import LogMel
+from speechbrain_ext.utils.errors import UserError
 
 
 def slaney_hz(mel: np.ndarray) -> np.ndarray:

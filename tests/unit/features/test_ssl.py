@@ -15,10 +15,10 @@ import torch
 import transformers
 from tiny_ssl import KINDS, LAYERS, SIZE, write_tiny
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features import hub, ssl, ssl_models
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extraction import AudioItem, extract
+from speechbrain_ext.utils.errors import UserError
 
 
 @pytest.fixture(scope="module")

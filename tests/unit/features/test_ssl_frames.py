@@ -10,10 +10,10 @@ import torch
 import transformers
 from tiny_ssl import KINDS, LAYERS, SIZE, write_tiny
 
-from speechbrain_ext.errors import UserError
 from speechbrain_ext.features.madd import madd
 from speechbrain_ext.features.madd_waveform import MaddWaveform
 from speechbrain_ext.features.ssl_frames import SSLFrames
+from speechbrain_ext.utils.errors import UserError
 
 
 @pytest.fixture(scope="module")

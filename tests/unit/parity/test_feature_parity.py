@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from speechbrain_ext.features.ca_mser_features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
-from speechbrain_ext.features.ca_mser_segments import pre_emphasis, spectrogram_db
+from speechbrain_ext.features.ca_mser.features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
+from speechbrain_ext.features.ca_mser.segments import pre_emphasis, spectrogram_db
 from speechbrain_ext.features.deltas import delta
 from speechbrain_ext.features.mfcc_frames import MfccFrames
 from speechbrain_ext.features.silence_removal import remove_silence

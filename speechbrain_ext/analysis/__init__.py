@@ -1,0 +1,1 @@
+"""Looks inside trained systems: silence masks, MADD against phone labels, t-SNE."""

@@ -1,0 +1,171 @@
+"""The mask residual network of a trained run, and the utterance that shows best what it does with silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from speechbrain_ext.analysis.mask_maps import MaskMaps, share_between_sounds, silent_runs, stage_maps
+from speechbrain_ext.corpora.manifest import read_audio
+from speechbrain_ext.features.segments import count_segments
+from speechbrain_ext.lobes.masked_resnet import MaskedResNet
+from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import is_finished
+from speechbrain_ext.training.fold import steps_of
+from speechbrain_ext.training.received import read_spec
+from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.step import Step
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import read_sealed
+
+SAMPLE_RATE_HZ = 16000
+TRAIN = "./run.sh --stage 2 --stop-stage 2"
+
+
+def load_run(folder: str | Path, cache: str = "", trust: bool = False) -> Experiment:
+    """Read a run from its seed folder, wherever the experiments lie now; networks run on the CPU.
+
+    Arguments
+    ---------
+    folder : str or Path
+        exp/<CORPUS>-<source>/<system>/<row>/<protocol>/seed-<n>.
+    cache : str
+        The features' root, by default where the run had it.
+    trust : bool
+        Whether a YAML from outside the repository, which the run was made from, may run the code that it names.
+
+    Raises
+    ------
+    UserError
+        It is no such folder, or what it was made from is not there or has changed.
+    """
+    folder = Path(folder).resolve()
+    where = folder / "spec.json"
+    spec = read_spec(read_sealed(where, TRAIN), str(where), trust)
+    if len(folder.parents) < 5:
+        raise UserError(f"{folder}: expected a seed folder, exp/.../seed-<n>, found another: name one with --run")
+    spec = replace(spec, exp=str(folder.parents[4]), cache=cache or spec.cache)
+    experiment = Experiment(on_cpu(spec))
+    if experiment.seed_folder != folder:
+        raise UserError(f"{folder}: expected the folder {experiment.seed_folder} of its spec.json: move it back there")
+    experiment.check_claim()
+    return experiment
+
+
+def on_cpu(spec: RunSpec) -> RunSpec:
+    """The same run, with its networks on the CPU."""
+    return replace(spec, device="cpu", compile=False)
+
+
+def masked_step(experiment: Experiment) -> str | None:
+    """Name of the run's first step that trains a `MaskedResNet`; None where no step does."""
+    return next((name for name in experiment.hp.steps if _masked_network(experiment, name)), None)
+
+
+def carries_masks(experiment: Experiment) -> bool:
+    """Whether the first such step trains with masks."""
+    name = masked_step(experiment)
+    return name is not None and _masked_network(experiment, name).keywords["variant"] != "resnet"
+
+
+def _masked_network(experiment: Experiment, step: str) -> partial | None:
+    """What makes a step's network where that is a `MaskedResNet`."""
+    network = experiment.hp.build()["steps"][step].get("network")
+    return network if isinstance(network, partial) and network.func is MaskedResNet else None
+
+
+def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> MaskMaps:
+    """Run one utterance through the trained network of a fold, with masks and without.
+
+    Arguments
+    ---------
+    experiment : Experiment
+        With its networks on the CPU.
+    utterance : str
+        Its id; by default the one of the fold's tested utterances whose piece has the largest share of silence
+        between sounds.
+    fold : str
+        Its name; by default the first trained one, for a given utterance the first trained one that tests it.
+
+    Raises
+    ------
+    UserError
+        The run trains no such network, the fold is not trained, or there is no such fold or utterance.
+    """
+    name = masked_step(experiment)
+    if name is None:
+        system = experiment.hp.system_name
+        raise UserError(
+            f"{experiment.seed_folder}: expected a run with a mask residual network, such as one of am_resnet, "
+            f"found {system} {experiment.hp.tree['variant']}: name another folder with --run"
+        )
+    if utterance and utterance not in experiment.utterances:
+        raise UserError(
+            f"--utterance {utterance}: expected an id of {experiment.spec.data}/manifest.jsonl, found none such"
+        )
+    fold = _fold(experiment, name, utterance, fold)
+    step = next(step for step in steps_of(experiment, fold) if step.name == name)
+    network = step.network()
+    pieces = _Pieces(experiment, step, network)
+    tested = experiment.fold(fold)["test"]
+    utterance, place = max(
+        (pieces.ranked(identity) for identity in ([utterance] if utterance else sorted(tested))),
+        key=lambda ranked: ranked[0],
+    )[1]
+    original, processed = pieces.samples(utterance, place)
+    return MaskMaps(
+        utterance=utterance,
+        fold=fold,
+        variant=network.variant,
+        start_s=place * pieces.rows / SAMPLE_RATE_HZ,
+        seen_s=network.max_samples / SAMPLE_RATE_HZ,
+        original=original,
+        processed=processed,
+        silences=tuple(silent_runs(processed)),
+        stages=tuple(stage_maps(network, processed)),
+    )
+
+
+def _fold(experiment: Experiment, step: str, utterance: str, asked: str) -> str:
+    """The fold asked for, or the first trained one that tests the utterance, or else the first trained one."""
+    folds = {fold["name"]: fold for fold in experiment.folds["folds"]}
+    if asked:
+        if asked not in folds:
+            raise UserError(f"--fold {asked}: expected one of {', '.join(folds)}")
+        return asked
+    trained = [name for name in folds if is_finished(experiment.step_folder(step, name), step)]
+    if not trained:
+        raise UserError(f"{experiment.seed_folder}: expected a trained fold, found none: train one with: {TRAIN}")
+    testing = [name for name in trained if utterance in folds[name]["test"]]
+    return (testing or trained)[0]
+
+
+class _Pieces:
+    """Utterances as the step's network is given them: in pieces, after MADD."""
+
+    def __init__(self, experiment: Experiment, step: Step, network: MaskedResNet) -> None:
+        self.experiment = experiment
+        self.source = next(source for source in step.sources if source.name == network.feature)
+        self.rows = self.source.segment_rows or network.max_samples
+
+    def ranked(self, identity: str) -> tuple[float, tuple[str, int]]:
+        """The piece of an utterance with the largest share of silence between sounds; the first among equals."""
+        samples = self._processed(identity)
+        places = range(count_segments(len(samples), self.rows))
+        shares = [share_between_sounds(self._cut(samples, place)) for place in places]
+        return max(shares), (identity, shares.index(max(shares)))
+
+    def samples(self, identity: str, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """Samples of a piece before and after MADD."""
+        root = Path(self.experiment.manifest["root"])
+        original = read_audio(root, self.experiment.utterances[identity], SAMPLE_RATE_HZ)  # [samples]
+        return self._cut(original, place), self._cut(self._processed(identity), place)
+
+    def _processed(self, identity: str) -> np.ndarray:
+        return self.source.cache.get(self.experiment.utterances[identity].sha256)[:, 0]  # [samples]
+
+    def _cut(self, samples: np.ndarray, place: int) -> np.ndarray:
+        return np.array(samples[place * self.rows : (place + 1) * self.rows])  # [samples of the piece]

@@ -1,0 +1,1 @@
+"""Stage 3: predictions, scores, and what a result may be compared with."""

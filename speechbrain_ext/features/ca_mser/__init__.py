@@ -1,0 +1,1 @@
+"""The three inputs of CA-MSER."""

@@ -1,0 +1,189 @@
+"""A system's hyper-parameters as a listing: each key with value, type, meaning and source, grouped as in the YAML."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from speechbrain_ext.corpora.task import CHOICES, LISTS, TASK_KEYS, Task
+from speechbrain_ext.hparams import PAPER, Hparams
+from speechbrain_ext.hparams.system_checks import STRUCTURE
+from speechbrain_ext.utils.yaml_tree import plain, read_text
+
+# Of keys that several systems have; a YAML's comment says more, or where the value comes from.
+MEANINGS = {
+    "variant": "what is trained: a row of the paper's ablation",
+    "n_classes": "outputs of the network; follows from the classes",
+    "duration_s": "seconds that an utterance is cut or filled to",
+    "segment_s": "seconds of the segments that an utterance is cut into",
+    "pad": "what fills short utterances: mask = no frames, silence = frames of silence",
+    "speaker_normalisation": "z-scores per speaker over all of the speaker's utterances: transductive when on",
+    "utterance": "what is averaged over the segments of an utterance",
+    "augment_waveform": "variants beside the clean utterance: speed0.9, speed1.1, noise15db",
+    "augment_clean_share": "how often the clean one is drawn when there are variants",
+    "spec_augment": "SpecAugment in training: counts and lengths of what is masked",
+    "ssl_model": "pretrained self-supervised model: a folder, or OWNER/NAME[@REVISION] of the hub",
+    "projection_size": "width of the linear layer above the hidden states",
+    "adapter": "trains adapters in place of the self-supervised model",
+    "adapter_rank": "width of the layer inside an adapter",
+    "adapter_alpha": "scale of a lora adapter, divided by its rank",
+    "schedule_scale": "factor of all numbers of epochs",
+    "optimizer": "class of torch.optim",
+    "optimizer_options": "further arguments of the optimiser",
+    "lr": "learning rate at the start",
+    "weight_decay": "weight decay of the optimiser",
+    "batch_size": "items of a batch, over all ranks",
+    "epochs": "epochs of training",
+    "scheduler": "learning rate by epoch",
+    "max_grad_norm": "gradients are clipped to this norm",
+    "checkpoint_epochs": "how often a resumable checkpoint is written; decides no result",
+    "early_stopping_epochs": "epochs without a better UAR on dev; 0 = off; needs a development part",
+    "class_weights": "cross-entropy weighted by inverse class frequency",
+    "balanced_sampling": "every class drawn equally often",
+    "label_smoothing": "share of the target that is spread over all classes",
+}
+TASK_MEANINGS = {
+    "classes": "emotions to recognise; none = those of the corpus",
+    "merge_excited": "excited counts as happiness",
+    "scenarios": "scenarios to use; none = all",
+    "parts": "parts of the corpus to use; none = all",
+    "emotion": "the annotators' consensus, or the emotion asked for",
+    "clear": "what makes an utterance clear: the release's label, or a majority of votes",
+    "train_utterances": "trained on clear utterances, or also on ambiguous ones",
+    "soft_target": "trained towards one class, or the shares of votes",
+    "soft_target_alpha": "smoothing of the shares of votes",
+    "dimensions": "valence, activation, dominance in place of classes",
+}
+LINE = re.compile(r"^(?P<key>[A-Za-z_]\w*):(?P<value>.*?)(?:\s+#\s?(?P<comment>.*))?$")
+KEY_WIDTH, TYPE_WIDTH = 40, 34
+
+
+def list_keys(hp: Hparams, preset: str = PAPER) -> str:
+    """Write a line for each key that may follow `--` on the command line.
+
+    Arguments
+    ---------
+    hp : Hparams
+        The system with its recipe and the preset's values.
+    preset : str
+        The preset's name.
+
+    Returns
+    -------
+    str
+        Groups as in the system's YAML, each key once, then the keys of the task.
+    """
+    system, recipe = read_text(hp.system_path), read_text(hp.path)
+    comments, origins = key_comments(system), {}
+    places = [("recipe", block(recipe, "system"))]
+    if preset != PAPER:
+        places += [(f"preset {preset}", block(block(text, "presets"), preset)) for text in (system, recipe)]
+    for origin, text in places:
+        found = key_comments(text)
+        origins |= dict.fromkeys(found, origin)
+        comments |= {key: comment for key, comment in found.items() if comment}
+    lines = [
+        f"Hyper-parameters of {hp.system_name}, preset {preset} ({hp.path.name} of {hp.path.parent.parent.name}, "
+        f"{hp.system_path.name}). Set them with: ./run.sh --system {hp.system_name} --tag NAME -- --KEY VALUE",
+        "Columns: key and value; type and range; meaning, and the YAML's comment with the source; [where it was set]",
+    ]
+    for title, keys in groups(system):
+        lines += ["", *title]
+        for key in keys:
+            texts = [MEANINGS.get(key, ""), comments.get(key, "") or _inner_comments(system, key)]
+            kind = _variants(hp) if key == "variant" else hp.types[key].text
+            lines.append(_line(key, hp.tree[key], kind, texts, origins.get(key, "")))
+    lines += ["", "Task: which utterances are used, and what is trained towards"]
+    usual, task_comments = Task().to_dict(), key_comments(recipe)
+    task_origins = {key: "recipe" for key in task_comments} | origins
+    for key in sorted(TASK_KEYS, key=list(usual).index):
+        texts = [TASK_MEANINGS[key], comments.get(key, "") if key in origins else task_comments.get(key, "")]
+        lines.append(_line(key, hp.task.to_dict()[key], _task_type(key), texts, task_origins.get(key, "")))
+    if mini := key_values(recipe, "mini"):
+        lines += ["", f"On the mini corpus the recipe sets: {mini}"]
+    return "\n".join(lines)
+
+
+def groups(text: str) -> list[tuple[list[str], list[str]]]:
+    """Keys of a system's YAML in its groups, each with the lines of the comment above it.
+
+    Example
+    -------
+    >>> groups("# A system.\\n\\nvariant: a\\n\\n# Data (Section 2)\\nrate: 3  # of what\\n\\nsteps: {}\\n")
+    [(['System'], ['variant']), (['Data (Section 2)'], ['rate'])]
+    """
+    found: list[tuple[list[str], list[str]]] = []
+    for part in re.split(r"\n\s*\n", text):
+        rows = part.splitlines()
+        keys = [match["key"] for row in rows if (match := LINE.match(row))]
+        keys = [key for key in keys if key == "variant" or key not in STRUCTURE]
+        if keys:
+            title = [row.lstrip("# ") for row in rows if row.startswith("#")]
+            if title or not found:
+                found.append((title or ["System"], keys))
+            else:
+                found[-1][1].extend(keys)
+    return found
+
+
+def key_comments(text: str) -> dict[str, str]:
+    """Comments behind the keys of a YAML text's top level, "" where there is none."""
+    return {match["key"]: (match["comment"] or "").strip() for row in text.splitlines() if (match := LINE.match(row))}
+
+
+def block(text: str, key: str) -> str:
+    """The text below a key, without its indentation; "" where the key is not there.
+
+    Example
+    -------
+    >>> block("a: 1\\nsystem: !include:x.yaml\\n    lr: 2 # why\\nb: 3\\n", "system")
+    'lr: 2 # why'
+    """
+    found = re.search(rf"^{re.escape(key)}:.*\n((?:[ \t]+.*\n?|\s*\n)*)", text + "\n", re.MULTILINE)
+    rows = [row for row in found[1].splitlines() if row.strip()] if found else []
+    indent = min((len(row) - len(row.lstrip()) for row in rows), default=0)
+    return "\n".join(row[indent:] for row in rows)
+
+
+def _inner_comments(text: str, key: str) -> str:
+    """Comments behind the parts of a key, such as the rates of a schedule, in one line."""
+    return "; ".join(f"{part}: {comment}" for part, comment in key_comments(block(text, key)).items() if comment)
+
+
+def key_values(text: str, key: str) -> str:
+    """The value of a key as it stands in a YAML text, with its comment."""
+    found = re.search(rf"^{re.escape(key)}: *(.*)$", text, re.MULTILINE)
+    return found[1].strip() if found else ""
+
+
+def _line(key: str, value: Any, kind: str, texts: list[str], origin: str) -> str:
+    left = f"  --{key} {_value(value)}"
+    meaning = ". ".join(dict.fromkeys(text for text in texts if text))
+    return f"{left:<{KEY_WIDTH}}  {kind:<{TYPE_WIDTH}}  {meaning}{f' [{origin}]' if origin else ''}".rstrip()
+
+
+def _value(value: Any) -> str:
+    """A value as it is typed on the command line."""
+    if isinstance(value, Mapping):
+        name = str(value.get("__tag__", "")).rpartition(".")[2]
+        inner = ", ".join(f"{key}: {_value(item)}" for key, item in value.items() if key != "__tag__")
+        return f"{name}{' ' if name else ''}{{{inner}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    return value if isinstance(value, str) and value else json.dumps(plain(value))
+
+
+def _variants(hp: Hparams) -> str:
+    """The variants' names, or their number where they are many."""
+    names = list(hp.tree["variants"])
+    return f"one of {', '.join(names)}" if len(names) <= 6 else f"one of {len(names)}: {', '.join(names)}"
+
+
+def _task_type(key: str) -> str:
+    if key in CHOICES:
+        return f"one of {', '.join(CHOICES[key])}"
+    if key in LISTS:
+        return "list of text or empty"
+    return "boolean" if key == "merge_excited" else "number >= 0"

@@ -1,0 +1,164 @@
+"""Checks of a system's keys with all values in place: type and range of each, and names that must exist."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from speechbrain_ext.hparams.key_types import KeyType, declared_types, parse_type
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.yaml_tree import resolved
+
+STRUCTURE = ("variant", "variants", "steps", "features", "presets", "types")
+LOSS_RATE = parse_type("number >= 0, <= 10 or null")
+
+
+def declarations(tree: Mapping[str, Any], path: Path) -> dict[str, KeyType]:
+    """Declared type of each key of a system.
+
+    Arguments
+    ---------
+    tree : mapping
+        The system's YAML as plain values.
+    path : Path
+        That YAML, for messages.
+
+    Raises
+    ------
+    UserError
+        A key without a declaration, or a declaration without a key.
+    """
+    own = tree.get("types") or {}
+    if not isinstance(own, dict):
+        raise UserError(f"{path}: types: expected keys with their types, found {own!r}: correct it")
+    try:
+        known = declared_types(own)
+    except ValueError as fault:
+        raise UserError(f"{path}: {fault}: correct it") from None
+    keys = [key for key in tree if key == "variant" or key not in STRUCTURE]
+    for key in keys:
+        if key not in known:
+            raise UserError(
+                f"{path}: {key}: expected its type under `types:`, found none: add a line such as `{key}: number > 0`"
+            )
+    for key in own:
+        if key not in keys:
+            raise UserError(f"{path}: types: {key}: expected a key of this system, found none such: remove the line")
+    return {key: known[key] for key in keys} | {"loss_lr": LOSS_RATE}
+
+
+def check_values(
+    tree: Mapping[str, Any],
+    types: Mapping[str, KeyType],
+    files: Mapping[str, Path],
+    usual: Mapping[str, Any],
+    asked: Mapping[str, Any],
+) -> None:
+    """Check each value against its declared type, also those that single steps are trained with.
+
+    Arguments
+    ---------
+    tree : mapping
+        The system with all values in place, references unresolved.
+    types : mapping
+        What `declarations` gives.
+    files : mapping
+        The YAML that each value comes from, where it is not the user's.
+    usual, asked : mapping
+        The system's own values, and the user's.
+
+    Raises
+    ------
+    UsageError
+        A value of the user's is of another type or outside its range.
+    UserError
+        The same of a YAML's value, or a reference that stands for nothing.
+    """
+    for key, value in tree.items():
+        if key in STRUCTURE and key != "variant":
+            continue
+        if fault := _fault(value, types[key], tree):
+            if key in asked:
+                raise UsageError(f"--{key}: {fault}: {_cure(key, usual[key])}")
+            raise UserError(f"{files[key]}: {key}: {fault}: change it")
+    steps, of_user = tree["steps"], "steps" in asked
+    for name, node in steps.items():
+        where = f"--steps: {name}" if of_user else f"{files['steps']}: step {name}"
+        error = UsageError if of_user else UserError
+        training = node.get("training") or {}
+        if not isinstance(training, dict):
+            raise error(f"{where}: training: expected keys with values, found {training!r}: change it")
+        given = training | ({"loss_lr": node["loss_lr"]} if "loss_lr" in node else {})
+        for key, value in given.items():
+            if key not in types:
+                raise error(f"{where}: {key}: expected a key of a training, found none such: rename or remove it")
+            if fault := _fault(value, types[key], tree):
+                raise error(f"{where}: {key}: {fault}: change it")
+    for key in ("steps", "features"):
+        try:
+            resolved(tree[key], dict(tree))
+        except ValueError as fault:
+            raise UserError(f"{files[key]}: {key}: {fault}: change it") from None
+
+
+def check_references(tree: Mapping[str, Any], path: Path) -> None:
+    """Check the names of steps and features that a system's parts use.
+
+    Raises
+    ------
+    UserError
+        A variant, a step or a list of features names what is not there.
+    """
+    for key in ("variants", "steps", "features"):
+        if not isinstance(tree[key], dict):
+            raise UserError(f"{path}: {key}: expected names with values, found {tree[key]!r}: correct it")
+    for name, node in tree["steps"].items():
+        if not isinstance(node, dict):
+            raise UserError(f"{path}: step {name}: expected keys with values, found {node!r}: correct it")
+    for variant, steps in tree["variants"].items():
+        for step in steps:
+            if step not in tree["steps"]:
+                raise UserError(f"{path}: variant {variant}: unknown step {step}: steps: {', '.join(tree['steps'])}")
+        for place, step in enumerate(steps):
+            for frozen in tree["steps"][step].get("frozen") or []:
+                if frozen not in steps[:place]:
+                    raise UserError(f"{path}: variant {variant}: step {step}: frozen {frozen} is no earlier step")
+    for name, step in tree["steps"].items():
+        for feature in step.get("features") or []:
+            if feature not in tree["features"]:
+                known = ", ".join(tree["features"])
+                raise UserError(f"{path}: step {name}: unknown feature {feature}: features: {known}")
+
+
+def _fault(value: Any, kind: KeyType, tree: Mapping[str, Any]) -> str:
+    """What is wrong with a value, or ""."""
+    try:
+        found = resolved(value, dict(tree))
+    except ValueError as fault:
+        return str(fault)
+    return "" if kind.accepts(found) else f"expected {kind.text}, found {found!r}"[:300]
+
+
+def _cure(key: str, usual: Any) -> str:
+    """What to type instead of a wrong value."""
+    if isinstance(usual, (dict, list)) or str(usual).startswith("!"):
+        return "give another value, or leave it out"
+    return f"give another value, such as -- --{key} {usual if isinstance(usual, str) else json.dumps(usual)}"
+
+
+def training_value(built: Mapping[str, Any], node: Mapping[str, Any], key: str, *default: Any) -> Any:
+    """A key of a phase's training: its own value where it has one, else the system's, else the default.
+
+    Raises
+    ------
+    UserError
+        Neither has it, and there is no default.
+    """
+    for place in (node.get("training") or {}, built):
+        if key in place:
+            return place[key]
+    if default:
+        return default[0]
+    raise UserError(f"{key}: expected this key of a training, found none: add it to the system's YAML")

@@ -1,0 +1,1 @@
+"""Hand-written fast paths of lobes, each beside its plain form."""

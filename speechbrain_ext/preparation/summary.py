@@ -1,0 +1,65 @@
+"""What stage 0 prints: counts beside the published ones, the annotators' agreement, the folds and their audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from speechbrain_ext.corpora import Corpus
+    from speechbrain_ext.corpora.manifest import Utterance
+
+
+def counts(facts: Mapping[str, Any]) -> list[str]:
+    """Found beside published: labels, speakers, parts; and the subsets that papers use."""
+    real, both = facts["source"] == "real", facts["found_beside_expected"]
+    lines = []
+    for kind in ("labels", "speakers", "parts"):
+        if both[kind].keys() - {"none"}:
+            lines += _table(kind[:-1], both[kind], real)
+    for name, subset in both["subsets"].items():
+        lines.append(f"{name}: {_pair(subset['utterances'], real)}")
+        for kind in ("labels", "speakers", "sessions"):
+            told = [f"{value} {_pair(pair, real)}" for value, pair in subset[kind].items()]
+            lines += [f"  {kind[:-1]:<8} {', '.join(told)}"] if told else []
+    return lines
+
+
+def _table(kind: str, pairs: Mapping[str, Any], real: bool) -> list[str]:
+    published = real and any(pair["expected"] is not None for pair in pairs.values())
+    lines = [f"  {kind:<12}{'found':>7}" + (f"{'published':>11}" if published else "")]
+    for name, pair in pairs.items():
+        known = "" if pair["expected"] is None else pair["expected"]
+        lines.append(f"  {name:<12}{pair['found']:>7}" + (f"{known:>11}" if published else ""))
+    return lines
+
+
+def _pair(pair: Mapping[str, Any], real: bool) -> str:
+    return f"{pair['found']}" + (f"/{pair['expected']}" if real and pair["expected"] is not None else "")
+
+
+def annotators(corpus: Corpus, utterances: Sequence[Utterance]) -> list[str]:
+    """Agreement of the annotators, and what a person scores against the others; nothing where no one voted."""
+    if not any(item.votes for item in utterances):
+        return []
+    from speechbrain_ext.preparation.agreement import describe_agreement
+
+    return describe_agreement(utterances, corpus.task)
+
+
+def folds_text(corpus: Corpus, folds: Mapping[str, Any]) -> list[str]:
+    """A line a fold, what is left out, and the audit in one line."""
+    from speechbrain_ext.preparation.audit import describe, shared_speakers
+
+    told = [f"folds of {folds['protocol']} (dev {folds['dev']}, fold seed {folds['fold_seed']}):"]
+    if folds["protocol"] == "speaker-text" and corpus.texts_repeat:
+        limits = ", ".join(f"{field} {' '.join(values)}" for field, values in corpus.texts_repeat.items())
+        told.append(f"  of the utterances whose texts repeat: {limits}")
+    told.append(f"  {'fold':<12}{'train':>7}{'dev':>7}{'test':>7}")
+    for fold in folds["folds"]:
+        sizes = "".join(f"{len(fold[part]):>7}" for part in ("train", "dev", "test"))
+        told.append(f"  {fold['name']:<12}{sizes}")
+    told.append(f"audit: {describe(folds)}")
+    if folds["protocol"] == "given":
+        told += [f"warning: LEAK: {line}" for line in shared_speakers(folds)]
+    return told

@@ -1,0 +1,170 @@
+"""Figures of a run: the confusion matrix and the curves of training, as PNG or PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from speechbrain_ext.report.figures.drawing import (
+    DEV_LINE,
+    INK,
+    LINE,
+    draw_file,
+    draw_watermark,
+    is_narrow,
+    is_print,
+    new_figure,
+    run_title,
+    set_title,
+)
+from speechbrain_ext.utils.text import with_interval
+
+NOT_CURVES = ("epoch", "step_name")
+
+
+def confusion_figure(results: dict[str, Any], path: str | Path) -> None:
+    """Draw the pooled confusion matrix: counts, per cent of each true class, WA and UAR.
+
+    Arguments
+    ---------
+    results : dict
+        The content of results.json.
+    path : str or Path
+        The file, .png or .pdf.
+    """
+    draw_file(path, build_confusion, results)
+
+
+def curves_figure(
+    history: dict[str, Sequence[dict[str, Any]]], path: str | Path, title: str = "", source: str = "real"
+) -> None:
+    """Draw the curves of training: a thin line per fold and their mean, a column per training step.
+
+    Arguments
+    ---------
+    history : dict
+        Per fold a list of {"epoch", "step_name", and numbers such as "train_loss", "dev_loss", "dev_uar"}.
+    path : str or Path
+        The file, .png or .pdf.
+    title : str
+        Title of the figure.
+    source : str
+        "mini" draws the watermark.
+    """
+    draw_file(path, build_curves, history, title, source)
+
+
+def build_confusion(results: dict[str, Any]) -> Figure:
+    """Build the figure of the confusion matrix."""
+    counts = np.array(results["pooled"]["confusion"])  # [true class, predicted class]
+    totals = counts.sum(axis=1, keepdims=True)  # [true class, 1]
+    share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)  # [true class, predicted class]
+    size = max(5.2, 0.78 * len(counts) + 1.2)
+    figure = new_figure(size, size * 0.86 + (0.0 if is_print() else 0.5))
+    axes = figure.add_subplot()
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if share[row, column] > 0.55 else INK
+        weight = "bold" if row == column else "normal"
+        cell = f"{count}\n{100 * share[row, column]:.1f} %" if totals[row] else "–"
+        if is_narrow():
+            # One number fits a cell; the bar says that it is per cent.
+            cell = f"{100 * share[row, column]:.0f}" if totals[row] else "–"
+        axes.text(column, row, cell, ha="center", va="center", color=colour, fontsize=9, fontweight=weight)
+    classes = results["classes"]
+    axes.set_xticks(range(len(classes)), classes, rotation=35, ha="right", rotation_mode="anchor")
+    named = [name if is_narrow() else f"{name}\n(n = {n})" for name, n in zip(classes, totals[:, 0], strict=True)]
+    axes.set_yticks(range(len(classes)), named)
+    axes.set_xlabel("recognised as")
+    axes.set_ylabel("true emotion")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    bar = figure.colorbar(image, ax=axes, format=lambda value, _: f"{100 * value:.0f} %", fraction=0.035, pad=0.02)
+    bar.set_label("per cent of the true class" if is_narrow() else "share of the true class")
+    bar.outline.set_visible(False)
+    _confusion_title(figure, results)
+    draw_watermark(figure, results["source"])
+    return figure
+
+
+def _confusion_title(figure: Figure, results: dict[str, Any]) -> None:
+    pooled = results["pooled"]
+    set_title(
+        figure,
+        f"{run_title(results)}\n"
+        f"WA {with_interval(pooled['wa'], pooled['wa_ci95'])} %   "
+        f"UAR {with_interval(pooled['uar'], pooled['uar_ci95'])} %",
+    )
+
+
+def build_curves(history: dict[str, Sequence[dict[str, Any]]], title: str, source: str) -> Figure:
+    """Build the figure of the curves."""
+    records = [record for fold in history.values() for record in fold]
+    steps = list(dict.fromkeys(record["step_name"] for record in records)) or ["training"]
+    keys = list(dict.fromkeys(key for record in records for key in record if key not in NOT_CURVES))
+    keys = [key for key in keys if any(isinstance(record.get(key), int | float) for record in records)]
+    losses = [key for key in keys if "loss" in key]
+    scores = [key for key in keys if key.endswith(("_uar", "_wa"))]
+    concordances = [key for key in keys if key.endswith("_ccc")]
+    panels = [("loss", losses), ("per cent", scores), ("CCC", concordances)]
+    panels = [panel for panel in panels if panel[1]]
+    if not panels:
+        raise ValueError("curves: expected a loss or a score of some epoch, found none")
+    figure = new_figure(max(6.4, 2.7 * len(steps)), 2.9 * len(panels) + (1.6 if is_print() else 0.5))
+    grid = figure.subplots(len(panels), len(steps), squeeze=False, sharey="row", sharex="col")
+    for row, (label, drawn) in enumerate(panels):
+        for column, step in enumerate(steps):
+            axes = grid[row][column]
+            for key in drawn:
+                scale = 100 if label == "per cent" else 1
+                _lines(axes, history, step, key, scale)
+            axes.grid(alpha=0.25)
+            axes.margins(x=0.02)
+            if row == 0:
+                axes.set_title(step, fontsize=10)
+            if row == len(panels) - 1:
+                axes.set_xlabel("epoch")
+        grid[row][0].set_ylabel(label)
+        labelled = [axes for axes in grid[row] if axes.get_legend_handles_labels()[1]]
+        if labelled and not is_print():
+            labelled[-1].legend(frameon=False, fontsize=9)
+    if is_print():
+        named = {
+            name: handle for axes in grid.flat for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        columns = 2 if is_narrow() else 4
+        figure.legend(named.values(), named, loc="outside lower center", ncols=columns, frameon=False)
+        for axes in grid.flat:
+            axes.locator_params(axis="x", nbins=3, integer=True)
+    folds = "1 fold" if len(history) == 1 else f"{len(history)} folds (thin) and their mean (bold)"
+    set_title(figure, f"{title}\n{folds}" if title else folds)
+    draw_watermark(figure, source, is_behind=True)
+    return figure
+
+
+def _lines(axes: Axes, history: dict[str, Sequence[dict[str, Any]]], step: str, key: str, scale: float) -> None:
+    """Draw one quantity of one training step; the mean is over the folds that reached the epoch."""
+    colour = DEV_LINE if key.startswith("dev") else LINE
+    style = "--" if key.endswith("_wa") else "-"
+    by_epoch: dict[int, list[float]] = {}
+    for fold in history.values():
+        points = [(one["epoch"], scale * one[key]) for one in fold if one["step_name"] == step and _is_number(one, key)]
+        for epoch, value in points:
+            by_epoch.setdefault(epoch, []).append(value)
+        if len(history) > 1 and points:
+            axes.plot(*zip(*points, strict=True), color=colour, linestyle=style, linewidth=0.7, alpha=0.3)
+    if by_epoch:
+        epochs = sorted(by_epoch)
+        means = [float(np.mean(by_epoch[epoch])) for epoch in epochs]
+        # A single epoch has no line: a marker shows it.
+        marker = "o" if len(epochs) == 1 else ""
+        axes.plot(epochs, means, color=colour, linestyle=style, linewidth=2, marker=marker, label=key.replace("_", " "))
+
+
+def _is_number(record: dict[str, Any], key: str) -> bool:
+    return isinstance(record.get(key), int | float)

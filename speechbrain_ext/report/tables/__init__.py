@@ -1,0 +1,1 @@
+"""Tables of papers beside what was measured."""

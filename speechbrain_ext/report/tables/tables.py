@@ -1,0 +1,238 @@
+"""A paper's table beside ours: the numbers of every row, and what keeps them from being compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from speechbrain_ext.evaluation import deviations
+from speechbrain_ext.evaluation.cards import few_speakers, is_speaker_dependent, protocol_name, selection_name
+from speechbrain_ext.evaluation.comparability import comparison_card, differences, paper_card, paper_mark
+from speechbrain_ext.evaluation.results import development_uar, make_summary
+from speechbrain_ext.report.tables.paper_notes import paper_notes
+from speechbrain_ext.training.paper_tables import Table, TableRow
+from speechbrain_ext.utils.text import optimism, percent
+
+SCORES = ("wa", "uar")
+EXPLANATION = (
+    "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
+    "recall. Pooled: one score over the utterances of all folds; square brackets: its 95 % interval, bootstrap over "
+    "speakers. Mean of folds: as the papers' numbers are; ±: standard deviation over folds."
+)
+SEEDS = (
+    "Several seeds: every score and every end of an interval is the mean over seeds {seeds}; ±: standard deviation "
+    "over seeds."
+)
+COSTS = (
+    "Training time is of all folds, each row as if it were trained alone; peak memory is the training process's. "
+    "Both depend on the machine."
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table with our numbers; scores are fractions, keys are "wa" and "uar".
+
+    Attributes
+    ----------
+    name : str
+    paper : dict
+        The paper's number, or None.
+    mark : str
+        What the paper's number is where it is not comparable, such as "paper, other edition"; "" where it is.
+    differs : tuple of str
+        Settings that differ from the paper's preset, as `deviations.phrases` writes them.
+    pooled, interval : dict
+        The score over the utterances of all folds; its 95 % interval, or None where there is none.
+    mean, spread : dict
+        The mean over folds; its standard deviation over folds, over seeds where there are several, None for one value.
+    difference : dict
+        Mean over folds minus the paper's number, or None where they are not comparable.
+    """
+
+    name: str
+    paper: dict[str, float | None]
+    mark: str
+    differs: tuple[str, ...]
+    pooled: dict[str, float]
+    interval: dict[str, tuple[float, float] | None]
+    mean: dict[str, float]
+    spread: dict[str, float | None]
+    difference: dict[str, float | None]
+    seeds: tuple[int, ...]
+    parameters: int
+    train_seconds: float
+    peak_memory_mib: float | None
+
+
+@dataclass(frozen=True)
+class FilledTable:
+    """Content of a printed table: lines, the reasons against comparing them, and remarks.
+
+    Attributes
+    ----------
+    id : str
+        Such as amsnet/5.
+    not_comparable, settings, notes, commands : tuple of str
+        Reasons; the settings that differ from the paper's; remarks; the commands that made the rows.
+    rows_comparable : bool
+        Whether the rows may be compared with each other.
+    over_seeds : bool
+        Whether a row is of several seeds.
+    """
+
+    id: str
+    title: str
+    source: str
+    is_mini: bool
+    lines: tuple[Line, ...]
+    not_comparable: tuple[str, ...]
+    settings: tuple[str, ...]
+    notes: tuple[str, ...]
+    commands: tuple[str, ...]
+    rows_comparable: bool
+    over_seeds: bool
+
+
+def fill(table: Table, results: Sequence[Sequence[dict[str, Any]]]) -> FilledTable:
+    """Put our results into a paper's table.
+
+    Arguments
+    ---------
+    table : Table
+    results : sequence of sequences of dict
+        Per row of the table the results.json of every seed.
+
+    Returns
+    -------
+    FilledTable
+    """
+    over_seeds = any(len(seeds) > 1 for seeds in results)
+    lines = [_line(row, list(seeds), over_seeds) for row, seeds in zip(table.rows, results, strict=True)]
+    first = results[0][0]
+    reasons = []
+    reference = comparison_card(first)
+    for row, seeds in zip(table.rows[1:], results[1:], strict=True):
+        found = differences(reference, comparison_card(seeds[0]))
+        if found:
+            reasons.append(f"not comparable: {table.rows[0].name} against {row.name}: {'; '.join(found)}")
+    number = f"Table {table.number}" if table.number.isdigit() else table.number
+    every = [one for seeds in results for one in seeds]
+    is_mini = any(one["source"] == "mini" for one in every)
+    commands = dict.fromkeys(one["command"] for one in every if one.get("command"))
+    return FilledTable(
+        id=table.id,
+        title=table.title,
+        source=f"{number} of {table.paper}",
+        is_mini=is_mini,
+        lines=tuple(lines),
+        not_comparable=tuple(reasons + _against_paper(table, lines, results)),
+        settings=tuple(_settings(lines)),
+        notes=(*_notes(every), *_development(lines, results), *paper_notes(table)),
+        commands=tuple(f"Made by: {command}" for command in commands),
+        rows_comparable=not reasons,
+        over_seeds=over_seeds,
+    )
+
+
+def marked_name(line: Line) -> str:
+    """The row's name, with a mark where its settings differ from the paper's preset."""
+    return f"{line.name} {deviations.MARK}" if line.differs else line.name
+
+
+def _line(row: TableRow, seeds: list[dict[str, Any]], over_seeds: bool) -> Line:
+    summary = make_summary(seeds)
+    paper = dict(zip(SCORES, (row.paper_wa, row.paper_uar), strict=True))
+    has_number = any(value is not None for value in paper.values())
+    # The file's own numbers and protocol, so that a corrected file needs no new scoring.
+    mark = paper_mark({**seeds[0], "paper": {"protocol": row.protocol}}) if has_number else ""
+    mean = {score: summary["mean"][score]["mean"] for score in SCORES}
+    if over_seeds:
+        spread = {score: summary["mean"][score]["std"] for score in SCORES}
+    else:
+        spread = {score: seeds[0]["mean"][f"{score}_std"] for score in SCORES}
+    memory = [fold["peak_memory_mib"] for one in seeds for fold in one["folds"] if fold.get("peak_memory_mib")]
+    return Line(
+        name=row.name,
+        paper=paper,
+        mark=mark,
+        differs=tuple(deviations.phrases(seeds[0])),
+        pooled={score: summary["pooled"][score]["mean"] for score in SCORES},
+        interval={score: _interval(seeds, f"{score}_ci95") for score in SCORES},
+        mean=mean,
+        spread=spread,
+        difference={score: None if mark or paper[score] is None else mean[score] - paper[score] for score in SCORES},
+        seeds=tuple(summary["seeds"]),
+        parameters=seeds[0]["parameters"],
+        train_seconds=float(np.mean([sum(fold["train_seconds"] for fold in one["folds"]) for one in seeds])),
+        peak_memory_mib=max(memory, default=None),
+    )
+
+
+def _interval(seeds: list[dict[str, Any]], key: str) -> tuple[float, float] | None:
+    if any(one["pooled"][key] is None for one in seeds):
+        return None
+    low, high = np.mean([one["pooled"][key] for one in seeds], axis=0)
+    return float(low), float(high)
+
+
+def _against_paper(table: Table, lines: list[Line], results: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
+    """Say once for each mark how our card differs from the paper's, which is why no difference is computed."""
+    told = {}
+    for row, line, seeds in zip(table.rows, lines, results, strict=True):
+        if line.mark and line.mark not in told:
+            found = differences(comparison_card(seeds[0], with_hash=False), paper_card(row.protocol))
+            # Differing settings are listed row by row, with both values.
+            found += [f"settings: {deviations.MARK}"] if line.differs else []
+            told[line.mark] = f"not comparable: † {line.mark}: ours against the paper's: {'; '.join(found)}"
+    return list(told.values())
+
+
+def _settings(lines: list[Line]) -> list[str]:
+    """List the settings that differ from the paper's, once for all rows that differ alike."""
+    by_settings: dict[tuple[str, ...], list[str]] = {}
+    for line in lines:
+        if line.differs:
+            by_settings.setdefault(line.differs, []).append(line.name)
+    head = "settings differ from the preset paper (key: its value -> this run's value)"
+    return [
+        f"{deviations.MARK} {', '.join(names)}: {head}: {'; '.join(differs)}" for differs, names in by_settings.items()
+    ]
+
+
+def _development(lines: list[Line], results: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
+    """Say the development part's scores, where every row has them, by which one row may be chosen."""
+    scores = [development_uar(seeds) for seeds in results]
+    if len(lines) < 2 or any(score is None for score in scores):
+        return []
+    told = "; ".join(f"{line.name} {percent(score)}" for line, score in zip(lines, scores, strict=True))
+    printed = [percent(score) for score in scores]
+    best = [line.name for line, score in zip(lines, printed, strict=True) if score == percent(max(scores))]
+    last = f"The largest, which may be chosen by it: {best[0]}." if len(best) == 1 else f"Equal: {', '.join(best)}."
+    return [f"UAR on the development part, mean over folds: {told}. {last}"]
+
+
+def _notes(every: Sequence[dict[str, Any]]) -> list[str]:
+    made = {
+        "Edition": {one["edition"] for one in every},
+        "Protocol": {protocol_name(one) for one in every},
+        "Development part": {one["dev"] for one in every},
+        "Selection": {selection_name(one) for one in every},
+        "Seeds": {str(one["seed"]) for one in every},
+        "Device": {f"{one['device']}, {one['precision']}" for one in every},
+        "Commit": {one["commit"][:12] for one in every},
+    }
+    notes = [EXPLANATION]
+    seeds = sorted({one["seed"] for one in every})
+    if len(seeds) > 1:
+        notes.append(SEEDS.format(seeds=", ".join(str(seed) for seed in seeds)))
+    notes.append(COSTS)
+    if any(is_speaker_dependent(one) for one in every):
+        notes.append("Speaker-dependent: test speakers were also trained on; new ones will do worse.")
+    notes += list(dict.fromkeys(filter(None, map(few_speakers, every))))
+    notes += [f"{one['row']}: {optimism(one)}" for one in every if one["selection"] == "test"]
+    notes.append(". ".join(f"{name}: {'; '.join(sorted(values))}" for name, values in made.items()) + ".")
+    return notes

@@ -1,0 +1,260 @@
+"""A paper's table as a file: rows with the settings that train them and the numbers that the paper prints.
+
+`recipes/<CORPUS>/tables/<system>_table5.yaml` is the table `<system>/5`; `<system>_figure6.yaml` is `<system>/figure6`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from speechbrain_ext import hparams
+from speechbrain_ext.corpora.task import TASK_KEYS
+from speechbrain_ext.preparation.folds import PROTOCOLS
+from speechbrain_ext.training.printed_scores import check_keys, folds_of, fraction, nearest, printed, recalls_of
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.yaml_tree import plain, read
+
+STEM = re.compile(r"(?P<system>[a-z0-9_]+)_(?P<kind>table|figure)(?P<number>[0-9]+[a-z]?)")
+# Row folders of tables begin so; no tag of a user does.
+RESERVED = re.compile(r"(table|figure)[0-9]")
+KEYS = ("title", "source", "system", "figure", "note", "rows")
+SOURCE_KEYS = ("paper", "table")
+ROW_KEYS = ("name", "system", "variant", "protocol", "overrides", "paper")
+PAPER_KEYS = ("wa", "uar", "folds", "recalls")
+FIGURES = ("scores", "confusion")
+# A table's `source: paper:` begins so where no paper prints its rows.
+OWN_SOURCE = "this repository"
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row of a paper's table.
+
+    Attributes
+    ----------
+    name, folder : str
+        The row's name in print; the name of its folder below `exp/`.
+    system, variant, protocol : str
+        What is trained, and on which folds the paper tests.
+    words : tuple of str
+        Variant and overrides as they are typed after `--`.
+    overrides : dict
+        The row's own hyper-parameters.
+    paper_wa, paper_uar : float or None
+        The paper's numbers as fractions.
+    of_paper : bool
+        Whether the row's settings are a paper's; False in a table of this repository's own.
+    """
+
+    name: str
+    folder: str
+    system: str
+    variant: str
+    protocol: str
+    words: tuple[str, ...]
+    overrides: dict[str, Any]
+    paper_wa: float | None
+    paper_uar: float | None
+    of_paper: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table or swept figure of a paper.
+
+    Attributes
+    ----------
+    note : str
+        Where the paper contradicts itself or its number is not what it seems; printed below the table.
+    paper_folds : mapping
+        By row and fold, the paper's WA and UAR as fractions, None where a number is not known.
+    """
+
+    path: Path
+    id: str
+    title: str
+    paper: str
+    number: str
+    system: str
+    figure: str
+    rows: tuple[TableRow, ...]
+    note: str = ""
+    paper_folds: Mapping[str, Mapping[str, tuple[float | None, float | None]]] = field(default_factory=dict)
+    paper_recalls: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def row(self, name: str) -> TableRow:
+        """A row by its name.
+
+        Raises
+        ------
+        UsageError
+            There is no such row.
+        """
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise UsageError(f"--row {name}: {nearest(name, [row.name for row in self.rows], f'rows of {self.id}')}")
+
+    def paper_of(self, row: TableRow) -> dict[str, Any] | None:
+        """What results.json says of the paper; None where it prints no number for the row."""
+        if row.paper_wa is None and row.paper_uar is None:
+            return None
+        scores = {"wa": row.paper_wa, "uar": row.paper_uar}
+        return {"table": self.number, "row": row.name, **scores, "protocol": row.protocol}
+
+
+def table_id(path: str | Path) -> str:
+    """Name a table by its file.
+
+    Example
+    -------
+    >>> table_id("tables/amsnet_table5.yaml"), table_id("tables/sd_caff_figure6.yaml")
+    ('amsnet/5', 'sd_caff/figure6')
+    """
+    found = STEM.fullmatch(Path(path).stem)
+    if not found:
+        raise UserError(f"{path}: expected a name like amsnet_table5.yaml or amsnet_figure6.yaml")
+    kind = "" if found["kind"] == "table" else found["kind"]
+    return f"{found['system']}/{kind}{found['number']}"
+
+
+def table_files(recipe: str | Path) -> dict[str, Path]:
+    """The tables of a recipe, by name, in order of their numbers."""
+    files = {table_id(path): path for path in Path(recipe, "tables").glob("*.yaml")}
+    return dict(sorted(files.items(), key=lambda item: [_natural(part) for part in re.split(r"(\d+)", item[0])]))
+
+
+def load_table(recipe: str | Path, identity: str) -> Table:
+    """Read a table of a recipe and check every row against the system that it names.
+
+    Arguments
+    ---------
+    recipe : str or Path
+        `recipes/<CORPUS>`.
+    identity : str
+        `<system>/<number>`, such as amsnet/5 or amsnet/figure6.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    UsageError
+        There is no such table; the nearest is named.
+    UserError
+        The file has an unknown key, variant, protocol or override; file and row are named.
+    """
+    files = table_files(recipe)
+    if identity not in files:
+        raise UsageError(f"--table {identity}: {nearest(identity, list(files), f'tables of {Path(recipe).name}')}")
+    path = files[identity]
+    tree = plain(read(path))
+    check_keys(tree, KEYS, str(path), optional=("figure", "note"))
+    source = tree["source"] if isinstance(tree["source"], dict) else {}
+    check_keys(source, SOURCE_KEYS, f"{path}: source")
+    system, figure = tree["system"], tree.get("figure", FIGURES[0])
+    if system != identity.split("/")[0]:
+        raise UserError(f"{path}: system: expected {identity.split('/')[0]} as in the file's name, found {system!r}")
+    if figure not in FIGURES:
+        raise UserError(f"{path}: figure: expected one of {', '.join(FIGURES)}, found {figure!r}")
+    if not isinstance(tree["rows"], list) or not tree["rows"]:
+        raise UserError(f"{path}: rows: expected a list of rows, found {tree['rows']!r}")
+    prefix, of_paper = path.stem.removeprefix(f"{system}_"), not str(source["paper"]).startswith(OWN_SOURCE)
+    rows = [_row(Path(recipe), path, prefix, system, node, of_paper) for node in tree["rows"]]
+    for which in ("name", "folder"):
+        names = [getattr(row, which) for row in rows]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UserError(f"{path}: row {twice[0]}: this {which} stands twice: give each row a name of its own")
+    return Table(
+        path,
+        identity,
+        str(tree["title"]),
+        str(source["paper"]),
+        str(source["table"]),
+        system,
+        figure,
+        tuple(rows),
+        str(tree.get("note", "")),
+        printed(path, tree["rows"], "folds", folds_of),
+        printed(path, tree["rows"], "recalls", recalls_of),
+    )
+
+
+def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...]:
+    """The row's overrides and the user's, as they are typed after `--`.
+
+    Where rows are of several systems, a key of the user goes to the rows whose system has it.
+
+    Raises
+    ------
+    UsageError
+        The user sets what the row itself sets, or a key that no system of the table has.
+    """
+    asked = hparams.parse_overrides(list(user))
+    for key in asked:
+        if key == "variant" or key in row.overrides:
+            raise UsageError(f"--{key}: row {row.name} of --table {table.id} sets it itself: leave it out")
+    systems = dict.fromkeys(other.system for other in table.rows)
+    if len(systems) == 1 or not asked:
+        return (*row.words, *user)
+    folder = table.path.parent.parent / "hparams"
+    # Only their keys are read, nothing is built: whether their code is trusted is asked before a run.
+    known = {name: hparams.load(folder / f"{name}.yaml", trust=True).tree.keys() | TASK_KEYS for name in systems}
+    for key in asked:
+        if not any(key in keys for keys in known.values()):
+            raise UsageError(f"--{key}: {nearest(key, sorted(set().union(*known.values())), 'keys')}")
+    mine = [[f"--{key}", _word(value)] for key, value in asked.items() if key in known[row.system]]
+    return (*row.words, *(word for pair in mine for word in pair))
+
+
+def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of_paper: bool) -> TableRow:
+    name = str(node.get("name", "without a name")) if isinstance(node, dict) else repr(node)
+    where = f"{path}: row {name}"
+    check_keys(node, ROW_KEYS, where, optional=("system",))
+    system, variant, protocol = node.get("system", table_system), node["variant"], node["protocol"]
+    if protocol not in PROTOCOLS:
+        raise UserError(f"{where}: protocol {protocol}: {nearest(str(protocol), PROTOCOLS, 'protocols')}")
+    overrides = node["overrides"] or {}
+    if not isinstance(overrides, dict) or "variant" in overrides:
+        raise UserError(f"{where}: overrides: expected keys with values, without variant, found {overrides!r}")
+    words = ["--variant", str(variant)]
+    for key, value in overrides.items():
+        words += [f"--{key}", _word(value)]
+    try:
+        # Nothing is built here: whether the system's code is trusted is asked before a run.
+        loaded = hparams.load(recipe / "hparams" / f"{system}.yaml", hparams.parse_overrides(words), trust=True)
+        if loaded.plain()["variant"] != variant:
+            raise UserError(f"variant: expected a name, found {variant!r}")
+    except UserError as fault:
+        raise UserError(f"{where}: {fault}") from None
+    folder = f"{prefix}-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
+    paper = node["paper"]
+    if paper is not None:
+        check_keys(paper, PAPER_KEYS, f"{where}: paper", optional=("folds", "recalls"))
+    scores = [fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
+    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, of_paper)
+
+
+def _word(value: Any) -> str:
+    """A value as one word of the command line, which reads back as the same value."""
+    if isinstance(value, str):
+        try:
+            if YAML().load(value) == value:
+                return value
+        except (YAMLError, ValueError, RecursionError):
+            pass
+    return json.dumps(value)
+
+
+def _natural(part: str) -> tuple[int, str]:
+    return (int(part), "") if part.isdigit() else (0, part)
