@@ -17,7 +17,7 @@ from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.epoch_loop import EpochCounter
 
 from speechbrain_ext.lobes.cross_attention import CrossAttentionClassifier
-from speechbrain_ext.training.brain import EmotionBrain, StepModel
+from speechbrain_ext.training.brain import EmotionBrain, PhaseModel
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
 from speechbrain_ext.training.objectives import ClassObjective
 
@@ -48,11 +48,11 @@ def brain_of(folder: str, history: History, counter: EpochCounter) -> EmotionBra
     """The Brain of stage 2 as the recipe configures it."""
     torch.manual_seed(1)
     network = CrossAttentionClassifier(n_classes=CLASSES, feature_a="am_resnet", feature_w="w2v2")
-    keys = {"seed": 1, "step_name": "ca", "history": history, "epoch_counter": counter, "scheduler": None}
+    keys = {"seed": 1, "phase_name": "ca", "history": history, "epoch_counter": counter, "scheduler": None}
     keys |= {"objective": ClassObjective(), "balanced_sampling": False, "augment": None, "chooser": None}
     keys |= {"checkpoint_epochs": 10, "select": False, "stopper": False, "has_dev": False, "batch_size": BATCH}
     return EmotionBrain(
-        {"model": StepModel(network, {})},
+        {"model": PhaseModel(network, {})},
         lambda parameters: torch.optim.Adam(parameters, lr=0.001, betas=(0.93, 0.98)),
         {**keys, "on_epoch": None, "pieces": True},
         {"device": "cpu", "precision": "fp32", "max_grad_norm": 1e9, "noprogressbar": True},

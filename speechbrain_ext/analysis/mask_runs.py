@@ -14,10 +14,10 @@ from speechbrain_ext.features.segments import count_segments
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import is_finished
-from speechbrain_ext.training.fold import steps_of
+from speechbrain_ext.training.fold import phases_of
+from speechbrain_ext.training.network_phase import NetworkPhase
 from speechbrain_ext.training.received import read_spec
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.training.step import Step
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_sealed
 
@@ -60,20 +60,20 @@ def on_cpu(spec: RunSpec) -> RunSpec:
     return replace(spec, device="cpu", compile=False)
 
 
-def masked_step(experiment: Experiment) -> str | None:
-    """Name of the run's first step that trains a `MaskedResNet`; None where no step does."""
-    return next((name for name in experiment.hp.steps if _masked_network(experiment, name)), None)
+def masked_phase(experiment: Experiment) -> str | None:
+    """Name of the run's first phase that trains a `MaskedResNet`; None where no phase does."""
+    return next((name for name in experiment.hp.phases if _masked_network(experiment, name)), None)
 
 
 def carries_masks(experiment: Experiment) -> bool:
-    """Whether the first such step trains with masks."""
-    name = masked_step(experiment)
+    """Whether the first such phase trains with masks."""
+    name = masked_phase(experiment)
     return name is not None and _masked_network(experiment, name).keywords["variant"] != "resnet"
 
 
-def _masked_network(experiment: Experiment, step: str) -> partial | None:
-    """What makes a step's network where that is a `MaskedResNet`."""
-    network = experiment.hp.build()["steps"][step].get("network")
+def _masked_network(experiment: Experiment, phase: str) -> partial | None:
+    """What makes a phase's network where that is a `MaskedResNet`."""
+    network = experiment.hp.build()["phases"][phase].get("network")
     return network if isinstance(network, partial) and network.func is MaskedResNet else None
 
 
@@ -95,7 +95,7 @@ def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> Ma
     UserError
         The run trains no such network, the fold is not trained, or there is no such fold or utterance.
     """
-    name = masked_step(experiment)
+    name = masked_phase(experiment)
     if name is None:
         system = experiment.hp.system_name
         raise UserError(
@@ -107,9 +107,9 @@ def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> Ma
             f"--utterance {utterance}: expected an id of {experiment.spec.data}/manifest.jsonl, found none such"
         )
     fold = _fold(experiment, name, utterance, fold)
-    step = next(step for step in steps_of(experiment, fold) if step.name == name)
-    network = step.network()
-    pieces = _Pieces(experiment, step, network)
+    phase = next(phase for phase in phases_of(experiment, fold) if phase.name == name)
+    network = phase.network()
+    pieces = _Pieces(experiment, phase, network)
     tested = experiment.fold(fold)["test"]
     utterance, place = max(
         (pieces.ranked(identity) for identity in ([utterance] if utterance else sorted(tested))),
@@ -129,14 +129,14 @@ def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> Ma
     )
 
 
-def _fold(experiment: Experiment, step: str, utterance: str, asked: str) -> str:
+def _fold(experiment: Experiment, phase: str, utterance: str, asked: str) -> str:
     """The fold asked for, or the first trained one that tests the utterance, or else the first trained one."""
     folds = {fold["name"]: fold for fold in experiment.folds["folds"]}
     if asked:
         if asked not in folds:
             raise UserError(f"--fold {asked}: expected one of {', '.join(folds)}")
         return asked
-    trained = [name for name in folds if is_finished(experiment.step_folder(step, name), step)]
+    trained = [name for name in folds if is_finished(experiment.phase_folder(phase, name), phase)]
     if not trained:
         raise UserError(f"{experiment.seed_folder}: expected a trained fold, found none: train one with: {TRAIN}")
     testing = [name for name in trained if utterance in folds[name]["test"]]
@@ -144,11 +144,11 @@ def _fold(experiment: Experiment, step: str, utterance: str, asked: str) -> str:
 
 
 class _Pieces:
-    """Utterances as the step's network is given them: in pieces, after MADD."""
+    """Utterances as the phase's network is given them: in pieces, after MADD."""
 
-    def __init__(self, experiment: Experiment, step: Step, network: MaskedResNet) -> None:
+    def __init__(self, experiment: Experiment, phase: NetworkPhase, network: MaskedResNet) -> None:
         self.experiment = experiment
-        self.source = next(source for source in step.sources if source.name == network.feature)
+        self.source = next(source for source in phase.sources if source.name == network.feature)
         self.rows = self.source.segment_rows or network.max_samples
 
     def ranked(self, identity: str) -> tuple[float, tuple[str, int]]:

@@ -154,8 +154,8 @@ def _value_row(run: Experiment, fold: str, output: ValueOutput) -> PredictedValu
 def _histories(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     histories: dict[str, list[dict[str, Any]]] = {}
     for fold in (fact["name"] for fact in facts):
-        for step in run.hp.steps:
-            path = run.step_folder(step, fold) / f"train_log-{step}.jsonl"
+        for phase in run.hp.phases:
+            path = run.phase_folder(phase, fold) / f"train_log-{phase}.jsonl"
             histories.setdefault(fold, []).extend(_read_log(path))
     return histories
 

@@ -39,7 +39,7 @@ def extract_features(args: argparse.Namespace) -> None:
     check_system(experiment.hp)
     check_audio_unchanged(experiment.spec.data, [experiment.utterances[identity] for identity in experiment.used])
     built = experiment.hp.build()
-    check_resources(built, experiment.hp.steps)
+    check_resources(built, experiment.hp.phases)
     # All are made before the first is computed, so that a wrong key of the last one is found now.
     extractors = {name: built["features"][name]() for name in experiment.hp.features()}
     for name, extractor in extractors.items():
@@ -54,18 +54,18 @@ def extract_features(args: argparse.Namespace) -> None:
             print(f"{name}: MADD left {100 * share:.1f} % of the samples of {len(hashes)} utterances at zero")
 
 
-def check_resources(built: Mapping[str, Any], steps: Sequence[str]) -> None:
-    """Let the network of each step say what it lacks before hours are spent on features.
+def check_resources(built: Mapping[str, Any], phases: Sequence[str]) -> None:
+    """Let the network of each phase say what it lacks before hours are spent on features.
 
     Arguments
     ---------
     built : mapping
         The system's YAML, built.
-    steps : sequence of str
-        Names of the steps that are to be trained.
+    phases : sequence of str
+        Names of the phases that are to be trained.
     """
-    for name in steps:
-        make = built["steps"][name].get("network")
+    for name in phases:
+        make = built["phases"][name].get("network")
         check = getattr(getattr(make, "func", make), "check_resources", None)
         if check is not None:
             check(**getattr(make, "keywords", {}))

@@ -108,7 +108,7 @@ def _run(table: Table, args: argparse.Namespace, rows: list[argparse.Namespace])
     for number, (row, known) in enumerate(zip(rows, table.rows, strict=True), 1):
         print(f"row {number} of {len(rows)}: {known.name} ({known.folder})", flush=True)
         for stage in stages:
-            # What --force redoes is forgotten already: a row must not redo a step that it shares.
+            # What --force redoes is forgotten already: a row must not redo a phase that it shares.
             force = args.force and stage is evaluate
             stage(argparse.Namespace(**{**vars(row), "force": force}))
 

@@ -1,4 +1,4 @@
-"""Stage 2: train every fold of a protocol, each training step of the system in turn."""
+"""Stage 2: train every fold of a protocol, each phase of the system in turn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from speechbrain_ext.utils.errors import UsageError
 
 if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment
-    from speechbrain_ext.training.progress import Phase
+    from speechbrain_ext.training.progress import TimedPhase
     from speechbrain_ext.training.rates import Rates
     from speechbrain_ext.training.run_spec import RunSpec
 
@@ -73,18 +73,18 @@ def _train(runs: list[Experiment], tasks: list[tuple[RunSpec, str]], jobs: int, 
     map_folds(train_fold, tasks, jobs, f"train {runs[0].hp.system_name}", progress, on_done=_report)
 
 
-def _phases(run: Experiment, fold: str, number: int, rates: Rates) -> list[Phase]:
-    """The steps of a fold that are to be trained, with the seconds of an epoch where they are known."""
+def _phases(run: Experiment, fold: str, number: int, rates: Rates) -> list[TimedPhase]:
+    """The phases of a fold that are to be trained, with the seconds of an epoch where they are known."""
     from speechbrain_ext.training.finished import is_finished
     from speechbrain_ext.training.plan import epochs_of
-    from speechbrain_ext.training.progress import Phase
+    from speechbrain_ext.training.progress import TimedPhase
 
-    missing = [step for step in run.hp.steps if not is_finished(run.step_folder(step, fold), step)]
+    missing = [phase for phase in run.hp.phases if not is_finished(run.phase_folder(phase, fold), phase)]
     n_train = len(run.fold(fold)["train"])
     phases = []
-    for step in missing:
-        rate = rates.of(step, n_train)
-        phases.append(Phase(number, step, epochs_of(run.hp.tree, step), rate and rate.epoch_seconds))
+    for phase in missing:
+        rate = rates.of(phase, n_train)
+        phases.append(TimedPhase(number, phase, epochs_of(run.hp.tree, phase), rate and rate.epoch_seconds))
     return phases
 
 
@@ -92,14 +92,14 @@ def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:
     from tqdm import tqdm
 
     # A classifier that is fitted at once has no optimiser.
-    steps = f"{facts['optimizer_steps']} optimiser steps, " if facts["optimizer_steps"] else ""
+    phases = f"{facts['optimizer_steps']} optimiser steps, " if facts["optimizer_steps"] else ""
     tqdm.write(
-        f"train: seed {spec.seed} fold {fold}: {facts['n_train']} utterances, {steps}{facts['train_seconds']:.0f} s"
+        f"train: seed {spec.seed} fold {fold}: {facts['n_train']} utterances, {phases}{facts['train_seconds']:.0f} s"
     )
 
 
 def forget(run: Experiment, folds: list[str], wait: bool = False) -> None:
-    """Remove what --force redoes: the folds, their shared steps, and what was scored from them.
+    """Remove what --force redoes: the folds, their shared phases, and what was scored from them.
 
     Arguments
     ---------
@@ -107,7 +107,7 @@ def forget(run: Experiment, folds: list[str], wait: bool = False) -> None:
     folds : list of str
         Names of the folds.
     wait : bool
-        Wait for another run that trains a shared step now, instead of refusing.
+        Wait for another run that trains a shared phase now, instead of refusing.
 
     Raises
     ------
@@ -119,7 +119,9 @@ def forget(run: Experiment, folds: list[str], wait: bool = False) -> None:
 
     root = run.spec.exp
     for fold in folds:
-        for folder in dict.fromkeys([*(run.step_folder(step, fold) for step in run.hp.steps), run.fold_folder(fold)]):
+        for folder in dict.fromkeys(
+            [*(run.phase_folder(phase, fold) for phase in run.hp.phases), run.fold_folder(fold)]
+        ):
             if folder.exists():
                 with folder_lock(folder, wait):
                     remove_folder(root, folder)

@@ -146,7 +146,7 @@ def make_dataset(
     sources : sequence of FeatureSource
         Cached features.
     embeddings : mapping
-        By step name, then by id: a vector [feature] of an earlier, frozen step.
+        By phase name, then by id: a vector [feature] of an earlier, frozen phase.
     chooser : callable
         From an id to the waveform variant of this epoch.
 
@@ -189,7 +189,7 @@ def make_piece_dataset(
     sources : sequence of FeatureSource
         Cached features that have `segment_rows`.
     frames : mapping
-        By step name, then by piece: frames [time, feature] of an earlier, frozen step. Where there are any, each
+        By phase name, then by piece: frames [time, feature] of an earlier, frozen phase. Where there are any, each
         source gives as many rows.
     twice : collection of str
         Ids of utterances whose pieces stand twice, for training.
@@ -209,7 +209,7 @@ def make_piece_dataset(
         if known is None:
             names = sources[0].pieces(utterance, training)
         else:
-            # The earlier step left out for training the utterances that are silent throughout.
+            # The earlier phase left out for training the utterances that are silent throughout.
             names = pieces.get(utterance.id, []) if training else pieces[utterance.id]
         by_name |= {name: (utterance, place_of(name)) for name in names}
         if utterance.id in twice:
@@ -222,7 +222,7 @@ def make_piece_dataset(
         name = name.removesuffix(AGAIN)
         rows = None if known is None else len(known[name])
         found = {source.name: source.piece(utterance, place, rows) for source in sources}
-        return found | {step: each[name] for step, each in extra.items()}
+        return found | {phase: each[name] for phase, each in extra.items()}
 
     data = {name: _goal(utterance, task) for name, (utterance, _) in by_name.items()}
     return DynamicItemDataset(data, dynamic_items=[features], output_keys=OUTPUT_KEYS)

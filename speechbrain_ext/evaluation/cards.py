@@ -205,9 +205,9 @@ def card(results: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def training_steps(results: dict[str, Any]) -> str:
-    """Count each step's epochs and optimiser steps in the first fold; empty where the result has none."""
-    steps = {name: one for name, one in results["folds"][0].get("steps", {}).items() if one["optimizer_steps"]}
-    told = (f"{name} {one['epochs']} epochs, {one['optimizer_steps']} optimiser steps" for name, one in steps.items())
+    """Count each phase's epochs and optimiser steps in the first fold; empty where the result has none."""
+    phases = {name: one for name, one in results["folds"][0].get("phases", {}).items() if one["optimizer_steps"]}
+    told = (f"{name} {one['epochs']} epochs, {one['optimizer_steps']} optimiser steps" for name, one in phases.items())
     return "; ".join(told)
 
 

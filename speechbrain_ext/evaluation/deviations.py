@@ -49,8 +49,8 @@ def differing(paper: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, di
 
     Example
     -------
-    >>> differing({"epochs": 200, "steps": {"a": 1}}, {"epochs": 1, "steps": {"a": 2}})
-    {'epochs': {'paper': 200, 'here': 1}, 'steps.a': {'paper': 1, 'here': 2}}
+    >>> differing({"epochs": 200, "phases": {"a": 1}}, {"epochs": 1, "phases": {"a": 2}})
+    {'epochs': {'paper': 200, 'here': 1}, 'phases.a': {'paper': 1, 'here': 2}}
     """
     return {key: {"paper": before, "here": now} for key, before, now in _pairs(paper, here, "") if before != now}
 

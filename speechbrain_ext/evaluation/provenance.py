@@ -101,7 +101,7 @@ def differs_from_paper(run: Experiment) -> dict[str, dict[str, Any]]:
 
 
 def _madd_share(run: Experiment) -> dict[str, float]:
-    """The share of samples that are 0 after MADD, where the run's steps read such a feature."""
+    """The share of samples that are 0 after MADD, where the run's phases read such a feature."""
     from speechbrain_ext.features.cache import FeatureCache
     from speechbrain_ext.features.madd_waveform import MaddWaveform, zero_share
 

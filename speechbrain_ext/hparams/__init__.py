@@ -4,7 +4,7 @@ A recipe's YAML holds the facts of a corpus and includes one system. HyperPyYAML
 accepts a misspelt child of an include in silence, and refuses to override an
 include without children. Here every key is looked up, its value checked against
 its declared type, and every tag against what may run, before anything is built.
-What a training step depends on is read off the YAML's own references.
+What a phase depends on is read off the YAML's own references.
 """
 
 from __future__ import annotations
@@ -71,59 +71,59 @@ class Hparams:
     _text: str = field(repr=False, default="")
 
     @property
-    def steps(self) -> list[str]:
-        """Training steps of the chosen variant, in order."""
+    def phases(self) -> list[str]:
+        """Training phases of the chosen variant, in order."""
         variants = self.tree["variants"]
         variant = self.tree["variant"]
         if variant not in variants:
             raise UsageError(f"{self.path}: variant: {variant!r} is not one of {', '.join(variants)}")
         return list(variants[variant])
 
-    def shared(self, step: str) -> bool:
-        """Whether several variants or systems train this step, so that rows share it."""
-        variants = sum(step in steps for steps in self.tree["variants"].values())
-        return variants > 1 or bool(self.tree["steps"][step].get("shared"))
+    def shared(self, phase: str) -> bool:
+        """Whether several variants or systems train this phase, so that rows share it."""
+        variants = sum(phase in phases for phases in self.tree["variants"].values())
+        return variants > 1 or bool(self.tree["phases"][phase].get("shared"))
 
     def plain(self) -> dict[str, Any]:
         """The keys that are plain values: what a table of hyper-parameters shows."""
         scalar = (str, int, float, bool, type(None), list)
-        return {key: value for key, value in self.tree.items() if isinstance(value, scalar) and key != "steps"}
+        return {key: value for key, value in self.tree.items() if isinstance(value, scalar) and key != "phases"}
 
-    def step_tree(self, step: str) -> dict[str, Any]:
-        """All that a training step depends on: its own node, what it refers to, and the common training keys."""
-        nodes = self.tree["steps"]
-        by_step = {name: reached(node, self.tree) for name, node in nodes.items()}
+    def phase_tree(self, phase: str) -> dict[str, Any]:
+        """All that a phase depends on: its own node, what it refers to, and the common training keys."""
+        nodes = self.tree["phases"]
+        by_phase = {name: reached(node, self.tree) for name, node in nodes.items()}
         used = {name: reached(node, self.tree) for name, node in self.tree["features"].items()}
-        private = set().union(*by_step.values(), *used.values(), STRUCTURE, NEUTRAL)
-        mine = {key for key in self.tree if key not in private} | by_step[step]
-        names = self.step_features(step)
+        private = set().union(*by_phase.values(), *used.values(), STRUCTURE, NEUTRAL)
+        mine = {key for key in self.tree if key not in private} | by_phase[phase]
+        names = self.phase_features(phase)
         for name in names:
             mine |= used[name]
         return {
-            "step": nodes[step],
+            "phase": nodes[phase],
             "features": {name: self.tree["features"][name] for name in names},
             "keys": {key: self.tree[key] for key in sorted(mine)},
         }
 
-    def step_features(self, step: str) -> list[str]:
-        """Names of the cached features that a step reads."""
-        return list(self.tree["steps"][step].get("features") or [])
+    def phase_features(self, phase: str) -> list[str]:
+        """Names of the cached features that a phase reads."""
+        return list(self.tree["phases"][phase].get("features") or [])
 
-    def frozen(self, step: str) -> list[str]:
-        """Earlier steps whose embeddings a step is trained on."""
-        return list(self.tree["steps"][step].get("frozen") or [])
+    def frozen(self, phase: str) -> list[str]:
+        """Earlier phases whose embeddings a phase is trained on."""
+        return list(self.tree["phases"][phase].get("frozen") or [])
 
     def features(self) -> list[str]:
         """Names of the cached features that the chosen variant reads."""
         names: list[str] = []
-        for step in self.steps:
-            names += [name for name in self.step_features(step) if name not in names]
+        for phase in self.phases:
+            names += [name for name in self.phase_features(phase) if name not in names]
         return names
 
     def sha256(self) -> str:
         """Hash of everything that decides a result of the chosen variant."""
         facts = {key: self.corpus.get(key) for key in ("corpus", "protocol")} | {"task": self.task.to_dict()}
-        return sha256_json({"steps": {step: self.step_tree(step) for step in self.steps}, "corpus": facts})
+        return sha256_json({"phases": {phase: self.phase_tree(phase) for phase in self.phases}, "corpus": facts})
 
     def build(self) -> dict[str, Any]:
         """The system's YAML with its objects built by HyperPyYAML."""
@@ -224,7 +224,7 @@ def load(
         children,
         files.system_text,
     )
-    _ = loaded.steps
+    _ = loaded.phases
     return loaded
 
 

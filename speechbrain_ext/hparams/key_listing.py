@@ -111,7 +111,7 @@ def groups(text: str) -> list[tuple[list[str], list[str]]]:
 
     Example
     -------
-    >>> groups("# A system.\\n\\nvariant: a\\n\\n# Data (Section 2)\\nrate: 3  # of what\\n\\nsteps: {}\\n")
+    >>> groups("# A system.\\n\\nvariant: a\\n\\n# Data (Section 2)\\nrate: 3  # of what\\n\\nphases: {}\\n")
     [(['System'], ['variant']), (['Data (Section 2)'], ['rate'])]
     """
     found: list[tuple[list[str], list[str]]] = []

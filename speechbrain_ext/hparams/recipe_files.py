@@ -12,7 +12,7 @@ from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.yaml_safety import INCLUDE, code_to_trust, scan
 from speechbrain_ext.utils.yaml_tree import parse, plain, read_text, tag
 
-NEEDED = ("variant", "variants", "steps", "features")
+NEEDED = ("variant", "variants", "phases", "features")
 
 
 @dataclass(frozen=True)

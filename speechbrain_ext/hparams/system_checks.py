@@ -11,7 +11,7 @@ from speechbrain_ext.hparams.key_types import KeyType, declared_types, parse_typ
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.yaml_tree import resolved
 
-STRUCTURE = ("variant", "variants", "steps", "features", "presets", "types")
+STRUCTURE = ("variant", "variants", "phases", "features", "presets", "types")
 LOSS_RATE = parse_type("number >= 0, <= 10 or null")
 
 
@@ -56,7 +56,7 @@ def check_values(
     usual: Mapping[str, Any],
     asked: Mapping[str, Any],
 ) -> None:
-    """Check each value against its declared type, also those that single steps are trained with.
+    """Check each value against its declared type, also those that single phases are trained with.
 
     Arguments
     ---------
@@ -83,9 +83,9 @@ def check_values(
             if key in asked:
                 raise UsageError(f"--{key}: {fault}: {_cure(key, usual[key])}")
             raise UserError(f"{files[key]}: {key}: {fault}: change it")
-    steps, of_user = tree["steps"], "steps" in asked
-    for name, node in steps.items():
-        where = f"--steps: {name}" if of_user else f"{files['steps']}: step {name}"
+    phases, of_user = tree["phases"], "phases" in asked
+    for name, node in phases.items():
+        where = f"--phases: {name}" if of_user else f"{files['phases']}: phase {name}"
         error = UsageError if of_user else UserError
         training = node.get("training") or {}
         if not isinstance(training, dict):
@@ -96,7 +96,7 @@ def check_values(
                 raise error(f"{where}: {key}: expected a key of a training, found none such: rename or remove it")
             if fault := _fault(value, types[key], tree):
                 raise error(f"{where}: {key}: {fault}: change it")
-    for key in ("steps", "features"):
+    for key in ("phases", "features"):
         try:
             resolved(tree[key], dict(tree))
         except ValueError as fault:
@@ -104,32 +104,34 @@ def check_values(
 
 
 def check_references(tree: Mapping[str, Any], path: Path) -> None:
-    """Check the names of steps and features that a system's parts use.
+    """Check the names of phases and features that a system's parts use.
 
     Raises
     ------
     UserError
-        A variant, a step or a list of features names what is not there.
+        A variant, a phase or a list of features names what is not there.
     """
-    for key in ("variants", "steps", "features"):
+    for key in ("variants", "phases", "features"):
         if not isinstance(tree[key], dict):
             raise UserError(f"{path}: {key}: expected names with values, found {tree[key]!r}: correct it")
-    for name, node in tree["steps"].items():
+    for name, node in tree["phases"].items():
         if not isinstance(node, dict):
-            raise UserError(f"{path}: step {name}: expected keys with values, found {node!r}: correct it")
-    for variant, steps in tree["variants"].items():
-        for step in steps:
-            if step not in tree["steps"]:
-                raise UserError(f"{path}: variant {variant}: unknown step {step}: steps: {', '.join(tree['steps'])}")
-        for place, step in enumerate(steps):
-            for frozen in tree["steps"][step].get("frozen") or []:
-                if frozen not in steps[:place]:
-                    raise UserError(f"{path}: variant {variant}: step {step}: frozen {frozen} is no earlier step")
-    for name, step in tree["steps"].items():
-        for feature in step.get("features") or []:
+            raise UserError(f"{path}: phase {name}: expected keys with values, found {node!r}: correct it")
+    for variant, phases in tree["variants"].items():
+        for phase in phases:
+            if phase not in tree["phases"]:
+                raise UserError(
+                    f"{path}: variant {variant}: unknown phase {phase}: phases: {', '.join(tree['phases'])}"
+                )
+        for place, phase in enumerate(phases):
+            for frozen in tree["phases"][phase].get("frozen") or []:
+                if frozen not in phases[:place]:
+                    raise UserError(f"{path}: variant {variant}: phase {phase}: frozen {frozen} is no earlier phase")
+    for name, phase in tree["phases"].items():
+        for feature in phase.get("features") or []:
             if feature not in tree["features"]:
                 known = ", ".join(tree["features"])
-                raise UserError(f"{path}: step {name}: unknown feature {feature}: features: {known}")
+                raise UserError(f"{path}: phase {name}: unknown feature {feature}: features: {known}")
 
 
 def _fault(value: Any, kind: KeyType, tree: Mapping[str, Any]) -> str:

@@ -1,1 +1,1 @@
-"""Training of steps and folds: experiments on disk, resume, launching."""
+"""Training of phases and folds: experiments on disk, resume, launching."""

@@ -23,7 +23,7 @@ from speechbrain_ext.training.divergence import FiniteGuard
 from speechbrain_ext.training.objectives import Frames, Output, ValueOutput, merge_pieces, with_vectors
 
 
-class StepModel(nn.Module):
+class PhaseModel(nn.Module):
     """A step's network behind the normalisation of its features.
 
     Arguments
@@ -85,8 +85,8 @@ class StepModel(nn.Module):
 class EmotionBrain(sb.Brain):
     """Trains and runs one step of a system.
 
-    Arguments are those of `speechbrain.Brain`. `modules` holds one `model`, a `StepModel`; `hparams` holds `seed`
-    (int), `step_name`, `history` (History), `epoch_counter`, `objective` (Objective), `scheduler` or None,
+    Arguments are those of `speechbrain.Brain`. `modules` holds one `model`, a `PhaseModel`; `hparams` holds `seed`
+    (int), `phase_name`, `history` (History), `epoch_counter`, `objective` (Objective), `scheduler` or None,
     `balanced_sampling`, `augment` or None, `checkpoint_epochs`, `select` (keep the epoch with the best score on the
     development part), `batch_size` over all ranks, `pieces` (items are segments of utterances), `utterance` (which
     segment scores are averaged: "posteriors" or "log_posteriors"), `criterion_lr` (where it is a number, the model's
@@ -115,7 +115,7 @@ class EmotionBrain(sb.Brain):
     @cached_property
     def guard(self) -> FiniteGuard:
         """What stops the training at the first value that is not finite."""
-        return FiniteGuard(self.hparams.step_name)
+        return FiniteGuard(self.hparams.phase_name)
 
     def check_loss_isfinite(self, loss: torch.Tensor) -> None:
         """Stop at the first loss that is not finite: SpeechBrain would take three more steps."""
@@ -216,7 +216,7 @@ class EmotionBrain(sb.Brain):
                 self.guard.check_outputs(self.compute_forward(self.guard.batch, sb.Stage.VALID), self.guard.batch)
         rate = self.optimizer.param_groups[0]["lr"]
         best = history.best(score)
-        row = {"epoch": epoch, "step_name": hp.step_name, "lr": rate, "train_loss": self.train_loss, **dev}
+        row = {"epoch": epoch, "phase_name": hp.phase_name, "lr": rate, "train_loss": self.train_loss, **dev}
         history.rows.append({**row, "seconds": round(time.monotonic() - self.epoch_started, 4)})
         if hp.scheduler is not None:
             new_rate = _anneal(hp.scheduler, self.optimizer, epoch, dev.get("dev_loss", self.train_loss))

@@ -116,7 +116,7 @@ def _signal_name(number: int) -> str:
 
 def remove_unfinished_files(experiment: Experiment, fold: str) -> None:
     """Remove temporary files that killed ranks left in the folders of a fold; folders in use are left as they are."""
-    folders = {experiment.fold_folder(fold), *(experiment.step_folder(name, fold) for name in experiment.hp.steps)}
+    folders = {experiment.fold_folder(fold), *(experiment.phase_folder(name, fold) for name in experiment.hp.phases)}
     for folder in folders:
         try:
             with folder_lock(folder):

@@ -33,8 +33,8 @@ class FiniteGuard:
     >>> guard.enter(Batch([], *[torch.tensor(())] * 3, {}, {}), epoch=2, step=5, rate=0.5)
     >>> guard.check_loss(torch.tensor(torch.nan))
     Traceback (most recent call last):
-    speechbrain_ext.training.divergence.Diverged: phase frlm, epoch 2, step 5, learning rate 0.5: the loss is nan: train again \
-with a lower learning rate, such as 0.05, and with another --tag or --force
+    speechbrain_ext.training.divergence.Diverged: phase frlm, epoch 2, step 5, learning rate 0.5: the loss is nan: \
+train again with a lower learning rate, such as 0.05, and with another --tag or --force
     """
 
     def __init__(self, phase: str) -> None:

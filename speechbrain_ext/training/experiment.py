@@ -157,20 +157,20 @@ class Experiment:
         """`fold-<name>` of this row and seed; a name that is no safe folder name is encoded."""
         return check_inside(self.spec.exp, self.seed_folder / f"fold-{folder_name(name)}")
 
-    def step_folder(self, step: str, fold: str) -> Path:
-        """Where a step of a fold is trained: with the row, or once for all rows that share it."""
-        if not self.hp.shared(step):
+    def phase_folder(self, phase: str, fold: str) -> Path:
+        """Where a phase of a fold is trained: with the row, or once for all rows that share it."""
+        if not self.hp.shared(phase):
             return self.fold_folder(fold)
-        name = f"{step}-{sha256_json(self.step_depends(step, fold))[:12]}"
-        return check_inside(self.spec.exp, self.corpus_folder / "steps" / name)
+        name = f"{phase}-{sha256_json(self.phase_depends(phase, fold))[:12]}"
+        return check_inside(self.spec.exp, self.corpus_folder / "phases" / name)
 
-    def step_depends(self, step: str, fold: str) -> dict[str, Any]:
-        """All that decides the weights of a step: keys, data, part of the corpus, seed."""
+    def phase_depends(self, phase: str, fold: str) -> dict[str, Any]:
+        """All that decides the weights of a phase: keys, data, part of the corpus, seed."""
         parts = self.fold(fold)
         used = ("train", "dev", "test") if self.selection == "test" else ("train", "dev")
-        tree = self.hp.step_tree(step)
+        tree = self.hp.phase_tree(phase)
         return (self.models if "ssl_model" in tree["keys"] else {}) | {
-            "step": step,
+            "phase": phase,
             "corpus": Path(self.spec.data).name,
             "fold": fold,
             "hparams": tree,
@@ -180,12 +180,12 @@ class Experiment:
             "selection": self.selection,
             "seed": self.spec.seed,
             "precision": self.spec.precision,
-            "frozen": {name: self.step_depends(name, fold) for name in self.hp.frozen(step)},
+            "frozen": {name: self.phase_depends(name, fold) for name in self.hp.frozen(phase)},
         }
 
     def depends(self) -> dict[str, Any]:
         """The inputs of this row and seed."""
-        trees = [self.hp.step_tree(step)["keys"] for step in self.hp.steps]
+        trees = [self.hp.phase_tree(phase)["keys"] for phase in self.hp.phases]
         return {
             "hparams_sha256": self.hp.sha256(),
             "hparams": {key: value for tree in trees for key, value in tree.items()},
@@ -236,15 +236,15 @@ class Experiment:
     def _check_trained(self) -> None:
         """Refuse phases in this row's folders that were trained from other inputs than those asked for now."""
         for fold in self.folds["folds"]:
-            for step in self.hp.steps:
-                path = self.step_folder(step, fold["name"]) / f"depends-{step}.json"
+            for phase in self.hp.phases:
+                path = self.phase_folder(phase, fold["name"]) / f"depends-{phase}.json"
                 if path.exists():
                     try:
                         found = read_sealed(path, TRAIN)
                     except DamagedFile:
                         # The phase's done file names this one's hash: the phase is trained again.
                         continue
-                    if differing := changed_values(found, self.step_depends(step, fold["name"])):
+                    if differing := changed_values(found, self.phase_depends(phase, fold["name"])):
                         self._refuse(differing)
 
     def _refuse(self, differing: list[str]) -> None:

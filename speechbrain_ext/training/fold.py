@@ -1,4 +1,4 @@
-"""A fold of an experiment: its training steps in turn, and its predictions."""
+"""A fold of an experiment: its phases in turn, and its predictions."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from typing import Any
 import torch
 from speechbrain.utils.distributed import if_main_process
 
-from speechbrain_ext.training.base_step import BaseStep
-from speechbrain_ext.training.classifier_step import ClassifierStep
+from speechbrain_ext.training.classifier_phase import ClassifierPhase
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import check_done, is_finished
+from speechbrain_ext.training.network_phase import NetworkPhase
 from speechbrain_ext.training.objectives import DEV_SCORES, Output, ValueOutput
+from speechbrain_ext.training.phase import Phase
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.training.step import Step
 from speechbrain_ext.utils.files import write_json, write_text
 
-STEP_FACTS = ("epochs", "selected_epoch", "optimizer_steps", "train_seconds", "checkpoint")
+PHASE_FACTS = ("epochs", "selected_epoch", "optimizer_steps", "train_seconds", "checkpoint")
 
 
-def steps_of(experiment: Experiment, fold: str) -> list[BaseStep]:
-    """The steps of a fold in order, each knowing the frozen ones that it builds on."""
-    steps: dict[str, BaseStep] = {}
-    for name in experiment.hp.steps:
-        frozen = {earlier: steps[earlier] for earlier in experiment.hp.frozen(name)}
-        kind = ClassifierStep if "classifier" in experiment.hp.tree["steps"][name] else Step
-        steps[name] = kind(experiment, name, fold, frozen)
-    return list(steps.values())
+def phases_of(experiment: Experiment, fold: str) -> list[Phase]:
+    """The phases of a fold in order, each knowing the frozen ones that it builds on."""
+    phases: dict[str, Phase] = {}
+    for name in experiment.hp.phases:
+        frozen = {earlier: phases[earlier] for earlier in experiment.hp.frozen(name)}
+        kind = ClassifierPhase if "classifier" in experiment.hp.tree["phases"][name] else NetworkPhase
+        phases[name] = kind(experiment, name, fold, frozen)
+    return list(phases.values())
 
 
 def is_trained(experiment: Experiment, fold: str) -> bool:
-    """Whether all steps of a fold are trained, with undamaged files."""
-    return all(is_finished(experiment.step_folder(name, fold), name) for name in experiment.hp.steps)
+    """Whether all phases of a fold are trained, with undamaged files."""
+    return all(is_finished(experiment.phase_folder(name, fold), name) for name in experiment.hp.phases)
 
 
 def check_trained(experiment: Experiment, fold: str) -> bool:
-    """Whether all steps of a fold are trained.
+    """Whether all phases of a fold are trained.
 
     Raises
     ------
     DamagedFile
-        A file of a trained step is not what was written.
+        A file of a trained phase is not what was written.
     """
-    return all(check_done(experiment.step_folder(name, fold), name) for name in experiment.hp.steps)
+    return all(check_done(experiment.phase_folder(name, fold), name) for name in experiment.hp.phases)
 
 
 def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | None = None) -> dict[str, Any]:
-    """Train the steps of a fold that are not whole yet.
+    """Train the phases of a fold that are not whole yet.
 
     Arguments
     ---------
@@ -58,45 +58,45 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | 
     fold : str
         The fold's name.
     on_epoch : callable
-        Called with the step's name and the epoch after each epoch of each step.
+        Called with the phase's name and the epoch after each epoch of each phase.
 
     Returns
     -------
     dict
-        Facts of the fold for results.json: epochs, training seconds, parameters by step.
+        Facts of the fold for results.json: epochs, training seconds, parameters by phase.
     """
     experiment = Experiment(spec)
     folder = experiment.fold_folder(fold)
     with torch_settings(spec.threads):
-        for step in steps_of(experiment, fold):
-            step.train(None if on_epoch is None else partial(on_epoch, step.name))
+        for phase in phases_of(experiment, fold):
+            phase.train(None if on_epoch is None else partial(on_epoch, phase.name))
     if if_main_process():
-        where = {name: os.path.relpath(experiment.step_folder(name, fold), folder) for name in experiment.hp.steps}
-        write_json(folder / "fold.json", {"fold": fold, "steps": where})
+        where = {name: os.path.relpath(experiment.phase_folder(name, fold), folder) for name in experiment.hp.phases}
+        write_json(folder / "fold.json", {"fold": fold, "phases": where})
         write_text(folder / "hyperparams.yaml", experiment.hp.record())
     return fold_facts(experiment, fold)
 
 
 def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
-    """Training metadata of a fold, read from the records of its steps."""
+    """Training metadata of a fold, read from the records of its phases."""
     parts = experiment.fold(fold)
-    steps = {step.name: step.done or {} for step in steps_of(experiment, fold)}
-    warnings = dict.fromkeys(warning for done in steps.values() for warning in done.get("warnings", []))
+    phases = {phase.name: phase.done or {} for phase in phases_of(experiment, fold)}
+    warnings = dict.fromkeys(warning for done in phases.values() for warning in done.get("warnings", []))
     return {
         "name": fold,
         "n_train": len(parts["train"]),
         "n_dev": len(parts["dev"]),
         "n_test": len(parts["test"]),
-        # Of the first step, which the paper counts; those of all steps stand under "steps".
-        "epochs": next(iter(steps.values()))["epochs"],
-        "optimizer_steps": sum(done["optimizer_steps"] for done in steps.values()),
-        "steps": {name: {key: done[key] for key in STEP_FACTS} for name, done in steps.items()},
-        "train_seconds": round(sum(done["train_seconds"] for done in steps.values()), 2),
+        # Of the first phase, which the paper counts; those of all phases stand under "phases".
+        "epochs": next(iter(phases.values()))["epochs"],
+        "optimizer_steps": sum(done["optimizer_steps"] for done in phases.values()),
+        "phases": {name: {key: done[key] for key in PHASE_FACTS} for name, done in phases.items()},
+        "train_seconds": round(sum(done["train_seconds"] for done in phases.values()), 2),
         # Trained ones; all of them beside it, where a classifier's are all trained.
-        "parameters": sum(done["parameters"] for done in steps.values()),
-        "parameters_total": sum(done.get("parameters_total", done["parameters"]) for done in steps.values()),
-        "peak_memory_mib": max(done["peak_memory_mib"] for done in steps.values()),
-        **_dev_scores(experiment, list(steps.values())[-1]),
+        "parameters": sum(done["parameters"] for done in phases.values()),
+        "parameters_total": sum(done.get("parameters_total", done["parameters"]) for done in phases.values()),
+        "peak_memory_mib": max(done["peak_memory_mib"] for done in phases.values()),
+        **_dev_scores(experiment, list(phases.values())[-1]),
         **({"warnings": list(warnings)} if warnings else {}),
     }
 
@@ -113,10 +113,10 @@ def _dev_scores(experiment: Experiment, last: dict[str, Any]) -> dict[str, Any]:
 
 
 def predict_fold(spec: RunSpec, fold: str) -> list[Output] | list[ValueOutput]:
-    """Run the last step of a fold on its test utterances, sorted by id."""
+    """Run the last phase of a fold on its test utterances, sorted by id."""
     experiment = Experiment(spec)
     with torch_settings(spec.threads):
-        return steps_of(experiment, fold)[-1].outputs(experiment.fold(fold)["test"])
+        return phases_of(experiment, fold)[-1].outputs(experiment.fold(fold)["test"])
 
 
 @contextmanager
@@ -125,13 +125,13 @@ def torch_settings(threads: int) -> Iterator[None]:
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), _flushes_denormal()
     fills = torch.utils.deterministic.fill_uninitialized_memory
     torch.set_num_threads(threads)
-    # Gradients that fade over many frames become denormal numbers, with which a step takes ten times as long.
+    # Gradients that fade over many frames become denormal numbers, which make an optimiser step ten times slower.
     torch.set_flush_denormal(True)
     # Needed by deterministic cuBLAS; harmless elsewhere.
     chosen = "CUBLAS_WORKSPACE_CONFIG" in os.environ
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
-    # Nothing reads memory that nothing wrote, and to fill it takes a fifth of a step.
+    # Nothing reads memory that nothing wrote, and to fill it takes a fifth of an optimiser step.
     torch.utils.deterministic.fill_uninitialized_memory = False
     try:
         yield

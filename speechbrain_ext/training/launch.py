@@ -111,17 +111,17 @@ def _call(function: Callable[..., Any], spec: RunSpec, fold: str, number: int, t
 
 
 class _Ticker:
-    """Writes a line for each epoch of a task: its number, the step, the epoch, and the seconds that it took."""
+    """Writes a line for each epoch of a task: its number, the phase, the epoch, and the seconds that it took."""
 
     def __init__(self, folder: Path, number: int) -> None:
         # A file of the worker's own: a killed worker leaves no lock behind.
         self.path = folder / str(os.getpid())
         self.number, self.last = number, time.monotonic()
 
-    def __call__(self, step: str, epoch: int) -> None:
+    def __call__(self, phase: str, epoch: int) -> None:
         now = time.monotonic()
         with open(self.path, "a", encoding="utf-8") as stream:
-            stream.write(f"{json.dumps([self.number, step, epoch, now - self.last])}\n")
+            stream.write(f"{json.dumps([self.number, phase, epoch, now - self.last])}\n")
         self.last = now
 
 

@@ -1,4 +1,4 @@
-"""What a training step is trained for and judged by: classes or values of dimensions."""
+"""What a phase is trained for and judged by: classes or values of dimensions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from speechbrain_ext.metrics.values import concordance
 
 Vectors = Mapping[str, tuple[float, ...]]
 
-# Scores of a development part that a finished step hands on.
+# Scores of a development part that a finished phase hands on.
 DEV_SCORES = ("dev_wa", "dev_uar", "dev_ccc")
 
 
@@ -51,7 +51,7 @@ class ValueOutput:
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames of one piece that a later step is trained on, [time, feature]."""
+    """Frames of one piece that a later phase is trained on, [time, feature]."""
 
     id: str
     frames: torch.Tensor

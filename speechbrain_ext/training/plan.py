@@ -1,4 +1,4 @@
-"""Plan of the trainings of a set of rows: each step once, complete and shared ones named, and the hours."""
+"""Plan of the trainings of a set of rows: each phase once, complete and shared ones named, and the hours."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ FOLDS = {"random5": 5}
 
 
 @dataclass(frozen=True)
-class PlannedStep:
-    """A step of a fold of a row: to train, complete already, or the same as an earlier row's.
+class PlannedPhase:
+    """A phase of a fold of a row: to train, complete already, or the same as an earlier row's.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class PlannedStep:
     row: str
     seed: int
     fold: str
-    step: str
+    name: str
     state: str
     epochs: int
     epoch_seconds: float | None
@@ -51,19 +51,21 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Plan:
-    """All steps of all rows, and whether the number of folds is known."""
+    """All phases of all rows, and whether the number of folds is known."""
 
-    steps: tuple[PlannedStep, ...]
+    phases: tuple[PlannedPhase, ...]
     folds_known: bool
 
-    def of(self, state: str) -> list[PlannedStep]:
-        """Steps of one state."""
-        return [step for step in self.steps if step.state == state]
+    def of(self, state: str) -> list[PlannedPhase]:
+        """Phases of one state."""
+        return [phase for phase in self.phases if phase.state == state]
 
     def hours(self) -> tuple[float, list[str]]:
-        """Estimated hours of all trainings one after the other, and the steps whose rate is not known."""
-        unknown = list(dict.fromkeys(step.step for step in self.of("train") if step.epoch_seconds is None))
-        seconds = sum(step.epochs * step.epoch_seconds for step in self.of("train") if step.epoch_seconds is not None)
+        """Estimated hours of all trainings one after the other, and the phases whose rate is not known."""
+        unknown = list(dict.fromkeys(phase.name for phase in self.of("train") if phase.epoch_seconds is None))
+        seconds = sum(
+            phase.epochs * phase.epoch_seconds for phase in self.of("train") if phase.epoch_seconds is not None
+        )
         return seconds / 3600, unknown
 
 
@@ -75,7 +77,7 @@ def make_plan(specs: Sequence[RunSpec], force: bool = False, folds: Sequence[str
     specs : sequence of RunSpec
         One for each row and seed; before stage 0 the plan goes by the hyper-parameters alone.
     force : bool
-        Complete steps are trained again.
+        Complete phases are trained again.
     folds : sequence of str
         Names of the folds; empty for all.
 
@@ -97,36 +99,36 @@ def make_plan(specs: Sequence[RunSpec], force: bool = False, folds: Sequence[str
         known &= number is not None
         rates = Rates(Path(spec.exp) / Path(spec.data).name, hp)
         for fold in names:
-            for step in hp.steps:
-                key = f"{_place(spec, hp, experiment, step, str(fold))} {step}"
-                done = experiment and not force and is_finished(experiment.step_folder(step, fold), step)
+            for phase in hp.phases:
+                key = f"{_place(spec, hp, experiment, phase, str(fold))} {phase}"
+                done = experiment and not force and is_finished(experiment.phase_folder(phase, fold), phase)
                 state = "shared" if key in seen else "complete" if done else "train"
                 seen.add(key)
-                rate = rates.of(step, len(experiment.fold(fold)["train"]) if experiment else None)
+                rate = rates.of(phase, len(experiment.fold(fold)["train"]) if experiment else None)
                 known_rate = (rate.epoch_seconds, rate.origin) if rate else (None, "")
-                epochs = epochs_of(hp.tree, step)
-                planned.append(PlannedStep(spec.row, spec.seed, str(fold), step, state, epochs, *known_rate))
+                epochs = epochs_of(hp.tree, phase)
+                planned.append(PlannedPhase(spec.row, spec.seed, str(fold), phase, state, epochs, *known_rate))
     return Plan(tuple(planned), known)
 
 
 def plan_text(plan: Plan, jobs: int) -> str:
-    """Write a plan: a line a row, the trainings by step, and the hours."""
-    rows = list(dict.fromkeys(step.row for step in plan.steps))
+    """Write a plan: a line a row, the trainings by phase, and the hours."""
+    rows = list(dict.fromkeys(phase.row for phase in plan.phases))
     width = max(len("row"), *(len(row) for row in rows))
-    lines = [f"  {'row':<{width}}  {'to train':>8}  {'complete already':>16}  {'shared':>6}  steps"]
+    lines = [f"  {'row':<{width}}  {'to train':>8}  {'complete already':>16}  {'shared':>6}  phases"]
     for row in rows:
-        mine = [step for step in plan.steps if step.row == row]
-        train, done, shared = (sum(step.state == state for step in mine) for state in ("train", "complete", "shared"))
-        steps = ", ".join(dict.fromkeys(step.step for step in mine))
-        lines.append(f"  {row:<{width}}  {train:>8}  {done:>16}  {shared:>6}  {steps}")
-    by_step: dict[str, int] = defaultdict(int)
-    for step in plan.of("train"):
-        by_step[step.step] += 1
-    told = f" ({', '.join(f'{name} {number}' for name, number in by_step.items())})" if by_step else ""
+        mine = [phase for phase in plan.phases if phase.row == row]
+        train, done, shared = (sum(phase.state == state for phase in mine) for state in ("train", "complete", "shared"))
+        phases = ", ".join(dict.fromkeys(phase.name for phase in mine))
+        lines.append(f"  {row:<{width}}  {train:>8}  {done:>16}  {shared:>6}  {phases}")
+    by_phase: dict[str, int] = defaultdict(int)
+    for phase in plan.of("train"):
+        by_phase[phase.name] += 1
+    told = f" ({', '.join(f'{name} {number}' for name, number in by_phase.items())})" if by_phase else ""
     per_fold = "" if plan.folds_known else " per fold: their number is known after stage 0"
     lines.append(f"trainings to do: {len(plan.of('train'))}{told}{per_fold}")
     lines.append(
-        f"steps reused: {len(plan.of('complete'))} complete already, {len(plan.of('shared'))} shared with a row above"
+        f"phases reused: {len(plan.of('complete'))} complete already, {len(plan.of('shared'))} shared with a row above"
     )
     lines.append(_hours_text(plan, jobs))
     return "\n".join(lines)
@@ -136,15 +138,15 @@ def _hours_text(plan: Plan, jobs: int) -> str:
     """Write the hours with what they are known from; unknown ones are said to be."""
     hours, unknown = plan.hours()
     origins: dict[str, list[str]] = defaultdict(list)
-    for step in plan.of("train"):
-        if step.origin and step.step not in origins[step.origin]:
-            origins[step.origin].append(step.step)
-    from_where = "; ".join(f"{', '.join(steps)}: {origin}" for origin, steps in origins.items() if steps)
+    for phase in plan.of("train"):
+        if phase.origin and phase.name not in origins[phase.origin]:
+            origins[phase.origin].append(phase.name)
+    from_where = "; ".join(f"{', '.join(phases)}: {origin}" for origin, phases in origins.items() if phases)
     told = f" (seconds of an epoch from: {from_where})" if from_where else ""
     if unknown or not plan.folds_known:
         why = "the number of folds is not known yet"
         if unknown:
-            why = f"no complete step of {', '.join(unknown)} to go by"
+            why = f"no complete phase of {', '.join(unknown)} to go by"
         per_fold = "" if plan.folds_known else " per fold"
         return f"estimated hours: unknown ({why})" + (f"; the others {_hours(hours)}{per_fold}{told}" if hours else "")
     return f"estimated hours: {_hours(hours)} one after the other, {_hours(hours / jobs)} with --jobs {jobs}{told}"
@@ -169,15 +171,15 @@ def loaded(spec: RunSpec) -> tuple[hparams.Hparams, Experiment | None]:
     return experiment.hp, experiment
 
 
-def _place(spec: RunSpec, hp: hparams.Hparams, experiment: Experiment | None, step: str, fold: str) -> str:
+def _place(spec: RunSpec, hp: hparams.Hparams, experiment: Experiment | None, phase: str, fold: str) -> str:
     """What names a training: its folder, or before stage 0 what that will be made from."""
     if experiment:
-        return str(experiment.step_folder(step, fold))
-    if not hp.shared(step):
+        return str(experiment.phase_folder(phase, fold))
+    if not hp.shared(phase):
         return f"{hp.system_name} {spec.row} {spec.seed} {fold}"
-    names = [*hp.frozen(step), step]
+    names = [*hp.frozen(phase), phase]
     same = replace(spec, row="", overrides=(), table="", table_row="", command="")
-    return f"{sha256_json([hp.step_tree(name) for name in names])} {same} {fold}"
+    return f"{sha256_json([hp.phase_tree(name) for name in names])} {same} {fold}"
 
 
 def folds_of(name: str, hp: hparams.Hparams, protocol: str) -> int | None:
@@ -189,9 +191,9 @@ def folds_of(name: str, hp: hparams.Hparams, protocol: str) -> int | None:
     return next((one["folds_of_protocol"] for one in kept if one.get("protocol") == protocol), None)
 
 
-def epochs_of(tree: dict[str, Any], step: str) -> int:
-    """The epochs that a step is trained, with the schedule's scale."""
-    value = (tree["steps"][step].get("training") or {}).get("epochs", tree.get("epochs", 1))
+def epochs_of(tree: dict[str, Any], phase: str) -> int:
+    """The epochs that a phase is trained, with the schedule's scale."""
+    value = (tree["phases"][phase].get("training") or {}).get("epochs", tree.get("epochs", 1))
     while isinstance(value, str) and (found := REFERENCE.search(value)):
         value = tree[found[1]]
     return scaled_epochs(int(value), float(tree.get("schedule_scale", 1.0)))

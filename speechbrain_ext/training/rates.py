@@ -1,4 +1,4 @@
-"""Seconds of an epoch of a training step: measured by finished steps here, else taken from kept results."""
+"""Seconds of an epoch of a phase: measured by finished phases here, else taken from kept results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class _Kept:
-    """One fold's step of a kept result."""
+    """One fold's phase of a kept result."""
 
     corpus: str
     device: str
@@ -43,12 +43,12 @@ class _Kept:
 
 
 class Rates:
-    """Rates of the steps of a system; files are read at the first question.
+    """Rates of the phases of a system; files are read at the first question.
 
     Arguments
     ---------
     corpus_folder : Path
-        `exp/<CORPUS>-<source>`, with the finished steps of this machine.
+        `exp/<CORPUS>-<source>`, with the finished phases of this machine.
     hp : Hparams
         The system with its settings.
     """
@@ -57,22 +57,22 @@ class Rates:
         self.corpus_folder, self.hp = corpus_folder, hp
         self.corpus, _, self.source = corpus_folder.name.rpartition("-")
 
-    def of(self, step: str, n_train: int | None = None) -> Rate | None:
-        """Give the rate of a step: of finished steps with the same keys, of the same name, or of kept results.
+    def of(self, phase: str, n_train: int | None = None) -> Rate | None:
+        """Give the rate of a phase: of finished phases with the same keys, of the same name, or of kept results.
 
         Arguments
         ---------
-        step : str
+        phase : str
         n_train : int or None
-            Utterances that the step would be trained on; None where they are not known before stage 0.
+            Utterances that the phase would be trained on; None where they are not known before stage 0.
         """
         same, named = self._here
-        if found := same.get(step) or named.get(step):
+        if found := same.get(phase) or named.get(phase):
             return Rate(median(found), HERE)
-        return self._of_kept(step, n_train)
+        return self._of_kept(phase, n_train)
 
-    def _of_kept(self, step: str, n_train: int | None) -> Rate | None:
-        kept = self._kept.get(step, [])
+    def _of_kept(self, phase: str, n_train: int | None) -> Rate | None:
+        kept = self._kept.get(phase, [])
         own = [one for one in kept if one.corpus == self.corpus]
         # The rates of another corpus say something only by utterance.
         kept = own or (kept if n_train else [])
@@ -91,23 +91,23 @@ class Rates:
     def _here(self) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
         same: dict[str, list[float]] = defaultdict(list)
         named: dict[str, list[float]] = defaultdict(list)
-        for pattern in ("steps/*/done-*.json", f"{self.hp.system_name}/*/*/seed-*/fold-*/done-*.json"):
+        for pattern in ("phases/*/done-*.json", f"{self.hp.system_name}/*/*/seed-*/fold-*/done-*.json"):
             for path in sorted(self.corpus_folder.glob(pattern)):
                 done = _read(path)
-                step, epochs = done.get("step"), done.get("epochs")
-                if step not in self.hp.tree["steps"] or not epochs:
+                phase, epochs = done.get("phase"), done.get("epochs")
+                if phase not in self.hp.tree["phases"] or not epochs:
                     continue
                 rate = done["train_seconds"] / epochs
-                named[step].append(rate)
-                if _read(path.parent / f"depends-{step}.json").get("hparams") == self.hp.step_tree(step):
-                    same[step].append(rate)
+                named[phase].append(rate)
+                if _read(path.parent / f"depends-{phase}.json").get("hparams") == self.hp.phase_tree(phase):
+                    same[phase].append(rate)
         return same, named
 
     @cached_property
     def _kept(self) -> dict[str, list[_Kept]]:
         found: dict[str, list[_Kept]] = defaultdict(list)
-        for step, one in self._read_kept():
-            found[step].append(one)
+        for phase, one in self._read_kept():
+            found[phase].append(one)
         return found
 
     def _read_kept(self) -> Iterator[tuple[str, _Kept]]:
@@ -120,10 +120,10 @@ class Rates:
             settings = known if isinstance(known, dict) else {}
             same = all(settings.get(key) == value for key, value in here.items() if key in settings)
             for fold in results.get("folds", []):
-                for step, facts in fold.get("steps", {}).items():
-                    if step in self.hp.tree["steps"] and facts["epochs"] and fold["n_train"]:
+                for phase, facts in fold.get("phases", {}).items():
+                    if phase in self.hp.tree["phases"] and facts["epochs"] and fold["n_train"]:
                         seconds = facts["train_seconds"] / facts["epochs"]
-                        yield step, _Kept(results["corpus"], results["device"], same, seconds, fold["n_train"])
+                        yield phase, _Kept(results["corpus"], results["device"], same, seconds, fold["n_train"])
 
 
 def kept_results(recipe: Path) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ def check_system(hp: Hparams) -> None:
     outputs: Outputs = {}
     with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in hp.steps:
+        for name in hp.phases:
             try:
                 _check_phase(built, name, extractors, outputs)
             except FAULTS as fault:
@@ -53,7 +53,7 @@ def check_system(hp: Hparams) -> None:
 
 
 def _check_phase(built: dict[str, Any], name: str, extractors: dict[str, Extractor | None], outputs: Outputs) -> None:
-    node = built["steps"][name]
+    node = built["phases"][name]
     if "classifier" in node:
         node["classifier"]()
         return

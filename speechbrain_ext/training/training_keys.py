@@ -30,7 +30,7 @@ DATA_KEYS = {"speaker_normalisation": "False", "pad": "mask", "duration_s": "5.0
 
 
 def check_training_keys(hp: Hparams) -> None:
-    """Refuse a system that lacks a key which one of its steps is trained with.
+    """Refuse a system that lacks a key which one of its phases is trained with.
 
     Arguments
     ---------
@@ -40,18 +40,18 @@ def check_training_keys(hp: Hparams) -> None:
     Raises
     ------
     UserError
-        A key is missing; file, step and key are named.
+        A key is missing; file, phase and key are named.
     """
-    for step in hp.steps:
-        node = hp.tree["steps"][step]
+    for phase in hp.phases:
+        node = hp.tree["phases"][phase]
         if "network" not in node:
             continue
         values = {**hp.tree, **(node.get("training") or {})}
         for key in TRAINING_KEYS:
-            required(hp, values, key, step)
+            required(hp, values, key, phase)
 
 
-def required(hp: Hparams, values: Mapping[str, Any], key: str, step: str) -> Any:
+def required(hp: Hparams, values: Mapping[str, Any], key: str, phase: str) -> Any:
     """A key's value.
 
     Raises
@@ -61,5 +61,5 @@ def required(hp: Hparams, values: Mapping[str, Any], key: str, step: str) -> Any
     """
     if key not in values:
         example = (TRAINING_KEYS | DATA_KEYS)[key]
-        raise UserError(f"{hp.system_path}: missing key {key} of step {step}: add it, such as `{key}: {example}`")
+        raise UserError(f"{hp.system_path}: missing key {key} of phase {phase}: add it, such as `{key}: {example}`")
     return values[key]

@@ -14,10 +14,10 @@ from speechbrain.utils.epoch_loop import EpochCounter
 from tiny_ssl import write_tiny
 
 from speechbrain_ext import hparams
-from speechbrain_ext.training.brain import StepModel
+from speechbrain_ext.training.brain import PhaseModel
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.network_phase import NetworkPhase
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.training.step import Step
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 RMSPROP = (torch.optim.RMSprop, {"lr": 1e-4, "momentum": 0, "alpha": 0.99, "weight_decay": 0.0})
@@ -58,7 +58,7 @@ def model(tmp_path_factory):
     return str(write_tiny(tmp_path_factory.mktemp("models") / "tiny"))
 
 
-def step_of(recipe: str, system: str, preset: str, phase: str, model: str, folder: Path) -> Step:
+def phase_of(recipe: str, system: str, preset: str, phase: str, model: str, folder: Path) -> NetworkPhase:
     """A phase as training builds it, without a corpus."""
     path = RECIPES / recipe / "hparams" / f"{system}.yaml"
     known = hparams.load(path).tree
@@ -66,8 +66,8 @@ def step_of(recipe: str, system: str, preset: str, phase: str, model: str, folde
     hp = hparams.load(path, overrides, preset=preset)
     spec = RunSpec(recipe_yaml=str(path), data=str(folder), exp=str(folder), cache=str(folder / "cache"))
     facts = {"hp": hp, "spec": spec, "selection": "last", "task": hp.task, "utterances": {}}
-    experiment = SimpleNamespace(**facts, step_folder=lambda name, fold: folder)
-    return Step(experiment, phase, "1", dict.fromkeys(hp.frozen(phase)))
+    experiment = SimpleNamespace(**facts, phase_folder=lambda name, fold: folder)
+    return NetworkPhase(experiment, phase, "1", dict.fromkeys(hp.frozen(phase)))
 
 
 def one_item() -> DynamicItemDataset:
@@ -94,8 +94,8 @@ class Net(torch.nn.Module):
         return {"logits": self.linear(mean), "embedding": mean}
 
 
-def brain_of(step: Step, folder: Path):
-    network, history, counter = StepModel(Net(), {}), History(), EpochCounter(step.epochs)
+def brain_of(step: NetworkPhase, folder: Path):
+    network, history, counter = PhaseModel(Net(), {}), History(), EpochCounter(step.epochs)
     recoverables = {"model": network, "counter": counter, "history": history}
     brain = step._brain(network, SafeCheckpointer(folder / "save", recoverables), history, counter, None)
     brain.hparams.checkpoint_epochs = 10**6
@@ -106,7 +106,7 @@ def brain_of(step: Step, folder: Path):
 @pytest.mark.parametrize(("system", "preset", "phase"), TYPED)
 def test_the_optimiser_is_the_paper_s(recipe, system, preset, phase, model, tmp_path):
     (kind, options), batch_size, epochs, _ = TYPED[system, preset, phase]
-    step = step_of(recipe, system, preset, phase, model, tmp_path)
+    step = phase_of(recipe, system, preset, phase, model, tmp_path)
     optimizer = brain_of(step, tmp_path).opt_class(torch.nn.Linear(2, 2).parameters())
     assert type(optimizer) is kind
     (group,) = optimizer.param_groups
@@ -121,7 +121,7 @@ def test_the_optimiser_is_the_paper_s(recipe, system, preset, phase, model, tmp_
 @pytest.mark.parametrize(("system", "preset", "phase"), [key for key, typed in TYPED.items() if typed[3]])
 def test_every_epoch_runs_at_the_paper_s_learning_rate(system, preset, phase, model, tmp_path):
     """Of a training that ran, from the optimiser's own rate in each of its steps."""
-    step = step_of("IEMOCAP", system, preset, phase, model, tmp_path)
+    step = phase_of("IEMOCAP", system, preset, phase, model, tmp_path)
     brain, rates = brain_of(step, tmp_path), []
     taken = brain.optimizers_step
 
@@ -138,5 +138,5 @@ def test_every_epoch_runs_at_the_paper_s_learning_rate(system, preset, phase, mo
 
 @pytest.mark.parametrize("key", [key for key, typed in TYPED.items() if not typed[3]], ids="-".join)
 def test_the_other_phases_have_a_constant_rate(key, model, tmp_path):
-    step = step_of("IEMOCAP", *key, model, tmp_path)
+    step = phase_of("IEMOCAP", *key, model, tmp_path)
     assert step.setting("scheduler") is None

@@ -36,7 +36,7 @@ def test_facts_of_the_corpus_are_whole(path):
         return
     assert loaded.corpus["corpus"] == path.parent.parent.name
     assert len(loaded.task.classes) == loaded.tree["n_classes"]
-    assert hparams.load(path, source="mini").steps == loaded.steps
+    assert hparams.load(path, source="mini").phases == loaded.phases
 
 
 @pytest.mark.parametrize("path", FILES, ids=names)
@@ -69,7 +69,7 @@ def test_every_step_builds_and_runs(path, stand_ins):
     loaded = hparams.load(path, {key: value for key, value in stand_ins.items() if key in known})
     built = loaded.build()
     outputs: dict[str, dict[str, torch.Tensor]] = {}
-    for name, node in built["steps"].items():
+    for name, node in built["phases"].items():
         features, lengths = {}, {}
         for feature in node.get("features") or []:
             extractor = built["features"][feature]()
@@ -93,11 +93,11 @@ def test_every_step_builds_and_runs(path, stand_ins):
 def test_every_key_decides_something(path):
     """A key that no step, feature or the trainer reads is a setting that does nothing."""
     loaded = hparams.load(path)
-    common = set(loaded.step_tree(loaded.steps[0])["keys"])
-    read = {key for step in loaded.tree["steps"] for key in loaded.step_tree(step)["keys"]}
+    common = set(loaded.phase_tree(loaded.phases[0])["keys"])
+    read = {key for step in loaded.tree["phases"] for key in loaded.phase_tree(step)["keys"]}
     trainer = "".join(
         (RECIPES.parent / "speechbrain_ext/training" / name).read_text()
-        for name in ("base_step.py", "step.py", "experiment.py")
+        for name in ("phase.py", "network_phase.py", "experiment.py")
     )
     referred = {key for key in read if f"<{key}>" in loaded.system_path.read_text()}
     unread = [key for key in common if key not in referred and f'"{key}"' not in trainer]

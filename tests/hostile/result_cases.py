@@ -243,8 +243,8 @@ def records_of_folds_that_are_none(place: Place):
         "[]",
         "null",
         "{",
-        '{"steps": {"egemaps": "../../../../../../../victim"}}',
-        '{"steps": 3}',
+        '{"phases": {"egemaps": "../../../../../../../victim"}}',
+        '{"phases": 3}',
         "[" * 99_999,
     ):
         (seed / "fold-03/fold.json").write_text(text)

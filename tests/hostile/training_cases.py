@@ -7,14 +7,14 @@ import os
 from place import Place, case, done, refused, reseal
 
 
-def step_folder(place: Place):
+def phase_folder(place: Place):
     seed = place.copy_scored()
     return next(seed.glob("fold-03"))
 
 
 @case("training")
 def a_done_file_that_names_files_outside(place: Place):
-    folder = step_folder(place)
+    folder = phase_folder(place)
     for name in (
         "../../../../../../../victim/precious.txt",
         str(place.victim / "precious.txt"),
@@ -30,7 +30,7 @@ def a_done_file_that_names_files_outside(place: Place):
 
 @case("training")
 def a_done_file_whose_hashes_are_none(place: Place):
-    folder = step_folder(place)
+    folder = phase_folder(place)
     for files in ([], {}, None, "x", {"model-egemaps.npz": 3}, {"model-egemaps.npz": None}):
         reseal(folder / "done-egemaps.json", lambda record, files=files: record.update(files=files))
         refused(place.stage("evaluate"), "done-egemaps.json", "--stage 2")
@@ -39,7 +39,7 @@ def a_done_file_whose_hashes_are_none(place: Place):
 
 @case("training")
 def a_done_file_without_its_facts(place: Place):
-    folder = step_folder(place)
+    folder = phase_folder(place)
     reseal(folder / "done-egemaps.json", lambda record: [record.pop(key) for key in list(record) if key != "files"])
     refused(place.stage("evaluate"), "done-egemaps.json", "--stage 2")
     done(place.stage("train"), "is trained again")
@@ -48,7 +48,7 @@ def a_done_file_without_its_facts(place: Place):
 
 @case("training")
 def records_that_are_folders_fifos_or_endless(place: Place):
-    folder = step_folder(place)
+    folder = phase_folder(place)
     path = folder / "done-egemaps.json"
     for make in (os.mkfifo, os.mkdir, lambda name: os.symlink("/dev/zero", name)):
         path.unlink()
@@ -60,7 +60,7 @@ def records_that_are_folders_fifos_or_endless(place: Place):
 
 @case("training")
 def records_that_are_deep_or_half_characters(place: Place):
-    folder = step_folder(place)
+    folder = phase_folder(place)
     for text in ("[" * 100_000, '{"seal": "x", "a": "\\ud800"}', '{"seal": NaN}', "9" * 6000, "\0", "null", "[]"):
         (folder / "done-egemaps.json").write_text(text)
         refused(place.stage("evaluate"), "done-egemaps.json", "damaged")
@@ -114,7 +114,7 @@ def a_model_of_other_numbers_resealed(place: Place):
     """A hash that fits does not make a file what it should be."""
     from speechbrain_ext.utils.files import sha256_file
 
-    folder = step_folder(place)
+    folder = phase_folder(place)
     for data in (b"", b"PK\x03\x04", b"\x93NUMPY", os.urandom(100)):
         (folder / "model-egemaps.npz").write_bytes(data)
         hashed = sha256_file(folder / "model-egemaps.npz")
@@ -132,7 +132,7 @@ def a_pickled_object_in_a_classifier(place: Place):
         def __reduce__(self):
             return os.mkdir, ("EXECUTED",)
 
-    folder = step_folder(place)
+    folder = phase_folder(place)
     np.savez(folder / "model-egemaps.npz", mean=np.array([Hostile()], dtype=object))
     hashed = sha256_file(folder / "model-egemaps.npz")
     reseal(folder / "done-egemaps.json", lambda r: r["files"].update({"model-egemaps.npz": hashed}))
@@ -144,7 +144,7 @@ def a_pickled_object_in_a_classifier(place: Place):
 def a_training_log_that_is_no_log(place: Place):
     from speechbrain_ext.utils.files import sha256_file
 
-    folder = step_folder(place)
+    folder = phase_folder(place)
     name = "train_log-egemaps.jsonl"
     for text in ("not JSON\n", "[]\n", '{"epoch": "x"}\n', "\xff\n"):
         (folder / name).write_bytes(text.encode("latin-1"))

@@ -41,11 +41,11 @@ def test_every_row_of_table_5_runs_and_shares_the_first_stage(workplace, tiny_mo
     alone = {count for name, count in tested.items() if "4490" in name}
     assert len(merged) == len(alone) == 1 and merged.pop() > alone.pop()
     # one AM-ResNet for each test set and fold, whatever is built on it
-    steps = list((workplace / "exp/IEMOCAP-mini/steps").glob("am_resnet-*"))
+    steps = list((workplace / "exp/IEMOCAP-mini/phases").glob("am_resnet-*"))
     assert len(steps) == 2 * 5
     fold = found["table5-w2v2-ca-5531.tiny"]["folds"][0]
     assert fold["n_train"] > 170, "ambiguous utterances are trained on"
-    assert set(fold["steps"]) == {"am_resnet", "ca"}
+    assert set(fold["phases"]) == {"am_resnet", "ca"}
 
 
 @pytest.mark.parametrize(("table", "rows"), [("2", 8), ("3", 4), ("4", 4)])

@@ -44,7 +44,7 @@ def tuned(workplace, tiny_model):
 def test_a_fine_tuned_fold_under_the_official_preset(tuned):
     found = tuned
     assert found["preset"] == "official" and found["paper"] is None
-    assert found["pooled"]["n"] > 20 and found["folds"][0]["steps"]["ca_mser"]["epochs"] == 1
+    assert found["pooled"]["n"] > 20 and found["folds"][0]["phases"]["ca_mser"]["epochs"] == 1
 
 
 def test_frozen_frames_are_cached_and_the_model_is_not_trained(workplace, tiny_model, tuned):
@@ -79,7 +79,7 @@ def test_a_table_of_sd_caff_trains_each_network_once(workplace):
     words = ("--protocol", "random5", "--jobs", "1", "--tag", "tiny", "--stop-stage", "3")
     done = run(workplace, "--table", "sd_caff/3", *words, "--", *SMALL, small=False, timeout=1500)
     assert done.returncode == 0, done.stderr
-    steps = list((workplace / "exp/EmoDB-mini/steps").glob("sd_caff-*"))
+    steps = list((workplace / "exp/EmoDB-mini/phases").glob("sd_caff-*"))
     assert len(steps) == 6 * 5
     rows = ("CNN", "LSTM", "concat", "SD-CAFF", "DD-CAFF", "SS-CAFF")
     assert all(f"| {name} ‡ |" in done.stdout for name in rows)

@@ -21,8 +21,8 @@ def weights(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
     """State of every step's last and best checkpoints, by step and epoch."""
     found = {}
     for path in sorted((folder / "exp").rglob("model.ckpt")):
-        if "steps" in path.parts:
-            step = path.parts[path.parts.index("steps") + 1]
+        if "phases" in path.parts:
+            step = path.parts[path.parts.index("phases") + 1]
         else:
             step = "own"
         meta = (path.parent / "CKPT.yaml").read_text()

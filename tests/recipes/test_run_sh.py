@@ -55,11 +55,11 @@ def test_predictions_and_results_agree(whole):
 
 def test_shared_steps_lie_once_and_the_fold_says_where(whole):
     folder, _ = whole
-    steps = json.loads((seed_folder(folder) / "fold-03/fold.json").read_text())["steps"]
+    steps = json.loads((seed_folder(folder) / "fold-03/fold.json").read_text())["phases"]
     assert list(steps) == ["frlm", "urlm", "fusion"]
     for name in ("frlm", "urlm"):
         assert (seed_folder(folder) / "fold-03" / steps[name] / f"done-{name}.json").exists()
-    assert len(list((folder / "exp/EmoDB-mini/steps").iterdir())) == 4
+    assert len(list((folder / "exp/EmoDB-mini/phases").iterdir())) == 4
 
 
 def test_a_second_run_does_nothing_anew(whole):
@@ -81,13 +81,13 @@ def test_another_variant_reuses_the_shared_step(whole):
     words[words.index("small")] = "frlm"
     import subprocess
 
-    before = sorted((folder / "exp/EmoDB-mini/steps").iterdir())
+    before = sorted((folder / "exp/EmoDB-mini/phases").iterdir())
     done = subprocess.run(
         [*words, "--variant", "frlm"], env=environment(folder / "cache"), capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     assert SMALL and "1 of 1 folds are trained already" in done.stdout
-    assert sorted((folder / "exp/EmoDB-mini/steps").iterdir()) == before
+    assert sorted((folder / "exp/EmoDB-mini/phases").iterdir()) == before
     results = json.loads((seed_folder(folder, "frlm") / "results.json").read_text())
     assert results["variant"] == "frlm" and results["folds"][0]["name"] == "03"
 

@@ -74,7 +74,7 @@ def test_every_row_is_trained_once_and_stands_beside_the_paper(whole):
     assert {row["paper_mark"] for row in rows} == {"paper, other corpus, other settings"} and not any(
         row["wa_difference"] for row in rows
     )
-    assert len(list((exp / "steps").iterdir())) == 10, "frlm and urlm of five folds, shared by all rows"
+    assert len(list((exp / "phases").iterdir())) == 10, "frlm and urlm of five folds, shared by all rows"
 
 
 @pytest.mark.slow

@@ -14,7 +14,10 @@ from recipe_runs import REPOSITORY, environment, only_error, run
     [
         ("--scheduler=!apply:os.mkdir [{marker}]", "--scheduler: found the tag !apply:os.mkdir"),
         ("--scheduler=(!!python/object/apply:os.mkdir [{marker}])", "must not begin with a parenthesis"),
-        ("--steps={{frlm: !new:subprocess.Popen [[mkdir, {marker}]]}}", "--steps: found the tag !new:subprocess.Popen"),
+        (
+            "--phases={{frlm: !new:subprocess.Popen [[mkdir, {marker}]]}}",
+            "--phases: found the tag !new:subprocess.Popen",
+        ),
         ("--lr=&a [*a]", "--lr: line 1: found the anchor or alias a"),
         ("--lr=1e30", "--lr: expected number > 0, <= 10, found 1e+30: give another value, such as -- --lr 0.0001"),
         ("--lr=.nan", "--lr: expected number > 0, <= 10, found nan"),

@@ -96,7 +96,7 @@ def plausible_history(results: dict[str, Any], dev: bool = True) -> dict[str, li
             rate = generator.uniform(0.05, 0.1)
             for epoch in range(1, epochs + 1):
                 loss = 1.95 * float(np.exp(-rate * epoch)) + 0.05 * float(generator.random())
-                record = {"epoch": epoch, "step_name": step, "train_loss": loss, "lr": 1e-4}
+                record = {"epoch": epoch, "phase_name": step, "train_loss": loss, "lr": 1e-4}
                 if dev:
                     record |= {"dev_loss": loss + 0.01 * epoch, "dev_uar": 0.8 - 0.3 * loss}
                 history[fold["name"]].append(record)

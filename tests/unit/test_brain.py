@@ -14,7 +14,7 @@ from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
-from speechbrain_ext.training.brain import EmotionBrain, StepModel, gather, seed_of
+from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, gather, seed_of
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
 from speechbrain_ext.training.objectives import ClassObjective, Output
 
@@ -48,11 +48,11 @@ def dataset(size: int, seed: int) -> DynamicItemDataset:
 
 def brain(folder, epochs=4, select=False, patience=0, **more):
     torch.manual_seed(1)
-    model = StepModel(Net(), {"lld": FeatureNormalizer(4)})
+    model = PhaseModel(Net(), {"lld": FeatureNormalizer(4)})
     counter = EpochCounterWithStopper(epochs, patience, 0, "max") if patience else EpochCounter(epochs)
     history = History()
     keys = {
-        "seed": 1, "step_name": "net", "history": history, "epoch_counter": counter, "scheduler": None,
+        "seed": 1, "phase_name": "net", "history": history, "epoch_counter": counter, "scheduler": None,
         "objective": ClassObjective(), "balanced_sampling": False, "augment": None, "chooser": None,
         "checkpoint_epochs": 1, "select": select, "stopper": bool(patience), "has_dev": select, "batch_size": 8,
         "on_epoch": None, **more,

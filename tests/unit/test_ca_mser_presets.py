@@ -30,7 +30,7 @@ def weights_of(repository: Path, preset: str, model: str) -> tuple[torch.Tensor,
     keys = {"ssl_model": model, "alexnet_weights": "random"}
     built = hparams.load(repository / "recipes/IEMOCAP/hparams/ca_mser.yaml", keys, preset=preset).build()
     torch.manual_seed(0)
-    net, linear = built["steps"]["ca_mser"]["network"]().eval(), []
+    net, linear = built["phases"]["ca_mser"]["network"]().eval(), []
     net.ca_mser.co_attention.linear.register_forward_hook(lambda _m, _i, out: linear.append(out))
     with torch.no_grad():
         found = net(segments(), {})

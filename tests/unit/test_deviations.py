@@ -95,9 +95,9 @@ def test_a_row_of_a_table_of_this_repository_differs_from_the_paper(prepared):
 
 
 def test_mappings_are_compared_key_by_key():
-    paper = {"spec_augment": None, "steps": {"a": {"epochs": 3, "dropout": 0.1}}, "sizes": (1, 2), "gone": 1}
-    here = {"spec_augment": {"count": 2}, "steps": {"a": {"epochs": 4, "dropout": 0.1}}, "sizes": [1, 2], "new": 2}
-    assert phrases({KEY: differing(paper, here)}) == ['spec_augment: null -> {"count": 2}', "steps.a.epochs: 3 -> 4"]
+    paper = {"spec_augment": None, "phases": {"a": {"epochs": 3, "dropout": 0.1}}, "sizes": (1, 2), "gone": 1}
+    here = {"spec_augment": {"count": 2}, "phases": {"a": {"epochs": 4, "dropout": 0.1}}, "sizes": [1, 2], "new": 2}
+    assert phrases({KEY: differing(paper, here)}) == ['spec_augment: null -> {"count": 2}', "phases.a.epochs: 3 -> 4"]
 
 
 @pytest.mark.parametrize(

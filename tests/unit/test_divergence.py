@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import test_classifier_step
-import test_sd_caff_steps
+import test_classifier_phase
+import test_sd_caff_phases
 import torch
 from test_brain import brain, dataset, fit
 
 from speechbrain_ext.training.divergence import Diverged, FiniteGuard, check_statistics
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.fold import is_trained, steps_of, train_fold
+from speechbrain_ext.training.fold import is_trained, phases_of, train_fold
 from speechbrain_ext.training.objectives import ClassObjective
 from speechbrain_ext.utils.errors import UserError
 
-sd_caff = test_sd_caff_steps.spec  # a fixture
-FOLD = test_sd_caff_steps.FOLD
+sd_caff = test_sd_caff_phases.spec  # a fixture
+FOLD = test_sd_caff_phases.FOLD
 
 
 class FailingObjective(ClassObjective):
@@ -163,7 +163,7 @@ def test_statistics_that_are_not_finite_name_the_feature():
 
 def test_a_diverged_phase_is_not_done_and_goes_on_when_it_is_mended(sd_caff, tmp_path, monkeypatch):
     # Rows with the same keys share a phase, so that each experiment has a folder of its own.
-    run = replace(sd_caff, exp=str(tmp_path / "a"), overrides=test_sd_caff_steps.tiny(checkpoint_epochs="1"))
+    run = replace(sd_caff, exp=str(tmp_path / "a"), overrides=test_sd_caff_phases.tiny(checkpoint_epochs="1"))
     usual = replace(run, exp=str(tmp_path / "b"))
     inner = FiniteGuard.check_loss
     calls = []
@@ -175,13 +175,13 @@ def test_a_diverged_phase_is_not_done_and_goes_on_when_it_is_mended(sd_caff, tmp
     monkeypatch.setattr(FiniteGuard, "check_loss", check_loss)
     with pytest.raises(Diverged, match="phase sd_caff, epoch 2, step 1"):
         train_fold(run, FOLD)
-    (step,) = steps_of(Experiment(run), FOLD)
+    (step,) = phases_of(Experiment(run), FOLD)
     assert step.done is None and not is_trained(Experiment(run), FOLD)
     monkeypatch.undo()
     states = []
     for spec in (run, usual):
         train_fold(spec, FOLD)
-        (step,) = steps_of(Experiment(spec), FOLD)
+        (step,) = phases_of(Experiment(spec), FOLD)
         states.append(torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True))
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
@@ -189,22 +189,22 @@ def test_a_diverged_phase_is_not_done_and_goes_on_when_it_is_mended(sd_caff, tmp
 @pytest.mark.parametrize("what", ["features", "scores"])
 def test_a_classifier_with_values_that_are_not_finite_is_not_done(tmp_path, repository, monkeypatch, what):
     pytest.importorskip("opensmile", reason="openSMILE is an extra")
-    test_classifier_step.make_corpus(tmp_path)
-    spec = test_classifier_step.spec_of(tmp_path, repository, "--c_grid", "[0.001]")
-    step = test_classifier_step.step_of(spec)
+    test_classifier_phase.make_corpus(tmp_path)
+    spec = test_classifier_phase.spec_of(tmp_path, repository, "--c_grid", "[0.001]")
+    step = test_classifier_phase.phase_of(spec)
     if what == "features":
         inner = type(step)._rows
         monkeypatch.setattr(type(step), "_rows", lambda self, ids: inner(self, ids) * np.nan)
     else:
         monkeypatch.setattr("speechbrain_ext.training.svm.LinearSVM.scores", lambda self, rows: rows[:, :2] * np.inf)
     with pytest.raises(UserError, match=f"phase egemaps: the {what} of utterance .* are not finite"):
-        train_fold(spec, test_classifier_step.FOLD)
+        train_fold(spec, test_classifier_phase.FOLD)
     assert step.done is None and not list(step.folder.glob("model-*"))
 
 
 def test_the_log_of_a_phase_is_json_without_nan(sd_caff, tmp_path):
     run = replace(sd_caff, exp=str(tmp_path))
     train_fold(run, FOLD)
-    (step,) = steps_of(Experiment(run), FOLD)
+    (step,) = phases_of(Experiment(run), FOLD)
     for line in (step.folder / f"train_log-{step.name}.jsonl").read_text().splitlines():
         json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} in the log"))

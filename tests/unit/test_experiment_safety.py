@@ -241,7 +241,7 @@ def damage(path, how):
     "name", ["model-egemaps.npz", "done-egemaps.json", "train_log-egemaps.jsonl", "depends-egemaps.json"]
 )
 def test_a_damaged_training_is_named_and_made_again_by_the_same_command(scored, capsys, name, how):
-    folder = scored.run.step_folder("egemaps", "s2")
+    folder = scored.run.phase_folder("egemaps", "s2")
     damage(folder / name, how)
     assert not is_trained(scored.run, "s2") and is_trained(scored.run, "s1")
     with pytest.raises(UserError) as fault:
@@ -253,7 +253,7 @@ def test_a_damaged_training_is_named_and_made_again_by_the_same_command(scored, 
     stage_2.train(scored.args)
     told = capsys.readouterr().out
     if (name, how) != ("done-egemaps.json", "missing"):
-        assert f"warning: {folder / name}: " in told and "step egemaps of fold s2 is trained again" in told
+        assert f"warning: {folder / name}: " in told and "phase egemaps of fold s2 is trained again" in told
     stage_3.evaluate(scored.args)
     assert read(scored.run, "predictions.csv") == scored.predictions
     assert "2 of 3 folds are trained already" in told
@@ -329,7 +329,7 @@ def test_changed_values(found, wanted, listed):
 def test_force_does_not_remove_a_step_that_another_run_trains(tmp_path, repository, scored):
     from speechbrain_ext.utils.files import folder_lock
 
-    folder = scored.run.step_folder("egemaps", "s2")
+    folder = scored.run.phase_folder("egemaps", "s2")
     with folder_lock(folder), pytest.raises(UserError, match="is in use by process"):
         stage_2.train(options(tmp_path, repository, force=True))
     assert (folder / "model-egemaps.npz").exists()

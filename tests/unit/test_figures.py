@@ -67,12 +67,12 @@ def test_a_class_without_utterances_is_drawn_without_shares() -> None:
 def test_curves_draw_each_step_and_the_mean_of_the_folds() -> None:
     history = {
         "a": [
-            {"epoch": 1, "step_name": "frlm", "train_loss": 2.0},
-            {"epoch": 2, "step_name": "frlm", "train_loss": 1.0},
+            {"epoch": 1, "phase_name": "frlm", "train_loss": 2.0},
+            {"epoch": 2, "phase_name": "frlm", "train_loss": 1.0},
         ],
         "b": [
-            {"epoch": 1, "step_name": "frlm", "train_loss": 4.0},
-            {"epoch": 1, "step_name": "fusion", "train_loss": 1},
+            {"epoch": 1, "phase_name": "frlm", "train_loss": 4.0},
+            {"epoch": 1, "phase_name": "fusion", "train_loss": 1},
         ],
     }
     axes = figures.build_curves(history, "", "real").axes
@@ -82,7 +82,7 @@ def test_curves_draw_each_step_and_the_mean_of_the_folds() -> None:
 
 
 def test_scores_are_drawn_in_per_cent_and_missing_ones_left_out() -> None:
-    history = {"a": [{"epoch": 1, "step_name": "s", "train_loss": 2.0, "dev_uar": 0.5, "dev_loss": None, "lr": 0.1}]}
+    history = {"a": [{"epoch": 1, "phase_name": "s", "train_loss": 2.0, "dev_uar": 0.5, "dev_loss": None, "lr": 0.1}]}
     loss, score = figures.build_curves(history, "", "real").axes
     assert [text.get_text() for text in loss.get_legend().get_texts()] == ["train loss"]
     assert score.lines[0].get_ydata().tolist() == [50.0]

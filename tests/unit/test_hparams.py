@@ -30,7 +30,7 @@ def test_recipe_values_reach_the_system_and_overrides_win():
         ),
         ("class_weights", 1, "--class_weights: expected boolean, found 1: .*such as -- --class_weights false"),
         ("epochs", 2.5, "--epochs: expected integer >= 1, <= 1000000, found 2.5: .*such as -- --epochs 200"),
-        ("steps", {"frlm": {"fetures": []}}, "unknown key fetures: did you mean features"),
+        ("phases", {"frlm": {"fetures": []}}, "unknown key fetures: did you mean features"),
         ("variant", "ful", "is not one of"),
     ],
 )
@@ -51,7 +51,7 @@ width: 3
 other: 4
 rate: 0.5
 features: {}
-steps:
+phases:
     one: {network: !name:torch.nn.Linear {in_features: !ref <width>, out_features: 2}}
     two: {frozen: [one], network: !name:torch.nn.Linear {in_features: !ref <other>, out_features: 2}}
 variants: {a: [one, two], b: [one]}
@@ -67,17 +67,17 @@ def test_a_misspelt_child_of_the_include_is_refused(tmp_path):
 
 def test_an_include_without_children_can_be_overridden(tmp_path):
     path = write_pair(tmp_path, "system: !include:system.yaml\n", SYSTEM)
-    assert hparams.load(path, {"width": 7}, trust=True).build()["steps"]["one"]["network"]().in_features == 7
+    assert hparams.load(path, {"width": 7}, trust=True).build()["phases"]["one"]["network"]().in_features == 7
 
 
 def test_a_step_depends_on_what_it_refers_to_and_on_common_keys_only(tmp_path):
     path = write_pair(tmp_path, "system: !include:system.yaml\n", SYSTEM)
     base = hparams.load(path, trust=True)
-    assert set(base.step_tree("one")["keys"]) == {"width", "rate"}
-    assert set(base.step_tree("two")["keys"]) == {"other", "rate"}
+    assert set(base.phase_tree("one")["keys"]) == {"width", "rate"}
+    assert set(base.phase_tree("two")["keys"]) == {"other", "rate"}
     changed = hparams.load(path, {"other": 5}, trust=True)
-    assert changed.step_tree("one") == base.step_tree("one")
-    assert changed.step_tree("two") != base.step_tree("two")
+    assert changed.phase_tree("one") == base.phase_tree("one")
+    assert changed.phase_tree("two") != base.phase_tree("two")
     assert base.shared("one") and not base.shared("two")
 
 

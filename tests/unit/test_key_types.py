@@ -74,7 +74,7 @@ def test_every_number_has_a_bound(path):
         ("--batch_size true", "--batch_size: .*found True"),
         ("--optimizer lr_scheduler", "--optimizer: expected one of Adadelta"),
         ("--channels []", "--channels: expected list of integer"),
-        ("--steps {fusion:{training:{epochs:0}}}", "--steps: fusion: epochs: expected integer >= 1"),
+        ("--phases {fusion:{training:{epochs:0}}}", "--phases: fusion: epochs: expected integer >= 1"),
         ("--types {lr:text}", "--types: expected a hyper-parameter, found a part of"),
         ("--variants {full:[]}", "--variants: expected a hyper-parameter"),
     ],
@@ -102,7 +102,7 @@ def test_a_wrong_value_of_a_recipe_names_the_file(tmp_path, monkeypatch):
     ],
 )
 def test_a_system_without_full_declarations_is_refused(tmp_path, types, told):
-    system = "variant: a\nwidth: 3\nrate: 0.5\nfeatures: {}\nsteps: {one: {}}\nvariants: {a: [one]}\n"
+    system = "variant: a\nwidth: 3\nrate: 0.5\nfeatures: {}\nphases: {one: {}}\nvariants: {a: [one]}\n"
     (tmp_path / "system.yaml").write_text(f"{system}types: {types}\n")
     (tmp_path / "recipe.yaml").write_text("system: !include:system.yaml\n")
     with pytest.raises(UserError, match=told):
@@ -128,7 +128,7 @@ def test_declarations_and_optimisers_are_what_they_say():
         ("amsnet", {"duration_s": 0.001}, "phase frlm: duration_s: expected at least one frame"),
         ("amsnet", {"spec_augment": {"x": 1}}, "phase frlm: .*unexpected keyword argument 'x'"),
         ("amsnet", {"augment_waveform": ["fast"]}, "variant fast: expected a name like"),
-        ("amsnet", {"steps": {"urlm": {"network": {"channels": [-1, 2, 3]}}}}, "phase urlm"),
+        ("amsnet", {"phases": {"urlm": {"network": {"channels": [-1, 2, 3]}}}}, "phase urlm"),
         ("am_resnet", {"strides": [4]}, "phase am_resnet: strides"),
         ("am_resnet", {"kernel": 6}, "phase am_resnet: kernel: expected an odd number"),
         ("am_resnet", {"scheduler": {"rates": [0.1]}}, "am_resnet.yaml: expected a rate for each rising epoch"),
@@ -137,7 +137,7 @@ def test_declarations_and_optimisers_are_what_they_say():
         ("sd_caff", {"hidden_size": 3}, "phase sd_caff: hidden_size"),
         (
             "am_resnet_w2v2_ca",
-            {"steps": {"ca": {"training": {"optimizer_options": {"betas": [2, 2]}}}}},
+            {"phases": {"ca": {"training": {"optimizer_options": {"betas": [2, 2]}}}}},
             "phase ca: Invalid beta",
         ),
     ],

@@ -76,9 +76,9 @@ def test_the_colours_are_those_of_okabe_and_ito():
 def test_the_command_draws_every_run_of_a_corpus(tmp_path, capsys):
     folder = write_run(tmp_path)
     records = plausible_history(json.loads((folder / "results.json").read_text()))["03"]
-    write_json(folder / "fold-03/fold.json", {"fold": "03", "steps": {"frlm": "../elsewhere"}})
+    write_json(folder / "fold-03/fold.json", {"fold": "03", "phases": {"frlm": "../elsewhere"}})
     (folder / "elsewhere").mkdir()
-    frlm = "\n".join(json.dumps(record) for record in records if record["step_name"] == "frlm")
+    frlm = "\n".join(json.dumps(record) for record in records if record["phase_name"] == "frlm")
     (folder / "elsewhere/train_log-frlm.jsonl").write_text(frlm)
     write_value_run(tmp_path)
     command = ["page", "--exp", str(tmp_path / "EmoDB-real"), "--out", str(tmp_path / "report.html")]

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 import pytest
 
 from speechbrain_ext.training import launch
-from speechbrain_ext.training.progress import Phase, Progress
+from speechbrain_ext.training.progress import Progress, TimedPhase
 from speechbrain_ext.training.run_spec import RunSpec
 
 STEPS = {"slow": 3, "fast": 5}
 
 
 def test_phases_of_unlike_epochs_count_by_their_seconds():
-    phases = [Phase(0, "frlm", 60, 4.0), Phase(0, "fusion", 2000, 0.01)]
+    phases = [TimedPhase(0, "frlm", 60, 4.0), TimedPhase(0, "fusion", 2000, 0.01)]
     progress = Progress(phases, 1)
     assert progress.total_s == pytest.approx(260) and progress.left_s == pytest.approx(260)
     for epoch in range(1, 31):
@@ -27,13 +27,13 @@ def test_phases_of_unlike_epochs_count_by_their_seconds():
 
 
 def test_measured_seconds_replace_those_of_earlier_trainings():
-    progress = Progress([Phase(0, "frlm", 10, 100.0), Phase(1, "frlm", 10, 100.0)], 1)
+    progress = Progress([TimedPhase(0, "frlm", 10, 100.0), TimedPhase(1, "frlm", 10, 100.0)], 1)
     progress.epoch(0, "frlm", 1, 2.0)
     assert progress.left_s == pytest.approx(9 * 2.0 + 10 * 2.0)
 
 
 def test_an_unknown_phase_is_said_until_one_epoch_of_it_is_measured():
-    progress = Progress([Phase(0, "frlm", 2), Phase(0, "fusion", 10)], 1)
+    progress = Progress([TimedPhase(0, "frlm", 2), TimedPhase(0, "fusion", 10)], 1)
     assert progress.unknown == ["frlm", "fusion"] and progress.total_s == 0
     assert progress.text() == "0 of 2 phases, left: frlm, fusion, which is unknown until an epoch of it is measured"
     progress.epoch(0, "frlm", 1, 7.0)
@@ -44,7 +44,7 @@ def test_an_unknown_phase_is_said_until_one_epoch_of_it_is_measured():
 
 
 def test_a_step_that_goes_on_from_a_checkpoint_counts_its_epochs_and_one_that_stops_early_is_done():
-    progress = Progress([Phase(0, "frlm", 100, 1.0), Phase(1, "frlm", 100, 1.0)], 2)
+    progress = Progress([TimedPhase(0, "frlm", 100, 1.0), TimedPhase(1, "frlm", 100, 1.0)], 2)
     progress.epoch(0, "frlm", 91, 1.0)
     assert progress.done_s == pytest.approx(91)
     progress.task_ended(1)
@@ -52,9 +52,9 @@ def test_a_step_that_goes_on_from_a_checkpoint_counts_its_epochs_and_one_that_st
 
 
 def test_jobs_share_the_work_and_a_task_is_not_divided():
-    phases = [Phase(task, "frlm", 10, 1.0) for task in range(4)]
+    phases = [TimedPhase(task, "frlm", 10, 1.0) for task in range(4)]
     assert Progress(phases, 2).left_s == pytest.approx(20) and Progress(phases, 4).left_s == pytest.approx(10)
-    assert Progress([Phase(0, "frlm", 10, 1.0), Phase(1, "frlm", 90, 1.0)], 2).left_s == pytest.approx(90)
+    assert Progress([TimedPhase(0, "frlm", 10, 1.0), TimedPhase(1, "frlm", 90, 1.0)], 2).left_s == pytest.approx(90)
 
 
 def pretend(spec: RunSpec, fold: str, on_epoch=None) -> dict:
@@ -71,7 +71,7 @@ def test_workers_report_epochs_and_seconds_to_the_bar(monkeypatch, capfd):
     tasks = [(spec, "1"), (spec, "2")]
     seen = []
     monkeypatch.setattr(launch, "_show", lambda bar, title, now, done: seen.append((now.text(), now.done_s)))
-    progress = Progress([Phase(number, step, epochs) for number in range(2) for step, epochs in STEPS.items()], 2)
+    progress = Progress([TimedPhase(number, step, epochs) for number in range(2) for step, epochs in STEPS.items()], 2)
     results = launch.map_folds(pretend, tasks, 2, "train", progress)
     assert sorted(found["fold"] for found in results.values()) == ["1", "2"]
     assert seen[-1][0] == "4 of 4 phases, about 0 s left" and seen[0][1] <= seen[-1][1]
@@ -81,7 +81,7 @@ def test_workers_report_epochs_and_seconds_to_the_bar(monkeypatch, capfd):
 
 
 def test_a_half_written_line_is_read_when_it_is_complete(tmp_path):
-    progress, read = Progress([Phase(0, "frlm", 4)], 1), {}
+    progress, read = Progress([TimedPhase(0, "frlm", 4)], 1), {}
     path = Path(tmp_path) / "1"
     path.write_text('[0, "frlm", 1, 2.5]\n[0, "fr')
     launch._read_ticks(str(tmp_path), read, progress)
@@ -93,7 +93,7 @@ def test_a_half_written_line_is_read_when_it_is_complete(tmp_path):
 
 def test_the_bar_shows_no_share_while_a_phase_is_unknown():
     shown = SimpleNamespace(n=0, set_description_str=lambda text, refresh: None, update=lambda more: None)
-    progress = Progress([Phase(0, "frlm", 4), Phase(0, "fusion", 4, 1.0)], 1)
+    progress = Progress([TimedPhase(0, "frlm", 4), TimedPhase(0, "fusion", 4, 1.0)], 1)
     launch._show(shown, "train", progress, 0)
     assert "percentage" not in shown.bar_format and shown.unit == "s"
     progress.epoch(0, "frlm", 1, 2.0)

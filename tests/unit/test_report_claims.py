@@ -124,8 +124,8 @@ def test_an_svm_shows_no_epochs_no_curves_and_no_layer(tmp_path):
     results, rows = run_of(["03", "08", "09", "10", "11", "12"], system="svm")
     steps = {"compare": {"epochs": 1, "selected_epoch": 1, "optimizer_steps": 0, "train_seconds": 2.5}}
     for fold in results["folds"]:
-        fold |= {"optimizer_steps": 0, "steps": steps, "epochs": 1}
-    history = {fold["name"]: [{"epoch": 1, "step_name": "compare", "train_uar": 0.9}] for fold in results["folds"]}
+        fold |= {"optimizer_steps": 0, "phases": steps, "epochs": 1}
+    history = {fold["name"]: [{"epoch": 1, "phase_name": "compare", "train_uar": 0.9}] for fold in results["folds"]}
     folder = write_folder(tmp_path, results, rows, history)
     assert not list(folder.glob("curves.*")) and (folder / "confusion.png").exists()
     (folder / "curves.png").write_bytes(b"left by an earlier version")
@@ -144,7 +144,7 @@ def test_an_svm_shows_no_epochs_no_curves_and_no_layer(tmp_path):
 
 
 def test_curves_without_a_loss_have_no_panel_for_it():
-    history = {"a": [{"epoch": 1, "step_name": "s", "dev_uar": 0.5}]}
+    history = {"a": [{"epoch": 1, "phase_name": "s", "dev_uar": 0.5}]}
     (axes,) = build_curves(history, "", "real").axes
     assert axes.get_ylabel() == "per cent" and axes.get_xlabel() == "epoch" and axes.get_title() == "s"
     results, _ = run_of(["03", "08"])

@@ -75,10 +75,10 @@ def test_seeds_share_nothing_and_unknown_folds_are_said(prepared, tmp_path):
 def test_complete_steps_are_reused_and_give_the_hours(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr("speechbrain_ext.training.rates.kept_results", lambda recipe: [])
     specs = [replace(spec, exp=str(tmp_path)) for spec in specs_of(prepared, "amsnet/5")]
-    assert "unknown (no complete step of early, frlm, urlm, concat, fusion to go by)" in plan_text(make_plan(specs), 2)
+    assert "unknown (no complete phase of early, frlm, urlm, concat, fusion to go by)" in plan_text(make_plan(specs), 2)
     run = Experiment(specs[-1])
     for step in ("frlm", "urlm", "fusion"):
-        folder = run.step_folder(step, "1")
+        folder = run.phase_folder(step, "1")
         folder.mkdir(parents=True)
         write_sealed(folder / f"depends-{step}.json", {"hparams": {}})
         write_done(folder, step, [f"depends-{step}.json"], {**MADE, "epochs": 40, "train_seconds": 40 * 90.0})
@@ -94,19 +94,19 @@ def test_complete_steps_are_reused_and_give_the_hours(prepared, tmp_path, monkey
 def test_steps_with_the_same_keys_tell_the_hours_before_those_of_the_same_name(prepared, tmp_path):
     spec = replace(specs_of(prepared, "amsnet/5")[1], exp=str(tmp_path))
     run = Experiment(spec)
-    for name, seconds, keys in (("frlm-a", 4.0, run.hp.step_tree("frlm")), ("frlm-b", 400.0, {"other": 1})):
-        folder = run.corpus_folder / "steps" / name
+    for name, seconds, keys in (("frlm-a", 4.0, run.hp.phase_tree("frlm")), ("frlm-b", 400.0, {"other": 1})):
+        folder = run.corpus_folder / "phases" / name
         folder.mkdir(parents=True)
         write_sealed(folder / "depends-frlm.json", {"hparams": keys})
         write_done(folder, "frlm", ["depends-frlm.json"], {**MADE, "epochs": 2, "train_seconds": seconds})
-    assert {step.epoch_seconds for step in make_plan([spec]).steps} == {2.0}
+    assert {step.epoch_seconds for step in make_plan([spec]).phases} == {2.0}
 
 
 def kept(corpus: str, step: str, seconds: float, n_train: int = 100, **settings) -> dict:
     """A kept result on one fold whose step took this long for each of its 10 epochs."""
     steps = {step: {"epochs": 10, "train_seconds": 10 * seconds}}
     known = {"corpus": corpus, "system": "amsnet", "device": "a CPU", "protocol": "speaker", "folds_of_protocol": 7}
-    return {**known, "hparams": settings, "folds": [{"name": "1", "n_train": n_train, "steps": steps}]}
+    return {**known, "hparams": settings, "folds": [{"name": "1", "n_train": n_train, "phases": steps}]}
 
 
 def test_kept_results_give_the_hours_where_nothing_was_trained_here(prepared, tmp_path, monkeypatch):
@@ -118,23 +118,23 @@ def test_kept_results_give_the_hours_where_nothing_was_trained_here(prepared, tm
     rows = {spec.table_row: spec for spec in specs_of(prepared, "amsnet/5")}
     frlm, urlm = (replace(rows[name], exp=str(tmp_path)) for name in ("FRLM", "URLM"))
     n_train = len(Experiment(frlm).fold("1")["train"])
-    first = make_plan([frlm]).steps[0]
+    first = make_plan([frlm]).phases[0]
     assert first.epoch_seconds == pytest.approx(2.0 / 100 * n_train), "of the same settings, by utterance"
     assert first.origin == "kept results of EmoDB on a CPU, by utterance"
-    other = make_plan([urlm]).steps[0]
+    other = make_plan([urlm]).phases[0]
     assert other.epoch_seconds == pytest.approx(5.0 / 100 * n_train)
     assert other.origin == "kept results of IEMOCAP on a CPU, by utterance"
     text = plan_text(make_plan([frlm]), 2)
     assert "seconds of an epoch from: frlm: kept results of EmoDB on a CPU, by utterance" in text
     nowhere = [replace(spec, data=str(tmp_path / "EmoDB-mini")) for spec in (frlm, urlm)]
-    before = make_plan(nowhere).steps
+    before = make_plan(nowhere).phases
     assert before[0].epoch_seconds == 2.0 and before[0].origin.endswith("as a whole corpus, so at most")
     assert before[-1].epoch_seconds is None, "another corpus says nothing without the number of utterances"
     real = [replace(frlm, data=str(tmp_path / "EmoDB-real"), protocol="speaker")]
     monkeypatch.setattr("speechbrain_ext.training.plan.kept_results", lambda recipe: [])
     assert not make_plan(real).folds_known
     monkeypatch.setattr("speechbrain_ext.training.plan.kept_results", lambda recipe: results.get(recipe.name, []))
-    assert make_plan(real).folds_known and len(make_plan(real).steps) == 7
+    assert make_plan(real).folds_known and len(make_plan(real).phases) == 7
 
 
 def test_the_plan_says_each_stage_in_words(prepared, tmp_path, capsys):

@@ -41,7 +41,7 @@ def test_a_missing_key_is_named(repository, tmp_path, key):
     assert key not in loaded.tree
     with pytest.raises(UserError) as fault:
         check_training_keys(loaded)
-    expected = f"shared/systems/ssl_probe.yaml: missing key {key} of step probe: add it, such as `{key}: "
+    expected = f"shared/systems/ssl_probe.yaml: missing key {key} of phase probe: add it, such as `{key}: "
     assert expected in str(fault.value) and "\n" not in str(fault.value)
 
 
@@ -56,5 +56,5 @@ def test_no_stage_begins_with_a_key_missing(repository, tmp_path, monkeypatch):
 
     Experiment(spec)
     monkeypatch.setattr(experiment, "load_hparams", without_a_key)
-    with pytest.raises(UserError, match="missing key label_smoothing of step am_resnet: add it"):
+    with pytest.raises(UserError, match="missing key label_smoothing of phase am_resnet: add it"):
         Experiment(spec)

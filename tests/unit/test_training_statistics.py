@@ -15,7 +15,7 @@ from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.fold import steps_of, train_fold
+from speechbrain_ext.training.fold import phases_of, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.files import write_sealed
 
@@ -60,7 +60,7 @@ def make_run(folder, repository, spoilt: tuple[str, ...] = (), dev: str = "none"
 
 def state_of(spec: RunSpec) -> dict[str, torch.Tensor]:
     train_fold(spec, FOLD)
-    (step,) = steps_of(Experiment(spec), FOLD)
+    (step,) = phases_of(Experiment(spec), FOLD)
     return torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True)
 
 
@@ -70,7 +70,7 @@ def test_mean_and_deviation_are_those_of_the_training_part(tmp_path, repository,
     state, experiment = state_of(spec), Experiment(spec)
     parts = experiment.fold(FOLD)
     assert len(parts["test"]) == 7 and len(parts["dev"]) == (7 if dev == "speaker" else 0)
-    (step,) = steps_of(experiment, FOLD)
+    (step,) = phases_of(experiment, FOLD)
     for source in step.sources:
         frames = np.concatenate([source.cache.get(identity) for identity in parts["train"]]).astype("f8")
         assert len(frames) == FRAMES[source.name] * (28 - 7 - len(parts["dev"]))

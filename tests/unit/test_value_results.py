@@ -198,7 +198,7 @@ def test_figures_show_every_utterance_and_the_line_of_equality() -> None:
 
 
 def test_curves_of_ccc_have_a_panel_of_their_own() -> None:
-    history = {"a": [{"epoch": 1, "step_name": "s", "train_loss": 0.9, "dev_ccc": 0.5}]}
+    history = {"a": [{"epoch": 1, "phase_name": "s", "train_loss": 0.9, "dev_ccc": 0.5}]}
     loss, ccc = build_curves(history, "", "real").axes
     assert (loss.get_ylabel(), ccc.get_ylabel()) == ("loss", "CCC")
     assert ccc.lines[-1].get_ydata().tolist() == [0.5]

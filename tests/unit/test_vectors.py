@@ -19,7 +19,7 @@ from speechbrain_ext.evaluation.vectors import NAME, make_vectors, read_vectors,
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.training import launch
-from speechbrain_ext.training.brain import StepModel
+from speechbrain_ext.training.brain import PhaseModel
 from speechbrain_ext.training.objectives import Output, ValueOutput, merge_pieces, with_vectors
 from speechbrain_ext.utils.errors import UserError
 
@@ -36,7 +36,7 @@ class Named(Net):
 
 def named_brain(folder, **more):
     one = brain(folder, **more)
-    one.modules["model"] = StepModel(Named(), {"lld": FeatureNormalizer(4)})
+    one.modules["model"] = PhaseModel(Named(), {"lld": FeatureNormalizer(4)})
     return one
 
 

@@ -60,7 +60,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-@pytest.mark.parametrize("key", ["scheduler", "lr", "steps", "spec_augment"])
+@pytest.mark.parametrize("key", ["scheduler", "lr", "phases", "spec_augment"])
 def test_an_override_builds_nothing(tmp_path, kind, key):
     text = HOSTILE[kind].format(marker=tmp_path / MARKER)
     with pytest.raises(UsageError, match=f"--{key}") as fault:
@@ -116,7 +116,7 @@ def received(folder: Path, **changes) -> Path:
 def foreign(folder: Path, code: str = "!name:os.mkdir {path: x}") -> Path:
     """A recipe outside the repository, whose system names code."""
     (folder / "hparams").mkdir(parents=True, exist_ok=True)
-    system = f"variant: a\nvariants: {{a: [one]}}\nfeatures: {{}}\nsteps:\n    one: {{network: {code}}}\n"
+    system = f"variant: a\nvariants: {{a: [one]}}\nfeatures: {{}}\nphases:\n    one: {{network: {code}}}\n"
     (folder / "hparams/own_system.yaml").write_text(system)
     (folder / "hparams/own.yaml").write_text("protocol: random5\nsystem: !include:own_system.yaml\n")
     return folder / "hparams/own.yaml"
@@ -146,7 +146,7 @@ def test_a_recipe_from_elsewhere_needs_trust_and_then_runs(tmp_path, capsys):
         hparams.load(path)
     loaded = hparams.load(path, trust=True)
     assert [tag.split()[0] for tag in loaded.trusted] == ["!include:own_system.yaml", "!name:collections.Counter"]
-    assert loaded.build()["steps"]["one"]["network"]() == {}
+    assert loaded.build()["phases"]["one"]["network"]() == {}
     words = ["--recipe", str(tmp_path), "--system", "own", "--data", "d", "--exp", "e", "--device", "cpu"]
     with pytest.raises(UserError, match="add --trust"):
         specifications(run_parser("x", "x").parse_args(words))
@@ -255,7 +255,7 @@ def test_what_is_built_is_what_was_checked(tmp_path):
     path = foreign(tmp_path, "!name:collections.Counter {}")
     loaded = hparams.load(path, trust=True)
     path.with_name("own_system.yaml").write_text(f"a: !apply:os.mkdir ['{tmp_path / MARKER}']\n")
-    assert "one" in loaded.build()["steps"] and not (tmp_path / MARKER).exists()
+    assert "one" in loaded.build()["phases"] and not (tmp_path / MARKER).exists()
 
 
 def test_references_are_resolved_and_checked():

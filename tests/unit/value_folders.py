@@ -45,7 +45,7 @@ def write_value_run(exp: Path, figures: bool = False, dimensions: list[str] = DI
     write_predicted_values(folder / "predictions.csv", rows, dimensions)
     files = []
     if figures:
-        losses = [{"epoch": n, "step_name": "frlm", "train_loss": 1 / n, "dev_ccc": 1 - 1 / n} for n in range(1, 9)]
+        losses = [{"epoch": n, "phase_name": "frlm", "train_loss": 1 / n, "dev_ccc": 1 - 1 / n} for n in range(1, 9)]
         files = write_value_figures(results, rows, {fold["name"]: losses for fold in results["folds"]}, folder)
     write_results(folder / "results.json", results, files)
     return folder

@@ -24,7 +24,7 @@ from speechbrain_ext.report.figures.drawing import (
 )
 from speechbrain_ext.utils.text import with_interval
 
-NOT_CURVES = ("epoch", "step_name")
+NOT_CURVES = ("epoch", "phase_name")
 
 
 def confusion_figure(results: dict[str, Any], path: str | Path) -> None:
@@ -43,12 +43,12 @@ def confusion_figure(results: dict[str, Any], path: str | Path) -> None:
 def curves_figure(
     history: dict[str, Sequence[dict[str, Any]]], path: str | Path, title: str = "", source: str = "real"
 ) -> None:
-    """Draw the curves of training: a thin line per fold and their mean, a column per training step.
+    """Draw the curves of training: a thin line per fold and their mean, a column per phase.
 
     Arguments
     ---------
     history : dict
-        Per fold a list of {"epoch", "step_name", and numbers such as "train_loss", "dev_loss", "dev_uar"}.
+        Per fold a list of {"epoch", "phase_name", and numbers such as "train_loss", "dev_loss", "dev_uar"}.
     path : str or Path
         The file, .png or .pdf.
     title : str
@@ -105,7 +105,7 @@ def _confusion_title(figure: Figure, results: dict[str, Any]) -> None:
 def build_curves(history: dict[str, Sequence[dict[str, Any]]], title: str, source: str) -> Figure:
     """Build the figure of the curves."""
     records = [record for fold in history.values() for record in fold]
-    steps = list(dict.fromkeys(record["step_name"] for record in records)) or ["training"]
+    phases = list(dict.fromkeys(record["phase_name"] for record in records)) or ["training"]
     keys = list(dict.fromkeys(key for record in records for key in record if key not in NOT_CURVES))
     keys = [key for key in keys if any(isinstance(record.get(key), int | float) for record in records)]
     losses = [key for key in keys if "loss" in key]
@@ -115,18 +115,18 @@ def build_curves(history: dict[str, Sequence[dict[str, Any]]], title: str, sourc
     panels = [panel for panel in panels if panel[1]]
     if not panels:
         raise ValueError("curves: expected a loss or a score of some epoch, found none")
-    figure = new_figure(max(6.4, 2.7 * len(steps)), 2.9 * len(panels) + (1.6 if is_print() else 0.5))
-    grid = figure.subplots(len(panels), len(steps), squeeze=False, sharey="row", sharex="col")
+    figure = new_figure(max(6.4, 2.7 * len(phases)), 2.9 * len(panels) + (1.6 if is_print() else 0.5))
+    grid = figure.subplots(len(panels), len(phases), squeeze=False, sharey="row", sharex="col")
     for row, (label, drawn) in enumerate(panels):
-        for column, step in enumerate(steps):
+        for column, phase in enumerate(phases):
             axes = grid[row][column]
             for key in drawn:
                 scale = 100 if label == "per cent" else 1
-                _lines(axes, history, step, key, scale)
+                _lines(axes, history, phase, key, scale)
             axes.grid(alpha=0.25)
             axes.margins(x=0.02)
             if row == 0:
-                axes.set_title(step, fontsize=10)
+                axes.set_title(phase, fontsize=10)
             if row == len(panels) - 1:
                 axes.set_xlabel("epoch")
         grid[row][0].set_ylabel(label)
@@ -147,13 +147,15 @@ def build_curves(history: dict[str, Sequence[dict[str, Any]]], title: str, sourc
     return figure
 
 
-def _lines(axes: Axes, history: dict[str, Sequence[dict[str, Any]]], step: str, key: str, scale: float) -> None:
-    """Draw one quantity of one training step; the mean is over the folds that reached the epoch."""
+def _lines(axes: Axes, history: dict[str, Sequence[dict[str, Any]]], phase: str, key: str, scale: float) -> None:
+    """Draw one quantity of one phase; the mean is over the folds that reached the epoch."""
     colour = DEV_LINE if key.startswith("dev") else LINE
     style = "--" if key.endswith("_wa") else "-"
     by_epoch: dict[int, list[float]] = {}
     for fold in history.values():
-        points = [(one["epoch"], scale * one[key]) for one in fold if one["step_name"] == step and _is_number(one, key)]
+        points = [
+            (one["epoch"], scale * one[key]) for one in fold if one["phase_name"] == phase and _is_number(one, key)
+        ]
         for epoch, value in points:
             by_epoch.setdefault(epoch, []).append(value)
         if len(history) > 1 and points:

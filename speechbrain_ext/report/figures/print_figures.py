@@ -80,19 +80,19 @@ def read_history(seed_folder: Path) -> dict[str, list[dict[str, Any]]]:
     Arguments
     ---------
     seed_folder : Path
-        Each fold's folder names in fold.json where its steps were trained.
+        Each fold's folder names in fold.json where its phases were trained.
 
     Returns
     -------
     history : dict
-        Per fold the records of all its steps; empty where nothing was trained here.
+        Per fold the records of all its phases; empty where nothing was trained here.
     """
     history: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(seed_folder.glob("fold-*/fold.json")):
         record = read_json(path, TRAIN)
         try:
-            for step, place in record["steps"].items():
-                log = path.parent / place / f"train_log-{step}.jsonl"
+            for phase, place in record["phases"].items():
+                log = path.parent / place / f"train_log-{phase}.jsonl"
                 if log.exists():
                     lines = read_regular(log).decode("utf-8").splitlines()
                     history.setdefault(record["fold"], []).extend(json.loads(line) for line in lines)

@@ -1,4 +1,4 @@
-"""What training steps of every kind share: their place on disk, their features, and that they are whole or not."""
+"""What phases of every kind share: their place on disk, their features, and that they are whole or not."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, folder_lock, write_sealed
 
 
-class BaseStep(ABC):
-    """A training step of a fold, trained or loaded.
+class Phase(ABC):
+    """A phase of a fold, trained or loaded.
 
     Arguments
     ---------
     experiment : Experiment
     name : str
-        The step's name in the YAML.
+        The phase's name in the YAML.
     fold : str
         The fold's name.
     frozen : dict
-        Earlier steps by name, already trained.
+        Earlier phases by name, already trained.
     """
 
-    def __init__(self, experiment: Experiment, name: str, fold: str, frozen: dict[str, BaseStep]) -> None:
+    def __init__(self, experiment: Experiment, name: str, fold: str, frozen: dict[str, Phase]) -> None:
         self.experiment, self.name, self.fold, self.frozen = experiment, name, fold, frozen
-        self.folder = experiment.step_folder(name, fold)
+        self.folder = experiment.phase_folder(name, fold)
         self.built = experiment.hp.build()
-        self.node = self.built["steps"][name]
+        self.node = self.built["phases"][name]
         self.sources = self._sources()
 
     @property
@@ -62,7 +62,7 @@ class BaseStep(ABC):
             if not finished:
                 if if_main_process():
                     done_path(self.folder, self.name).unlink(missing_ok=True)
-                    depends = self.experiment.step_depends(self.name, self.fold)
+                    depends = self.experiment.phase_depends(self.name, self.fold)
                     write_sealed(self.folder / f"depends-{self.name}.json", depends)
                 self._fit(on_epoch)
         ddp_barrier()
@@ -72,7 +72,7 @@ class BaseStep(ABC):
             return check_done(self.folder, self.name)
         except DamagedFile as fault:
             if if_main_process():
-                print(f"warning: {fault}: step {self.name} of fold {self.fold} is trained again", flush=True)
+                print(f"warning: {fault}: phase {self.name} of fold {self.fold} is trained again", flush=True)
             return False
 
     def _write_done(self, files: Sequence[str], facts: dict[str, Any]) -> None:
@@ -80,12 +80,12 @@ class BaseStep(ABC):
         write_done(self.folder, self.name, names, facts)
 
     def outputs(self, ids: Sequence[str]) -> list[Output] | list[ValueOutput]:
-        """Run the trained step on utterances, in the order of their ids.
+        """Run the trained phase on utterances, in the order of their ids.
 
         Raises
         ------
         UserError
-            The step is not trained yet, or what was trained is damaged.
+            The phase is not trained yet, or what was trained is damaged.
         """
         return self._run(self.trained, sorted(ids))
 
@@ -103,7 +103,7 @@ class BaseStep(ABC):
 
     @abstractmethod
     def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
-        """Outputs of the step that the done file describes."""
+        """Outputs of the phase that the done file describes."""
 
     def key(self, name: str) -> Any:
         """A key of the system; an error that names file and key where there is none."""
@@ -117,7 +117,7 @@ class BaseStep(ABC):
     def _sources(self) -> list[FeatureSource]:
         spec, hp = self.experiment.spec, self.experiment.hp
         sources = []
-        for name in hp.step_features(self.name):
+        for name in hp.phase_features(self.name):
             extractor = self.built["features"][name]()
             self._check_normalised(name, extractor)
             cache = FeatureCache(spec.cache, extractor)
@@ -138,7 +138,7 @@ class BaseStep(ABC):
         rows = getattr(extractor, "segment_rows", 0) or round(self.built["segment_s"] / (extractor.hop_s or 1e9))
         if extractor.normalised or not rows:
             raise UserError(
-                f"step {self.name}: segment_s: the feature {name} is not cut into pieces: leave segment_s out"
+                f"phase {self.name}: segment_s: the feature {name} is not cut into pieces: leave segment_s out"
             )
         return rows
 
@@ -147,10 +147,10 @@ class BaseStep(ABC):
         choice = self.built.get("silent_segments", "keep")
         if choice == "keep":
             return False
-        # A step with earlier frozen ones takes over the segments that these kept.
+        # A phase with earlier frozen ones takes over the segments that these kept.
         if not extractor.zero_is_silence and not self.frozen:
             raise UserError(
-                f"step {self.name}: silent_segments: expected keep, as the feature {name} marks no silence, "
+                f"phase {self.name}: silent_segments: expected keep, as the feature {name} marks no silence, "
                 f"found {choice}: leave the key out"
             )
         return extractor.zero_is_silence
@@ -160,7 +160,7 @@ class BaseStep(ABC):
         for key in ("speaker_normalisation", "spec_augment"):
             if not extractor.normalised and self.built.get(key):
                 raise UserError(
-                    f"step {self.name}: {key}: expected it off, as the feature {name} is used as it is, "
+                    f"phase {self.name}: {key}: expected it off, as the feature {name} is used as it is, "
                     f"found {self.built[key]}: leave {key} out"
                 )
 

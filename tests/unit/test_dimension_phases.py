@@ -19,7 +19,7 @@ from speechbrain_ext.features.lld import LowLevelDescriptors
 from speechbrain_ext.metrics.values import concordance
 from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
+from speechbrain_ext.training.fold import fold_facts, phases_of, predict_fold, train_fold
 from speechbrain_ext.training.objectives import ValueOutput
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.errors import UsageError, UserError
@@ -126,7 +126,7 @@ def test_the_checkpoint_carries_the_units(tmp_path, repository):
     make_corpus(tmp_path)
     spec = spec_of(tmp_path, repository, FRLM)
     train_fold(spec, FOLD)
-    (step,) = steps_of(Experiment(spec), FOLD)
+    (step,) = phases_of(Experiment(spec), FOLD)
     state = torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True)
     experiment = step.experiment
     train = np.array([experiment.task.values_of(experiment.utterances[i]) for i in experiment.fold(FOLD)["train"]])
@@ -138,7 +138,7 @@ def test_the_model_of_a_regression_is_arrays_with_the_names_of_its_dimensions(tm
     make_corpus(tmp_path)
     spec = spec_of(tmp_path, repository)
     facts = train_fold(spec, FOLD)
-    (step,) = steps_of(Experiment(spec), FOLD)
+    (step,) = phases_of(Experiment(spec), FOLD)
     with np.load(step.folder / "model-egemaps.npz", allow_pickle=False) as stored:
         assert stored["dimension_names"].tolist() == list(DIMENSIONS) and stored["coefficients"].shape == (2, 88)
     assert facts["parameters"] == 2 * 89 and facts["warnings"] == [
@@ -152,7 +152,7 @@ def test_the_epoch_with_the_best_ccc_on_dev_is_chosen(tmp_path, repository):
     make_corpus(tmp_path)
     spec = spec_of(tmp_path, repository, FRLM, dev="speaker")
     facts = train_fold(spec, FOLD)
-    (step,) = steps_of(Experiment(spec), FOLD)
+    (step,) = phases_of(Experiment(spec), FOLD)
     rows = [json.loads(line) for line in (step.folder / "train_log-frlm.jsonl").read_text().splitlines()]
     best = max(rows, key=lambda row: (row["dev_ccc"], -row["epoch"]))
     assert step.done["selected_epoch"] == best["epoch"] and facts["dev_ccc"] == best["dev_ccc"]
@@ -182,8 +182,8 @@ def test_frozen_steps_are_built_upon(tmp_path, repository):
     make_corpus(tmp_path)
     spec = spec_of(tmp_path, repository, FRLM)
     train_fold(spec, FOLD)
-    (step,) = steps_of(Experiment(spec), FOLD)
-    step.frozen = {"frlm": steps_of(Experiment(spec), FOLD)[0]}
+    (step,) = phases_of(Experiment(spec), FOLD)
+    step.frozen = {"frlm": phases_of(Experiment(spec), FOLD)[0]}
     ids = step.experiment.fold(FOLD)["test"]
     item = step._dataset(ids)[0]
     assert item["features"]["frlm"].shape == (128,) and item["shares"].shape == (2,)

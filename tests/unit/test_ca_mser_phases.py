@@ -21,9 +21,9 @@ from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.lobes import alexnet
 from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.fold import predict_fold, steps_of, train_fold
+from speechbrain_ext.training.fold import phases_of, predict_fold, train_fold
+from speechbrain_ext.training.network_phase import NetworkPhase
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.training.step import Step
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import write_sealed
 
@@ -74,7 +74,7 @@ def run_of(spec, model, row, **changes):
 
 
 def state_of(run):
-    step = steps_of(Experiment(run), FOLD)[-1]
+    step = phases_of(Experiment(run), FOLD)[-1]
     return torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True)
 
 
@@ -110,7 +110,7 @@ def test_a_trained_row_is_scored_without_the_model(spec, tuned, model, tmp_path)
 
 def test_an_utterance_is_the_mean_of_its_segments_one_way_or_the_other(spec, tuned, model):
     run, _ = tuned
-    step = steps_of(Experiment(run), FOLD)[-1]
+    step = phases_of(Experiment(run), FOLD)[-1]
     brain = step._trained(step.trained)
     brain.hparams.pieces = False
     segments = {output.id: np.array(output.log_posteriors) for output in brain.run(step._dataset(["08-0"]))}
@@ -138,7 +138,7 @@ def test_cached_frames_give_what_the_frozen_model_gives(spec, model, tuned):
 
 def test_training_moves_the_encoder_and_its_own_masking_is_drawn_again(spec, model, tuned, tmp_path):
     run, _ = tuned
-    state, start = state_of(run), steps_of(Experiment(run), FOLD)[-1]._model().state_dict()
+    state, start = state_of(run), phases_of(Experiment(run), FOLD)[-1]._model().state_dict()
     names = [name for name in state if "encoder.encoder.layers.0" in name and name.endswith("weight")]
     assert names and any(not torch.equal(state[name], start[name]) for name in names)
     again = replace(run, exp=str(tmp_path))
@@ -159,7 +159,7 @@ def test_adapters_are_trained_in_the_place_of_the_encoder(spec, model, tuned):
 
 def test_training_stops_early_wherever_there_is_a_development_part(spec, model):
     run = run_of(spec, model, "patience")
-    step = steps_of(Experiment(run), FOLD)[-1]
+    step = phases_of(Experiment(run), FOLD)[-1]
     counter = step._counter(True)
     assert isinstance(counter, EpochCounterWithStopper) and counter.limit_to_stop == 8 and counter.limit_warmup == 0
     assert not isinstance(step._counter(False), EpochCounterWithStopper)
@@ -173,10 +173,10 @@ def test_the_counter_is_told_of_the_development_part(spec, model, monkeypatch, t
     asked = []
     # Its own experiments: rows share steps, which other tests have trained.
     spec = replace(spec, exp=str(tmp_path))
-    monkeypatch.setattr(Step, "_counter", lambda self, has_dev: asked.append(has_dev) or EpochCounter(1))
+    monkeypatch.setattr(NetworkPhase, "_counter", lambda self, has_dev: asked.append(has_dev) or EpochCounter(1))
     for selection in ("last", "test"):
         with pytest.raises(InterruptedError):
-            monkeypatch.setattr(Step, "_brain", stop)
+            monkeypatch.setattr(NetworkPhase, "_brain", stop)
             train_fold(replace(run_of(spec, model, f"told-{selection}", lr="0.002"), selection=selection), FOLD)
     assert asked == [False, True]
 
@@ -204,10 +204,10 @@ def test_weights_out_of_reach_are_told_before_stage_1(spec, model, monkeypatch, 
     )
     run = Experiment(run_of(spec, model, "resources", variant=variant, alexnet_weights=weights))
     if expected is None:
-        check_resources(run.hp.build(), run.hp.steps)
+        check_resources(run.hp.build(), run.hp.phases)
         return
     with pytest.raises(UserError, match=expected) as fault:
-        check_resources(run.hp.build(), run.hp.steps)
+        check_resources(run.hp.build(), run.hp.phases)
     assert "\n" not in str(fault.value) and "-- --alexnet_weights" in str(fault.value)
 
 

@@ -1,4 +1,4 @@
-"""One training step of one fold: from cached features to a checkpoint that later stages load."""
+"""One phase of one fold: from cached features to a checkpoint that later stages load."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.lobes.value_scale import ValueScale
-from speechbrain_ext.training.base_step import BaseStep
-from speechbrain_ext.training.brain import EmotionBrain, StepModel, seed_of
+from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, seed_of
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
 from speechbrain_ext.training.divergence import check_statistics
 from speechbrain_ext.training.finished import TRAIN
@@ -36,6 +35,7 @@ from speechbrain_ext.training.objectives import (
     Output,
     ValueOutput,
 )
+from speechbrain_ext.training.phase import Phase
 from speechbrain_ext.training.schedule import PiecewiseRate, scaled_epochs
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_checked, write_text
@@ -45,28 +45,28 @@ Embeddings = dict[str, dict[str, torch.Tensor]]
 OF_CLASSES = ("class_weights", "label_smoothing", "balanced_sampling")
 
 
-class Step(BaseStep):
-    """A training step whose YAML node has `network:`; arguments are those of `BaseStep`."""
+class NetworkPhase(Phase):
+    """A phase whose YAML node has `network:`; arguments are those of `Phase`."""
 
     def setting(self, key: str) -> Any:
-        """A training key: the step's own value where it has one."""
+        """A training key: the phase's own value where it has one."""
         own = self.node.get("training") or {}
         return own[key] if key in own else self.key(key)
 
     @property
     def epochs(self) -> int:
-        """How many epochs the step is trained: the paper's number, scaled where the system has a scale."""
+        """How many epochs the phase is trained: the paper's number, scaled where the system has a scale."""
         return scaled_epochs(self.setting("epochs"), self.built.get("schedule_scale", 1.0))
 
     def frames(self, ids: Sequence[str], training: bool = False) -> dict[str, torch.Tensor]:
-        """Frames [time, feature] of the trained step by piece, for a later step that may be trained on them.
+        """Frames [time, feature] of the trained phase by piece, for a later phase that may be trained on them.
 
-        The network is in evaluation mode: a frozen step drops nothing and keeps its batch statistics.
+        The network is in evaluation mode: a frozen phase drops nothing and keeps its batch statistics.
         """
         return self._trained(self.trained).frames(self._dataset(sorted(ids), training=training))
 
     def network(self) -> torch.nn.Module:
-        """The trained step's network in evaluation mode, for a look inside."""
+        """The trained phase's network in evaluation mode, for a look inside."""
         return self._trained(self.trained).plain_model.network.eval()
 
     def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
@@ -89,15 +89,15 @@ class Step(BaseStep):
     ) -> DynamicItemDataset:
         chosen = [self.experiment.utterances[identity] for identity in ids]
         if self.pieces:
-            frames = {name: step.frames(ids, training) for name, step in self.frozen.items()}
+            frames = {name: phase.frames(ids, training) for name, phase in self.frozen.items()}
             return make_piece_dataset(chosen, self.experiment.task, self.sources, frames, twice, training)
         embeddings: Embeddings = {
-            name: {output.id: torch.tensor(output.embedding) for output in step.outputs(ids)}
-            for name, step in self.frozen.items()
+            name: {output.id: torch.tensor(output.embedding) for output in phase.outputs(ids)}
+            for name, phase in self.frozen.items()
         }
         return make_dataset(chosen, self.experiment.task, self.sources, embeddings, chooser)
 
-    def _model(self, trained: bool = False) -> StepModel:
+    def _model(self, trained: bool = False) -> PhaseModel:
         # Drawn before anything else, so that weights depend on the seed and on nothing that ran before.
         torch.manual_seed(seed_of(self.experiment.spec.seed, self.name, "initialisation"))
         try:
@@ -106,19 +106,19 @@ class Step(BaseStep):
             blank = trained and "pretrained" in inspect.signature(make).parameters
             network = make(pretrained=False) if blank else make()
         except (ValueError, TypeError) as fault:
-            raise UserError(f"step {self.name}: {' '.join(str(fault).split())}: change this hyper-parameter") from None
+            raise UserError(f"phase {self.name}: {' '.join(str(fault).split())}: change this hyper-parameter") from None
         extractors = {source.name: source.cache.extractor for source in self.sources}
         normalizers = {name: FeatureNormalizer(each.dim) for name, each in extractors.items() if each.normalised}
         task = self.experiment.task
         criterion = self.node["loss"]() if "loss" in self.node else None
-        return StepModel(network, normalizers, ValueScale(task.outputs) if task.dimensions else None, criterion)
+        return PhaseModel(network, normalizers, ValueScale(task.outputs) if task.dimensions else None, criterion)
 
     def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
         experiment, parts = self.experiment, self.experiment.fold(self.fold)
         variants = self.setting("augment_waveform")
         if variants and self.pieces:
             raise UserError(
-                f"step {self.name}: augment_waveform: expected none, as utterances are cut into pieces of "
+                f"phase {self.name}: augment_waveform: expected none, as utterances are cut into pieces of "
                 f"{self.built['segment_s']} s, found {variants}: leave it out"
             )
         chooser = (
@@ -177,7 +177,7 @@ class Step(BaseStep):
 
     def _brain(
         self,
-        model: StepModel,
+        model: PhaseModel,
         checkpointer: SafeCheckpointer | None,
         history: History,
         counter: EpochCounter,
@@ -195,7 +195,7 @@ class Step(BaseStep):
             scheduler.epochs = self.epochs
         keys = {
             "seed": seed_of(spec.seed, self.name) % 2**31,
-            "step_name": self.name,
+            "phase_name": self.name,
             "history": history,
             "epoch_counter": counter,
             "scheduler": scheduler,
@@ -235,23 +235,23 @@ class Step(BaseStep):
         known = (self.node.get("training") or {}).get("optimizer_options", self.built.get("optimizer_options"))
         return dict(known or {})
 
-    def _objective(self, model: StepModel, train: DynamicItemDataset | None) -> Objective:
+    def _objective(self, model: PhaseModel, train: DynamicItemDataset | None) -> Objective:
         setting = self.setting
         if model.scale is None:
             weights = self._class_weights(train) if train and setting("class_weights") else None
             if model.criterion is None:
                 return ClassObjective(weights, setting("label_smoothing"))
             if weights is not None:
-                raise UserError(f"step {self.name}: class_weights: expected False, as its loss weighs no classes")
+                raise UserError(f"phase {self.name}: class_weights: expected False, as its loss weighs no classes")
             return CriterionObjective(model.criterion, setting("label_smoothing"))
         if model.criterion is not None:
             raise UserError(
-                f"step {self.name}: dimensions: expected none, as its loss is of classes: leave dimensions out"
+                f"phase {self.name}: dimensions: expected none, as its loss is of classes: leave dimensions out"
             )
         for key in OF_CLASSES:
             if setting(key):
                 raise UserError(
-                    f"step {self.name}: {key}: expected it off, as dimensions have no classes, found {setting(key)}: "
+                    f"phase {self.name}: {key}: expected it off, as dimensions have no classes, found {setting(key)}: "
                     f"switch it off with: -- --{key} {type(setting(key))()}"
                 )
         return DimensionObjective(model.scale)

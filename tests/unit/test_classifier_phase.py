@@ -15,11 +15,12 @@ from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
 from speechbrain_ext.preparation.folds import folds_path, make_folds
-from speechbrain_ext.training import base_step, classifier_step
-from speechbrain_ext.training.classifier_step import ClassifierStep
+from speechbrain_ext.training import classifier_phase
+from speechbrain_ext.training import phase as phase_module
+from speechbrain_ext.training.classifier_phase import ClassifierPhase
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import read_done, write_done
-from speechbrain_ext.training.fold import fold_facts, is_trained, predict_fold, steps_of, torch_settings, train_fold
+from speechbrain_ext.training.fold import fold_facts, is_trained, phases_of, predict_fold, torch_settings, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, write_sealed
@@ -78,12 +79,12 @@ def spec_of(folder, repository, *overrides) -> RunSpec:
     )
 
 
-def step_of(spec, fold=FOLD) -> ClassifierStep:
-    return steps_of(Experiment(spec), fold)[-1]
+def phase_of(spec, fold=FOLD) -> ClassifierPhase:
+    return phases_of(Experiment(spec), fold)[-1]
 
 
 def model(spec, fold=FOLD) -> dict[str, np.ndarray]:
-    with np.load(step_of(spec, fold).folder / "model-egemaps.npz", allow_pickle=False) as stored:
+    with np.load(phase_of(spec, fold).folder / "model-egemaps.npz", allow_pickle=False) as stored:
         return dict(stored)
 
 
@@ -108,10 +109,10 @@ def test_it_leaves_what_a_network_leaves_and_predicts(spec):
     facts = train_fold(spec, FOLD)
     assert (facts["epochs"], facts["optimizer_steps"], facts["parameters"]) == (1, 0, 21 * 89)
     assert facts["warnings"] == ["posteriors are a softmax of SVM scores, not calibrated"]
-    step = step_of(spec)
-    assert isinstance(step, ClassifierStep) and step.done["step"] == "egemaps"
+    step = phase_of(spec)
+    assert isinstance(step, ClassifierPhase) and step.done["phase"] == "egemaps"
     row = json.loads((step.folder / "train_log-egemaps.jsonl").read_text())
-    assert row["epoch"] == 1 and row["step_name"] == "egemaps" and row["train_wa"] > 0.9
+    assert row["epoch"] == 1 and row["phase_name"] == "egemaps" and row["train_wa"] > 0.9
     stored = model(spec)
     names = {"mean", "deviation", "coefficients", "intercepts", "C", "classes", "class_names"}
     assert set(stored) == names and stored["class_names"].tolist() == CLASSES
@@ -166,7 +167,7 @@ def test_killed_before_any_file_and_resumed_is_the_same(spec, tmp_path, reposito
 
     name = {"model": "replacing", "log": "write_text", "done": "write_done"}[moment]
     with monkeypatch.context() as patch:
-        patch.setattr(base_step if moment == "done" else classifier_step, name, kill)
+        patch.setattr(phase_module if moment == "done" else classifier_phase, name, kill)
         with pytest.raises(Killed):
             train_fold(spec, FOLD)
     assert not is_trained(Experiment(spec), FOLD)
@@ -179,12 +180,12 @@ def test_killed_before_any_file_and_resumed_is_the_same(spec, tmp_path, reposito
     one, two = model(spec), model(other)
     assert all(np.array_equal(one[key], two[key]) for key in one)
     assert predict_fold(spec, FOLD) == predict_fold(other, FOLD)
-    assert not [path for path in step_of(spec).folder.iterdir() if path.suffix == ".part"]
+    assert not [path for path in phase_of(spec).folder.iterdir() if path.suffix == ".part"]
 
 
 def test_a_whole_step_is_not_fitted_again(spec):
     train_fold(spec, FOLD)
-    done = step_of(spec).folder / "done-egemaps.json"
+    done = phase_of(spec).folder / "done-egemaps.json"
     before = done.stat().st_mtime_ns
     ticks = []
 
@@ -199,7 +200,7 @@ def test_a_whole_step_is_not_fitted_again(spec):
 
 def test_a_damaged_model_is_named_and_fitted_again(spec, capsys):
     train_fold(spec, FOLD)
-    path = step_of(spec).folder / "model-egemaps.npz"
+    path = phase_of(spec).folder / "model-egemaps.npz"
     before = path.read_bytes()
     path.write_bytes(before[:100])
     with pytest.raises(DamagedFile, match=r"model-egemaps\.npz.*make it again with: ./run.sh --stage 2") as fault:
@@ -213,7 +214,7 @@ def test_a_damaged_model_is_named_and_fitted_again(spec, capsys):
 
 def test_a_model_that_holds_other_arrays_is_refused_in_one_line(spec):
     train_fold(spec, FOLD)
-    folder = step_of(spec).folder
+    folder = phase_of(spec).folder
     (folder / "model-egemaps.npz").write_bytes(b"PK no archive")
     facts = read_done(folder, "egemaps")
     write_done(folder, "egemaps", facts.pop("files"), facts)
@@ -224,7 +225,7 @@ def test_a_model_that_holds_other_arrays_is_refused_in_one_line(spec):
 
 def test_a_feature_of_frames_is_refused_by_name(spec):
     train_fold(spec, FOLD)
-    step = step_of(spec)
+    step = phase_of(spec)
     step.sources[0].cache.get = lambda key: np.zeros((3, 88), dtype="f4")
     with pytest.raises(UserError, match="expected one row per utterance, found 3"):
         step.outputs(step.experiment.fold(FOLD)["test"])
@@ -237,4 +238,4 @@ def test_selection_on_the_test_part_is_refused(spec):
 
 def test_facts_of_a_fold_are_plain_numbers(spec):
     train_fold(spec, FOLD)
-    assert json.loads(json.dumps(fold_facts(Experiment(spec), FOLD)))["steps"]["egemaps"]["selected_epoch"] == 1
+    assert json.loads(json.dumps(fold_facts(Experiment(spec), FOLD)))["phases"]["egemaps"]["selected_epoch"] == 1

@@ -19,7 +19,7 @@ from speechbrain_ext.lobes.adapters import ADAPTERS
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
+from speechbrain_ext.training.fold import fold_facts, phases_of, predict_fold, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_sealed
@@ -71,7 +71,7 @@ def test_results_count_what_is_trained_and_all(spec, adapter):
     run = replace(spec, row=adapter, overrides=(*spec.overrides, f"--adapter={adapter}", f"--adapter_rank={RANK}"))
     facts = train_fold(run, FOLD)
     experiment = Experiment(run)
-    done = steps_of(experiment, FOLD)[-1].done
+    done = phases_of(experiment, FOLD)[-1].done
     head = LAYERS + 1 + (SIZE + 1) * 4 + (4 + 1) * 7
     encoder = encoder_of(experiment.hp.build()["ssl_model"])
     everything = sum(p.numel() for p in encoder.parameters())
@@ -93,5 +93,5 @@ def test_an_unknown_adapter_is_told_before_training(spec):
 def test_the_keys_reach_the_network(repository, model):
     changed = {"adapter": "lora", "adapter_rank": 2, "adapter_alpha": 6, "ssl_model": model}
     loaded = hparams.load(repository / "recipes/EmoDB/hparams/ssl_finetune.yaml", changed)
-    network = loaded.build()["steps"]["finetune"]["network"]()
+    network = loaded.build()["phases"]["finetune"]["network"]()
     assert network.about["adapter"] == {"adapter": "lora", "rank": 2, "alpha": 6.0}

@@ -17,7 +17,7 @@ from speechbrain_ext.features.mfcc_frames import MfccFrames
 from speechbrain_ext.losses.joint import JointCenterLoss
 from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.fold import fold_facts, predict_fold, steps_of, train_fold
+from speechbrain_ext.training.fold import fold_facts, phases_of, predict_fold, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_sealed
@@ -72,7 +72,7 @@ def trained(spec: RunSpec, row: str, preset: str = "paper", **changes: str) -> t
     """Facts of the fold, and the state that its step was left in."""
     run = replace(spec, row=row, overrides=tiny(**changes), preset=preset)
     facts = train_fold(run, FOLD)
-    step = steps_of(Experiment(run), FOLD)[-1]
+    step = phases_of(Experiment(run), FOLD)[-1]
     state = torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True)
     return facts, state
 
@@ -92,7 +92,7 @@ def test_centers_have_an_optimiser_of_their_own_unless_they_share_adam(spec):
     _, still = trained(spec, "still", center_lr="0.0")
     _, own = trained(spec, "own", center_lr="0.1")
     _, joint = trained(spec, "joint", center_lr="null")
-    step = steps_of(Experiment(replace(spec, row="still", overrides=tiny(center_lr="0.0"))), FOLD)[-1]
+    step = phases_of(Experiment(replace(spec, row="still", overrides=tiny(center_lr="0.0"))), FOLD)[-1]
     torch.testing.assert_close(still[name], step._model().criterion.center_emotion.centers.data, rtol=0, atol=0)
     assert (own[name] - still[name]).abs().max() > 1e-4
     # Adam moves a weight by no more than about its rate a step
@@ -119,7 +119,7 @@ def test_the_official_factor_of_the_centers_follows_the_drops_of_the_rate(spec, 
 @pytest.mark.parametrize(("preset", "kind"), [("paper", "effective"), ("official", "official")])
 def test_the_presets_scale_the_gradient_of_the_centers(spec, preset, kind):
     run = replace(spec, row="scale", preset=preset)
-    criterion = steps_of(Experiment(run), FOLD)[-1]._model().criterion
+    criterion = phases_of(Experiment(run), FOLD)[-1]._model().criterion
     assert criterion.center_gradient == kind
     criterion.follow_rate(0.0005)
     scales = [criterion.center_emotion.gradient_scale, criterion.center_gender.gradient_scale]
@@ -130,7 +130,7 @@ def test_the_presets_scale_the_gradient_of_the_centers(spec, preset, kind):
 def test_utterances_of_a_class_are_trained_on_twice(spec):
     facts, _ = trained(spec, "twice", twice="[anger, fear]")
     assert facts["n_train"] == 28 and facts["optimizer_steps"] == 2 * 2
-    step = steps_of(Experiment(replace(spec, row="twice", overrides=tiny(twice="[anger, fear]"))), FOLD)[-1]
+    step = phases_of(Experiment(replace(spec, row="twice", overrides=tiny(twice="[anger, fear]"))), FOLD)[-1]
     train = sorted(step.experiment.fold(FOLD)["train"])
     doubled = step._dataset(train, None, step._twice(train))
     assert len(doubled) == 30 + 4 + 4
@@ -144,7 +144,7 @@ def test_utterances_of_a_class_are_trained_on_twice(spec):
 
 def test_genders_are_those_of_the_manifest(spec):
     experiment = Experiment(spec)
-    step = steps_of(experiment, FOLD)[-1]
+    step = phases_of(experiment, FOLD)[-1]
     found = {item["id"][:2]: item["gender"] for item in step._dataset(sorted(experiment.utterances))}
     assert found == {"03": 1, "08": 0, "09": -1}
 
@@ -152,7 +152,7 @@ def test_genders_are_those_of_the_manifest(spec):
 def test_a_selection_on_the_test_part_says_what_it_gained(spec):
     run = replace(spec, row="test", overrides=tiny(epochs="4"), selection="test")
     facts = train_fold(run, FOLD)
-    step = steps_of(Experiment(run), FOLD)[-1]
+    step = phases_of(Experiment(run), FOLD)[-1]
     log = [json.loads(line) for line in (step.folder / "train_log-sd_caff.jsonl").read_text().splitlines()]
     scores = [row["dev_uar"] for row in log]
     assert facts["optimism"]["uar"] == pytest.approx(max(scores) - scores[-1])

@@ -12,7 +12,7 @@ from tiny_ssl import write_tiny
 
 from speechbrain_ext.features.madd_waveform import MaddWaveform
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.fold import predict_fold, steps_of, train_fold
+from speechbrain_ext.training.fold import phases_of, predict_fold, train_fold
 from speechbrain_ext.utils.errors import UserError
 
 
@@ -30,7 +30,7 @@ def names_of(step, part: str, training: bool) -> list[str]:
 
 
 def test_segments_without_a_valid_frame_are_not_trained_on(spec):
-    for step in steps_of(Experiment(spec), FOLD):
+    for step in phases_of(Experiment(spec), FOLD):
         trained = names_of(step, "train", training=True)
         expected = [f"{speaker}-{number}#0" for speaker in ("03", "09") for number in (2, 3, 4, 5, 6)]
         expected += [f"{speaker}-0#{place}" for speaker in ("03", "09") for place in (0, 2)]
@@ -43,7 +43,7 @@ def test_segments_without_a_valid_frame_carry_no_weight_in_the_mean(spec, reposi
     """The utterance's posteriors are the mean of those of its two segments that sound."""
     for run in (first_stage_of(spec, repository), spec):
         train_fold(run, FOLD)
-        step = steps_of(Experiment(run), FOLD)[-1]
+        step = phases_of(Experiment(run), FOLD)[-1]
         merged = {output.id: output for output in predict_fold(run, FOLD)}
         assert sorted(merged) == sorted(step.experiment.fold(FOLD)["test"]), "each utterance has a score"
         brain = step._trained(step.trained)
@@ -56,7 +56,7 @@ def test_segments_without_a_valid_frame_carry_no_weight_in_the_mean(spec, reposi
 
 
 def test_each_segment_is_the_part_of_the_signal_that_its_name_says(spec):
-    step = steps_of(Experiment(spec), FOLD)[0]
+    step = phases_of(Experiment(spec), FOLD)[0]
     items = {item["id"]: item["features"]["waveform"] for item in step._dataset(["03-0"], training=True)}
     samples = torch.from_numpy(np.array(step.sources[0].cache.get("03-0")))
     assert torch.equal(items["03-0#0"], samples[:SEGMENT])
@@ -64,22 +64,22 @@ def test_each_segment_is_the_part_of_the_signal_that_its_name_says(spec):
 
 
 def test_a_key_keeps_silent_segments(spec, repository):
-    step = steps_of(Experiment(first_stage_of(spec, repository, silent_segments="keep")), FOLD)[0]
+    step = phases_of(Experiment(first_stage_of(spec, repository, silent_segments="keep")), FOLD)[0]
     assert len(names_of(step, "train", training=True)) == 2 * (3 + 2 + 5)
     with pytest.raises(UserError, match="silent_segments: expected one of leave_out, keep, found 'drop'"):
-        steps_of(Experiment(first_stage_of(spec, repository, silent_segments="drop")), FOLD)
+        phases_of(Experiment(first_stage_of(spec, repository, silent_segments="drop")), FOLD)
 
 
 def test_a_feature_that_marks_no_silence_cannot_leave_it_out(spec, repository, monkeypatch):
     monkeypatch.setattr(MaddWaveform, "zero_is_silence", False)
     with pytest.raises(UserError, match="silent_segments: expected keep, as the feature waveform marks no silence"):
-        steps_of(Experiment(first_stage_of(spec, repository)), FOLD)
+        phases_of(Experiment(first_stage_of(spec, repository)), FOLD)
 
 
 @pytest.mark.parametrize("batch_size", ["8", "3"])
 def test_frames_of_the_second_stage_are_those_of_the_frozen_network_in_evaluation_mode(spec, batch_size):
     """Each segment alone through the trained weights by running statistics; batch mates change nothing."""
-    step = steps_of(Experiment(spec), FOLD)[0]
+    step = phases_of(Experiment(spec), FOLD)[0]
     network = step.network()
     before = {name: buffer.clone() for name, buffer in network.named_buffers()}
     step.built["batch_size"] = int(batch_size)
@@ -98,7 +98,7 @@ def test_frames_of_the_second_stage_are_those_of_the_frozen_network_in_evaluatio
 
 
 def test_the_second_stage_is_trained_on_those_very_frames(spec):
-    first, second = steps_of(Experiment(spec), FOLD)
+    first, second = phases_of(Experiment(spec), FOLD)
     ids = sorted(second.experiment.fold(FOLD)["train"])
     frames = first.frames(ids, training=True)
     for item in second._dataset(ids, training=True):
@@ -107,7 +107,7 @@ def test_the_second_stage_is_trained_on_those_very_frames(spec):
 
 
 def test_the_second_stage_leaves_the_first_as_it_was(spec):
-    first, second = steps_of(Experiment(spec), FOLD)
+    first, second = phases_of(Experiment(spec), FOLD)
     checkpoint = first.folder / "save" / first.done["checkpoint"] / "model.ckpt"
     before = checkpoint.read_bytes()
     other = replace(spec, row="again", seed=2)

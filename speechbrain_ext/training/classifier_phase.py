@@ -1,4 +1,4 @@
-"""One training step of one fold that is no network: a classifier fitted at once to one row per utterance."""
+"""One phase of one fold that is no network: a classifier fitted at once to one row per utterance."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from speechbrain.utils.distributed import if_main_process
 
 from speechbrain_ext.dataio.dataset import FeatureSource
 from speechbrain_ext.metrics.classes import unweighted_average_recall, weighted_accuracy
-from speechbrain_ext.training.base_step import BaseStep
 from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.objectives import Output, ValueOutput, mean_concordance
+from speechbrain_ext.training.phase import Phase
 from speechbrain_ext.training.svm import LinearSVM
 from speechbrain_ext.training.svr import LinearSVR
 from speechbrain_ext.utils.errors import UserError
@@ -28,21 +28,21 @@ REGRESSION_KEYS = {"c_grid", "inner_folds", "clip_deviations"}
 RETRY = "make the features again (remove their folder in the cache, ./run.sh --stage 1), then --stage 2 --force"
 
 
-class ClassifierStep(BaseStep):
-    """A step whose YAML node has `classifier:` in place of `network:`.
+class ClassifierPhase(Phase):
+    """A phase whose YAML node has `classifier:` in place of `network:`.
 
     The classifier offers `fit(features, targets, speakers)`, `log_posteriors`,
     `scores`, `load` and `model` (arrays by name), as `LinearSVM` does. It sees
     the training part of the fold only, also when there is a development part.
     Its embedding of an utterance is its scores. With dimensions the classifier's
-    regression takes its place, with the same keys. Arguments are those of `BaseStep`.
+    regression takes its place, with the same keys. Arguments are those of `Phase`.
     """
 
     def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
         if not if_main_process():
             return
         if self.experiment.selection == "test":
-            raise UserError(f"--selection test: step {self.name} has no epochs to choose from: leave the option out")
+            raise UserError(f"--selection test: phase {self.name} has no epochs to choose from: leave the option out")
         self._check_task()
         started = time.monotonic()
         utterances = self.experiment.utterances
@@ -56,7 +56,7 @@ class ClassifierStep(BaseStep):
             if values.dtype.kind == "f" and not np.isfinite(values).all():
                 raise UserError(f"phase {self.name}: {name} of the classifier are not finite: {RETRY}")
         seconds = round(time.monotonic() - started, 4)
-        row = {"epoch": 1, "step_name": self.name, "c": classifier.c, **_scores(classifier, rows, targets)}
+        row = {"epoch": 1, "phase_name": self.name, "c": classifier.c, **_scores(classifier, rows, targets)}
         task = self.experiment.task
         names = {"dimension_names": task.dimensions} if task.dimensions else {"class_names": self.experiment.classes}
         with replacing(self.folder / self._model_name, "wb") as stream:
@@ -102,7 +102,7 @@ class ClassifierStep(BaseStep):
         task = self.experiment.task
         if not task.dimensions and (task.soft_target != "majority" or task.train_utterances != "clear"):
             raise UserError(
-                f"step {self.name} learns one class for each utterance: "
+                f"phase {self.name} learns one class for each utterance: "
                 "expected soft_target majority and train_utterances clear, "
                 f"found {task.soft_target} and {task.train_utterances}: leave them out"
             )
@@ -113,11 +113,11 @@ class ClassifierStep(BaseStep):
         if not self.experiment.task.dimensions:
             return make()
         if make.func is not LinearSVM:
-            raise UserError(f"step {self.name}: dimensions: {make.func.__name__} has no regression: leave them out")
+            raise UserError(f"phase {self.name}: dimensions: {make.func.__name__} has no regression: leave them out")
         asked = self.experiment.hp.overrides.get("class_weight")
         if asked is not None:
             raise UserError(
-                f"step {self.name}: class_weight: expected none, as dimensions have no classes, found {asked}: "
+                f"phase {self.name}: class_weight: expected none, as dimensions have no classes, found {asked}: "
                 "leave it out"
             )
         return LinearSVR(**{key: make.keywords[key] for key in REGRESSION_KEYS & make.keywords.keys()})
@@ -146,10 +146,10 @@ class ClassifierStep(BaseStep):
         return [task.classes.index(task.label_of(utterances[identity])) for identity in ids]
 
     def _rows(self, ids: Sequence[str]) -> np.ndarray:
-        """One row [feature] an utterance: its features and the embeddings of frozen steps side by side."""
+        """One row [feature] an utterance: its features and the embeddings of frozen phases side by side."""
         parts = [np.stack([self._row(source, identity) for identity in ids]) for source in self.sources]
-        for step in self.frozen.values():
-            vectors = {output.id: output.embedding for output in step.outputs(ids)}
+        for phase in self.frozen.values():
+            vectors = {output.id: output.embedding for output in phase.outputs(ids)}
             parts.append(np.array([vectors[identity] for identity in ids]))
         return np.concatenate(parts, axis=1).astype(np.float64)  # [utterance, feature]
 
@@ -157,7 +157,7 @@ class ClassifierStep(BaseStep):
         frames = source.frames(self.experiment.utterances[identity])  # [1, feature]
         if len(frames) != 1:
             raise UserError(
-                f"step {self.name}: feature {source.name}: expected one row per utterance, found {len(frames)} for "
+                f"phase {self.name}: feature {source.name}: expected one row per utterance, found {len(frames)} for "
                 f"{identity}: name a feature of whole utterances, such as speechbrain_ext.features.functionals"
             )
         return frames[0]
