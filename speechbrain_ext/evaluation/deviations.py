@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext import hparams
-from speechbrain_ext.training.paper_tables import TableRow, load_table, table_files
+from speechbrain_ext.training.paper_tables import TableRow, load_table
+from speechbrain_ext.training.table_names import table_files
 
 KEY = "differs_from_paper"
 MARK = "‡"

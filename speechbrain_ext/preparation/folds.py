@@ -18,13 +18,12 @@ from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.audit import DECLARED, audit
 from speechbrain_ext.preparation.fold_checks import check_structure
+from speechbrain_ext.preparation.protocols import DEV_RULES, PROTOCOLS
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import read_sealed
 
-__all__ = ["DECLARED", "DEV_RULES", "PROTOCOLS", "audit", "check_rules", "folds_path", "make_folds", "read_folds"]
+__all__ = ["DECLARED", "audit", "check_rules", "folds_path", "make_folds", "read_folds"]
 
-PROTOCOLS = ("random5", "speaker", "session", "speaker-text", "given")
-DEV_RULES = ("none", "speaker", "session", "fraction")
 DEV_FRACTION = 0.1
 
 Split = tuple[str, list[Utterance], list[Utterance]]  # name, training part, tested part

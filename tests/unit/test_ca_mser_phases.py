@@ -11,7 +11,6 @@ import torch
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from tiny_ssl import write_tiny
 
-from speechbrain_ext.bin.extract import check_resources
 from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
@@ -21,6 +20,7 @@ from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.lobes import alexnet
 from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.extract import check_resources
 from speechbrain_ext.training.fold import phases_of, predict_fold, train_fold
 from speechbrain_ext.training.network_phase import NetworkPhase
 from speechbrain_ext.training.run_spec import RunSpec

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.audit import DECLARED, audit, describe
-from speechbrain_ext.preparation.folds import DEV_RULES, PROTOCOLS, folds_path, make_folds, read_folds
+from speechbrain_ext.preparation.folds import folds_path, make_folds, read_folds
+from speechbrain_ext.preparation.protocols import DEV_RULES, PROTOCOLS
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import write_sealed
 

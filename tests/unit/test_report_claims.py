@@ -15,9 +15,9 @@ from test_report_page import Page
 from value_folders import DIMENSIONS, value_rows
 
 from speechbrain_ext.analysis.tsne_figure import Panel, build_tsne
-from speechbrain_ext.bin.evaluate import _tell
 from speechbrain_ext.evaluation.breakdown import by_class, by_speaker, worst_speaker
 from speechbrain_ext.evaluation.cards import card, few_speakers
+from speechbrain_ext.evaluation.evaluate import print_scores
 from speechbrain_ext.evaluation.predicted_values import write_predicted_values
 from speechbrain_ext.evaluation.predictions import Prediction, write_predictions
 from speechbrain_ext.evaluation.results import make_results
@@ -81,7 +81,7 @@ def test_one_speaker_and_one_fold_have_no_interval_and_no_deviation_anywhere(tmp
     for folder in folders:
         keep(folder, recipe)
     for one in (results, values):
-        _tell(one)
+        print_scores(one)
     told = capsys.readouterr().out
     shown = [figure_text(build_confusion(results)), figure_text(build_scatter(values, value_predictions))]
     shown += [figure_text(build_forest([results])), told, results_md(recipe), page_of(tmp_path).text]
@@ -98,7 +98,7 @@ def test_one_speaker_and_one_fold_have_no_interval_and_no_deviation_anywhere(tmp
 def test_below_six_speakers_the_interval_is_there_with_a_warning(tmp_path, capsys, count, warned):
     results, rows = run_of(["03", "08", "09", "10", "11", "12"][:count])
     write_folder(tmp_path, results, rows)
-    _tell(results)
+    print_scores(results)
     told = f"Few speakers: {count} were tested, so that the interval over speakers is not reliable (at least 6)."
     assert few_speakers(results) == (told if warned else "")
     for text in (capsys.readouterr().out, page_of(tmp_path).text):
