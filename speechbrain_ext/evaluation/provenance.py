@@ -58,7 +58,7 @@ def run_facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
         "hparams_sha256": run.hp.sha256(),
         "manifest_sha256": run.manifest_sha256,
         "folds_sha256": run.folds_sha256,
-        "folds_of_protocol": len(run.folds["folds"]),
+        "folds_of_protocol": len(run.folds.folds),
         "variant": run.hp.tree["variant"],
         "hparams": plain,
         "task": run.task.to_dict(),
@@ -118,14 +118,14 @@ def _warnings(run: Experiment, facts: list[dict[str, Any]], differs: dict[str, d
     from speechbrain_ext.evaluation.deviations import KEY, sentence
     from speechbrain_ext.preparation.audit import confounded, describe
 
-    told = [f"folds: {describe(run.folds)}"]
+    told = [f"folds: {describe(run.folds.audit)}"]
     told += confounded(run.task.label_of, [run.utterances[identity] for identity in run.used])
     if differs:
         told.append(sentence({KEY: differs}))
     if run.selection == "test":
         told.append("optimistic: the epoch was chosen on the test part")
-    if len(facts) < len(run.folds["folds"]):
-        told.append(f"partial: {len(facts)} of {len(run.folds['folds'])} folds")
+    if len(facts) < len(run.folds.folds):
+        told.append(f"partial: {len(facts)} of {len(run.folds.folds)} folds")
     if run.hp.tree["speaker_normalisation"]:
         told.append("transductive: features are normalised per speaker over all utterances, of test speakers too")
     told += dict.fromkeys(warning for fact in facts for warning in fact.get("warnings", []))

@@ -124,22 +124,22 @@ class NetworkPhase(Phase):
         chooser = (
             VariantChooser(variants, self.setting("augment_clean_share"), experiment.spec.seed) if variants else None
         )
-        train = self._dataset(sorted(parts["train"]), chooser, self._twice(parts["train"]), training=True)
-        developed = {"last": parts["dev"], "dev": parts["dev"], "test": parts["test"]}[experiment.selection]
+        train = self._dataset(sorted(parts.train), chooser, self._twice(parts.train), training=True)
+        developed = {"last": parts.dev, "dev": parts.dev, "test": parts.test}[experiment.selection]
         dev = self._dataset(sorted(developed)) if developed else None
         model = self._model()
         for source in self.sources:
             if source.name not in model.normalizers:
                 continue
-            mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts["train"]))
+            mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts.train))
             check_statistics(self.name, source.name, mean, deviation)
             model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
         if model.scale is not None:
-            values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts["train"])]
+            values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts.train)]
             model.scale.set(*map(torch.from_numpy, statistics([np.array(values)])))
         if hasattr(model.network, "observe"):
             by_name = {source.name: source for source in self.sources}
-            train_ids = sorted(parts["train"])
+            train_ids = sorted(parts.train)
             model.network.observe(lambda name: (by_name[name].frames(experiment.utterances[i]) for i in train_ids))
         history, counter = History(), self._counter(dev is not None)
         checkpointer = SafeCheckpointer(self.folder / "save")
