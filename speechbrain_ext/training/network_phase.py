@@ -7,6 +7,7 @@ import io
 import json
 import resource
 from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_pi
 from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
+from speechbrain_ext.hparams.training import Training, training_of
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.lobes.value_scale import ValueScale
 from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, seed_of
@@ -48,15 +50,15 @@ OF_CLASSES = ("class_weights", "label_smoothing", "balanced_sampling")
 class NetworkPhase(Phase):
     """A phase whose YAML node has `network:`; arguments are those of `Phase`."""
 
-    def setting(self, key: str) -> Any:
-        """A training key: the phase's own value where it has one."""
-        own = self.node.get("training") or {}
-        return own[key] if key in own else self.key(key)
+    @cached_property
+    def training(self) -> Training:
+        """How the phase is trained."""
+        return training_of(self.built, self.name)
 
     @property
     def epochs(self) -> int:
         """How many epochs the phase is trained: the paper's number, scaled where the system has a scale."""
-        return scaled_epochs(self.setting("epochs"), self.built.get("schedule_scale", 1.0))
+        return scaled_epochs(self.training.epochs, self.training.schedule_scale)
 
     def frames(self, ids: Sequence[str], training: bool = False) -> dict[str, torch.Tensor]:
         """Frames [time, feature] of the trained phase by piece, for a later phase that may be trained on them.
@@ -115,14 +117,14 @@ class NetworkPhase(Phase):
 
     def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
         experiment, parts = self.experiment, self.experiment.fold(self.fold)
-        variants = self.setting("augment_waveform")
+        variants = self.training.augment_waveform
         if variants and self.pieces:
             raise UserError(
                 f"phase {self.name}: augment_waveform: expected none, as utterances are cut into pieces of "
                 f"{self.built['segment_s']} s, found {variants}: leave it out"
             )
         chooser = (
-            VariantChooser(variants, self.setting("augment_clean_share"), experiment.spec.seed) if variants else None
+            VariantChooser(variants, self.training.augment_clean_share, experiment.spec.seed) if variants else None
         )
         train = self._dataset(sorted(parts["train"]), chooser, self._twice(parts["train"]), training=True)
         developed = {"last": parts["dev"], "dev": parts["dev"], "test": parts["test"]}[experiment.selection]
@@ -146,7 +148,7 @@ class NetworkPhase(Phase):
         checkpointer.sweep()
         checkpointer.add_recoverables({"model": model, "counter": counter, "history": history})
         brain = self._brain(model, checkpointer, history, counter, train, dev is not None, on_epoch, chooser)
-        loaders = {"batch_size": self._local_batch()}, {"batch_size": self.setting("batch_size")}
+        loaders = {"batch_size": self._local_batch()}, {"batch_size": self.training.batch_size}
         brain.fit(counter, train, dev, train_loader_kwargs=loaders[0], valid_loader_kwargs=loaders[1])
         if if_main_process():
             self._finish(brain, checkpointer, history)
@@ -168,12 +170,12 @@ class NetworkPhase(Phase):
 
     def _counter(self, has_dev: bool) -> EpochCounter:
         """Count epochs; stop early where the system says so and there is a part to see it by."""
-        epochs, patience = self.epochs, self.setting("early_stopping_epochs") if has_dev else 0
+        epochs, patience = self.epochs, self.training.early_stopping_epochs if has_dev else 0
         return EpochCounterWithStopper(epochs, patience, 0, "max") if patience else EpochCounter(epochs)
 
     def _local_batch(self) -> int:
         world = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
-        return self.setting("batch_size") // world
+        return self.training.batch_size // world
 
     def _brain(
         self,
@@ -186,11 +188,9 @@ class NetworkPhase(Phase):
         on_epoch: Callable[[int], None] | None = None,
         chooser: VariantChooser | None = None,
     ) -> EmotionBrain:
-        spec, setting = self.experiment.spec, self.setting
-        optimizer = getattr(torch.optim, setting("optimizer"), None)
-        if optimizer is None:
-            raise UserError(f"optimizer: {setting('optimizer')} is no class of torch.optim: try Adam, RMSprop or SGD")
-        mask, scheduler = setting("spec_augment"), setting("scheduler")
+        spec, training = self.experiment.spec, self.training
+        optimizer = getattr(torch.optim, training.optimizer)
+        mask, scheduler = training.spec_augment, training.scheduler
         if isinstance(scheduler, PiecewiseRate):
             scheduler.epochs = self.epochs
         keys = {
@@ -200,14 +200,14 @@ class NetworkPhase(Phase):
             "epoch_counter": counter,
             "scheduler": scheduler,
             "objective": self._objective(model, train),
-            "balanced_sampling": setting("balanced_sampling"),
+            "balanced_sampling": training.balanced_sampling,
             "augment": SpectrogramMask(**mask) if mask else None,
             "chooser": chooser,
-            "checkpoint_epochs": setting("checkpoint_epochs"),
+            "checkpoint_epochs": training.checkpoint_epochs,
             "select": self.experiment.selection != "last",
             "stopper": isinstance(counter, EpochCounterWithStopper),
             "has_dev": has_dev,
-            "batch_size": setting("batch_size"),
+            "batch_size": training.batch_size,
             "on_epoch": on_epoch,
             "pieces": self.pieces,
             "utterance": self._mean_of(),
@@ -216,43 +216,39 @@ class NetworkPhase(Phase):
         options = {
             "device": spec.device,
             "precision": spec.precision,
-            "max_grad_norm": float(setting("max_grad_norm")),
+            "max_grad_norm": float(training.max_grad_norm),
             "noprogressbar": True,
             "compile": spec.compile,
         }
         if scheduler is not None and checkpointer is not None and not isinstance(scheduler, PiecewiseRate):
             checkpointer.add_recoverable("scheduler", scheduler)
-        more = {"weight_decay": setting("weight_decay"), **self._optimizer_options()}
+        more = {"weight_decay": training.weight_decay, **(training.optimizer_options or {})}
         return EmotionBrain(
             {"model": model},
-            lambda parameters: optimizer(parameters, lr=setting("lr"), **more),
+            lambda parameters: optimizer(parameters, lr=training.lr, **more),
             keys,
             options,
             checkpointer,
         )
 
-    def _optimizer_options(self) -> dict[str, Any]:
-        known = (self.node.get("training") or {}).get("optimizer_options", self.built.get("optimizer_options"))
-        return dict(known or {})
-
     def _objective(self, model: PhaseModel, train: DynamicItemDataset | None) -> Objective:
-        setting = self.setting
+        training = self.training
         if model.scale is None:
-            weights = self._class_weights(train) if train and setting("class_weights") else None
+            weights = self._class_weights(train) if train and training.class_weights else None
             if model.criterion is None:
-                return ClassObjective(weights, setting("label_smoothing"))
+                return ClassObjective(weights, training.label_smoothing)
             if weights is not None:
                 raise UserError(f"phase {self.name}: class_weights: expected False, as its loss weighs no classes")
-            return CriterionObjective(model.criterion, setting("label_smoothing"))
+            return CriterionObjective(model.criterion, training.label_smoothing)
         if model.criterion is not None:
             raise UserError(
                 f"phase {self.name}: dimensions: expected none, as its loss is of classes: leave dimensions out"
             )
         for key in OF_CLASSES:
-            if setting(key):
+            if value := getattr(training, key):
                 raise UserError(
-                    f"phase {self.name}: {key}: expected it off, as dimensions have no classes, found {setting(key)}: "
-                    f"switch it off with: -- --{key} {type(setting(key))()}"
+                    f"phase {self.name}: {key}: expected it off, as dimensions have no classes, found {value}: "
+                    f"switch it off with: -- --{key} {type(value)()}"
                 )
         return DimensionObjective(model.scale)
 

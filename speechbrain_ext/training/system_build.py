@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.augment import SpectrogramMask, parse_variant
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.hparams import Hparams
-from speechbrain_ext.hparams.system_checks import training_value
+from speechbrain_ext.hparams.training import training_of
 from speechbrain_ext.utils.errors import UserError
 
 ITEMS = 2
@@ -57,7 +56,7 @@ def _check_phase(built: dict[str, Any], name: str, extractors: dict[str, Extract
     if "classifier" in node:
         node["classifier"]()
         return
-    setting = partial(training_value, built, node)
+    training = training_of(built, name)
     make, known = node["network"], getattr(node["network"], "keywords", {})
     if "ssl_model" in known:
         with torch.device("meta"):
@@ -69,12 +68,12 @@ def _check_phase(built: dict[str, Any], name: str, extractors: dict[str, Extract
             outputs[name] = network(*inputs)
     if "loss" in node:
         node["loss"]()
-    optimizer = getattr(torch.optim, setting("optimizer"))
-    options = dict(setting("optimizer_options", {}) or {})
-    optimizer([torch.nn.Parameter(torch.zeros(1))], lr=setting("lr"), weight_decay=setting("weight_decay"), **options)
-    if mask := setting("spec_augment"):
+    optimizer = getattr(torch.optim, training.optimizer)
+    options = dict(training.optimizer_options or {})
+    optimizer([torch.nn.Parameter(torch.zeros(1))], lr=training.lr, weight_decay=training.weight_decay, **options)
+    if mask := training.spec_augment:
         SpectrogramMask(**mask)
-    for variant in setting("augment_waveform"):
+    for variant in training.augment_waveform:
         parse_variant(variant)
 
 
