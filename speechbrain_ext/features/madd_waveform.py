@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class MaddWaveform(Extractor):
     hop_s = 1 / 16000
     normalised = False
     zero_is_silence = True
+    reports_facts = True
 
     def __init__(self, window_samples: int = 400, factor: float = 5.0, floor: str = "nonzero") -> None:
         super().__init__(window_samples=window_samples, factor=factor, floor=floor)
@@ -60,6 +61,15 @@ class MaddWaveform(Extractor):
     def silence(self) -> np.ndarray:
         """Give the sample of digital silence, float32 [1]."""
         return np.zeros(1, dtype=np.float32)
+
+    def cached_facts(self, cache: FeatureCache, keys: Sequence[str]) -> dict[str, float]:
+        """Share of samples that are 0 after MADD."""
+        return {"madd_zero_share": zero_share(cache, keys)}
+
+    def describe(self, facts: dict[str, float], utterances: int) -> str:
+        """The share in per cent."""
+        share = 100 * facts["madd_zero_share"]
+        return f"MADD left {share:.1f} % of the samples of {utterances} utterances at zero"
 
 
 def zero_share(cache: FeatureCache, keys: Iterable[str]) -> float:
