@@ -140,7 +140,7 @@ def hash_samples(samples: np.ndarray, sample_rate_hz: int) -> str:
     samples : numpy.ndarray
         float32 [samples, channels].
     sample_rate_hz : int
-        The rate belongs to the sound: the same numbers at another rate are another sound.
+        Part of what is hashed: the same samples at another rate are another recording.
 
     Returns
     -------
@@ -193,7 +193,7 @@ def fault_of_end(
 
 
 def fault_of_samples(samples: np.ndarray, sample_rate_hz: int) -> AudioFault | None:
-    """Find sound that no feature can be computed from.
+    """Find audio that no feature can be computed from.
 
     Arguments
     ---------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 # Writers to a pipe, which cannot go back to the header, leave 0 or a size near 2 GiB or more there.
 UNKNOWN_BYTES = 0x7FFFF000
@@ -50,7 +50,7 @@ def _known(before: int, size: int) -> int:
     return before + size if size < UNKNOWN_BYTES else 0
 
 
-def _end_of_data(stream: BinaryIO, start: int, order: str, width: int) -> int:
+def _end_of_data(stream: BinaryIO, start: int, order: Literal["little", "big"], width: int) -> int:
     """Where the chunk `data` ends, by its own size; 0 where there is none or its size is unknown."""
     for _ in range(MOST_CHUNKS):
         stream.seek(start)

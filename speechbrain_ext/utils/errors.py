@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """A fault of the input or the surroundings, told in one line.
+    """A fault of the input or the environment, reported in one line.
 
     The message names the file or option, what was expected, what was found
     and what to do. Commands print it without a traceback.

@@ -28,7 +28,7 @@ class DamagedFile(UserError):
 
 @contextlib.contextmanager
 def replacing(path: str | Path, mode: str = "w") -> Iterator[Any]:
-    """Open a temporary file beside `path` that takes its name once all is written.
+    """Write a file atomically: a temporary file takes the name of `path` once everything is written.
 
     Arguments
     ---------
@@ -41,16 +41,16 @@ def replacing(path: str | Path, mode: str = "w") -> Iterator[Any]:
     -------
     >>> folder = getfixture("tmp_path")
     >>> with replacing(folder / "a.txt") as stream:
-    ...     _ = stream.write("whole")
+    ...     _ = stream.write("all of it")
     >>> (folder / "a.txt").read_text()
-    'whole'
+    'all of it'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
-        with os.fdopen(handle, mode, **text) as stream:
+        encoding, newline = (None, None) if "b" in mode else ("utf-8", "\n")
+        with os.fdopen(handle, mode, encoding=encoding, newline=newline) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -65,13 +65,13 @@ def replacing(path: str | Path, mode: str = "w") -> Iterator[Any]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write text as a whole file or not at all."""
+    """Write a text file atomically."""
     with replacing(path) as stream:
         stream.write(text)
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write a value as indented JSON, as a whole file or not at all."""
+    """Write a value as indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 

@@ -59,7 +59,7 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
 
 
 def in_range(values: Sequence[float]) -> str:
-    """Write whole numbers as one value, or as the lowest and the highest.
+    """Write integers as one value, or as the lowest and the highest.
 
     Example
     -------

@@ -1,4 +1,4 @@
-"""Worker processes: few threads, deaf to Ctrl-C, ended with their parent."""
+"""Worker processes: few threads, SIGINT ignored, ended with their parent."""
 
 from __future__ import annotations
 

@@ -96,8 +96,8 @@ def _scanned(text: str, where: str, error: type[UserError]) -> tuple[Tag, ...]:
     try:
         return tuple(_Scan(where, error).run(text))
     except (YAMLError, ValueError, RecursionError) as fault:
-        told = " ".join(str(fault).split())[:200]
-        raise error(f"{where}: not YAML: {told}: correct it") from None
+        reason = " ".join(str(fault).split())[:200]
+        raise error(f"{where}: not YAML: {reason}: correct it") from None
 
 
 def refuse_tags(text: str, where: str, error: type[UserError] = UserError) -> None:
