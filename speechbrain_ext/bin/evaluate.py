@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from speechbrain_ext.evaluation.predicted_values import PredictedValues
     from speechbrain_ext.evaluation.predictions import Prediction
     from speechbrain_ext.training.experiment import Experiment
-    from speechbrain_ext.training.objectives import Output, ValueOutput
+    from speechbrain_ext.training.objectives import Output
 
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
 
@@ -110,7 +110,7 @@ def _write_classes(
     rows = [_row(run, fold, output) for fold, output in found]
     write_predictions(run.seed_folder / "predictions.csv", rows, run.classes)
     vectors = (
-        (row.id, row.fold, row.label, {EMBEDDING: output.embedding, **output.more})
+        (row.id, row.fold, row.label, {EMBEDDING: output.embedding, **output.vectors})
         for row, (_, output) in zip(rows, found, strict=True)
     )
     write_vectors(run.seed_folder / NAME, make_vectors(list(vectors)))
@@ -120,7 +120,7 @@ def _write_classes(
 
 
 def _write_values(
-    run: Experiment, found: list[tuple[str, ValueOutput]], known: dict[str, Any], facts: list[dict[str, Any]]
+    run: Experiment, found: list[tuple[str, Output]], known: dict[str, Any], facts: list[dict[str, Any]]
 ) -> tuple[dict[str, Any], list[str]]:
     from speechbrain_ext.evaluation.predicted_values import write_predicted_values
     from speechbrain_ext.evaluation.value_results import make_value_results
@@ -135,14 +135,14 @@ def _write_values(
 def _row(run: Experiment, fold: str, output: Output) -> Prediction:
     from speechbrain_ext.evaluation.predictions import Prediction
 
-    posteriors = tuple(math.exp(value) for value in output.log_posteriors)
+    posteriors = tuple(math.exp(value) for value in output.predicted)
     best = max(range(len(posteriors)), key=posteriors.__getitem__)
     utterance = run.utterances[output.id]
     label = run.task.label_of(utterance)
     return Prediction(fold, output.id, utterance.speaker, label, run.classes[best], posteriors)
 
 
-def _value_row(run: Experiment, fold: str, output: ValueOutput) -> PredictedValues:
+def _value_row(run: Experiment, fold: str, output: Output) -> PredictedValues:
     from speechbrain_ext.evaluation.predicted_values import PredictedValues
 
     utterance = run.utterances[output.id]
