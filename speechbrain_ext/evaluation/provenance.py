@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.utils.repository import REPOSITORY
@@ -78,9 +77,9 @@ def paper_of(run: Experiment, differs: dict[str, dict[str, Any]]) -> dict[str, A
     if run.task.dimensions or differs:
         return None
     if spec.table:
-        table = load_table(Path(spec.recipe_yaml).parent.parent, spec.table)
+        table = load_table(spec.recipe, spec.table)
         return table.paper_of(table.row(spec.table_row))
-    return run.hp.corpus.get("paper")
+    return run.hp.paper
 
 
 def differs_from_paper(run: Experiment) -> dict[str, dict[str, Any]]:
@@ -90,11 +89,11 @@ def differs_from_paper(run: Experiment) -> dict[str, dict[str, Any]]:
     from speechbrain_ext.training.paper_tables import load_table
 
     spec = run.spec
-    row = load_table(Path(spec.recipe_yaml).parent.parent, spec.table).row(spec.table_row) if spec.table else None
+    row = load_table(spec.recipe, spec.table).row(spec.table_row) if spec.table else None
     paper, protocol = paper_preset(
-        spec.recipe_yaml, row, [label for label in run.manifest["labels"] if label != "none"]
+        spec.recipe, spec.system, row, [label for label in run.manifest["labels"] if label != "none"]
     )
-    if row is None and not paper.corpus.get("paper"):
+    if row is None and not paper.paper:
         # No paper prints a number of this system on this corpus, so that no protocol is a paper's.
         protocol = run.protocol
     return differing(settings(paper, protocol, PAPER), settings(run.hp, run.protocol, spec.preset))

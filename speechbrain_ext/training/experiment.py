@@ -58,7 +58,7 @@ class Experiment:
             raise UsageError("early_stopping_epochs needs a development part: add --dev speaker, session or fraction")
         if self.task.classes != self.folds.classes:
             raise UserError(
-                f"{self.folds_file}: expected classes {', '.join(self.task.classes)} of {spec.recipe_yaml}, "
+                f"{self.folds_file}: expected classes {', '.join(self.task.classes)} of {self.hp.paths[-1]}, "
                 f"found {', '.join(self.folds.classes)}: make it again with: {PREPARE} --force"
             )
 
@@ -247,12 +247,12 @@ def load_hparams(spec: RunSpec, manifest: dict[str, Any]) -> hparams.Hparams:
     """The hyper-parameters of a run, with the corpus's labels as classes where nobody names any."""
     labels = [label for label in manifest["labels"] if label != "none"]
     overrides = hparams.parse_overrides(list(spec.overrides))
-    return hparams.load(spec.recipe_yaml, overrides, manifest["source"], labels, spec.preset, spec.trust)
+    return hparams.load(spec.recipe, spec.system, overrides, manifest["source"], labels, spec.preset, spec.trust)
 
 
 def protocol_of(spec: RunSpec, hp: hparams.Hparams) -> str:
     """The protocol asked for, or the recipe's own."""
-    return hp.corpus["protocol"] if spec.protocol == "paper" else spec.protocol
+    return hp.protocol if spec.protocol == "paper" else spec.protocol
 
 
 def folds_file(spec: RunSpec, hp: hparams.Hparams, manifest: dict[str, Any]) -> Path:

@@ -162,7 +162,7 @@ def loaded(spec: RunSpec) -> tuple[hparams.Hparams, Experiment | None]:
     if not facts.exists():
         source = Path(spec.data).name.rpartition("-")[2]
         overrides = hparams.parse_overrides(list(spec.overrides))
-        return hparams.load(spec.recipe_yaml, overrides, source, preset=spec.preset, trust=spec.trust), None
+        return hparams.load(spec.recipe, spec.system, overrides, source, preset=spec.preset, trust=spec.trust), None
     manifest = read_facts(spec.data, PREPARE)
     hp = load_hparams(spec, manifest)
     if not folds_file(spec, hp, manifest).exists():
@@ -187,7 +187,7 @@ def folds_of(name: str, hp: hparams.Hparams, protocol: str) -> int | None:
     corpus, _, source = name.rpartition("-")
     if protocol in FOLDS or source != "real":
         return FOLDS.get(protocol)
-    kept = kept_results(hp.path.resolve().parents[2] / corpus)
+    kept = kept_results(hp.recipe.resolve().parent / corpus)
     return next((one["folds_of_protocol"] for one in kept if one.get("protocol") == protocol), None)
 
 

@@ -59,7 +59,8 @@ def spec(tmp_path_factory, repository, model):
     path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
     write_sealed(path, make_folds(utterances, "speaker").to_json())
     return RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/ssl_finetune.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="ssl_finetune",
         data=str(data),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),
@@ -94,6 +95,6 @@ def test_an_unknown_adapter_is_told_before_training(spec):
 
 def test_the_keys_reach_the_network(repository, model):
     changed = {"adapter": "lora", "adapter_rank": 2, "adapter_alpha": 6, "ssl_model": model}
-    loaded = hparams.load(repository / "recipes/EmoDB/hparams/ssl_finetune.yaml", changed)
+    loaded = hparams.load(repository / "recipes/EmoDB", "ssl_finetune", changed)
     network = loaded.build()["phases"]["finetune"]["network"]()
     assert network.about["adapter"] == {"adapter": "lora", "rank": 2, "alpha": 6.0}

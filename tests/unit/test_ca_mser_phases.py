@@ -61,7 +61,8 @@ def spec(tmp_path_factory, repository, model):
             for name, signal in signals.items():
                 writer.add(name, extractor(signal))
     return RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/ca_mser.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="ca_mser",
         data=str(data),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),

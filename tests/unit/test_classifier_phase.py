@@ -71,7 +71,8 @@ def make_corpus(folder, change=None):
 
 def spec_of(folder, repository, *overrides) -> RunSpec:
     return RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/svm.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="svm",
         data=str(folder / "data/EmoDB-mini"),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),

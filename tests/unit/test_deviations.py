@@ -114,7 +114,7 @@ def test_mappings_are_compared_key_by_key():
     ],
 )
 def test_kept_results_without_the_key_are_compared_by_their_hyperparameters(row, protocol, changes, expected):
-    loaded = hparams.load(RECIPE / "hparams/amsnet.yaml")
+    loaded = hparams.load(RECIPE, "amsnet")
     results = {"system": "amsnet", "row": row, "preset": "paper", "protocol": protocol, **loaded.task.to_dict()}
     results["hparams"] = loaded.plain() | changes
     assert phrases({KEY: KeptDeviations(RECIPE).of(results)}) == expected

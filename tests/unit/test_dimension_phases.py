@@ -83,7 +83,8 @@ def make_corpus(folder, scale=1.0):
 def spec_of(folder, repository, words=SVM, *more, **settings) -> RunSpec:
     system, *overrides = words
     known = {
-        "recipe_yaml": str(repository / f"recipes/EmoDB/hparams/{system}.yaml"),
+        "recipe": str(repository / "recipes/EmoDB"),
+        "system": system,
         "data": str(folder / "data/EmoDB-mini"),
         "exp": str(folder / "exp"),
         "cache": str(folder / "cache"),

@@ -264,8 +264,7 @@ def test_other_folders_are_refused(work, tmp_path, repository):
     with pytest.raises(UserError, match="expected what stage 2 writes"):
         load_run(tmp_path)
     run = load_run(work[0] / "exp/EmoDB-mini/am_resnet/tiny/speaker/seed-1")
-    other = f"{repository}/recipes/EmoDB/hparams/svm.yaml"
-    svm = type(run)(replace(run.spec, recipe_yaml=other, overrides=("--variant", "egemaps"), protocol="speaker"))
+    svm = type(run)(replace(run.spec, system="svm", overrides=("--variant", "egemaps"), protocol="speaker"))
     with pytest.raises(UserError, match="expected a run with a mask residual network.*found svm egemaps") as fault:
         mask_maps(svm)
     assert "\n" not in str(fault.value)

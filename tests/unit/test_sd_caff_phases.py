@@ -60,7 +60,8 @@ def spec(tmp_path_factory, repository):
             for name, frames in rows.items():
                 writer.add(name, frames if pieces == "all" else frames[: extractor.segment_rows])
     return RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/sd_caff.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="sd_caff",
         data=str(data),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),

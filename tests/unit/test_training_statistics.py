@@ -41,7 +41,8 @@ def make_run(folder, repository, spoilt: tuple[str, ...] = (), dev: str = "none"
     path = folds_path(data, "speaker", dev, task_name=task.name(Task()))
     write_sealed(path, make_folds(utterances, "speaker", dev, task=task).to_json())
     spec = RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/amsnet.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="amsnet",
         data=str(data),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),
@@ -49,7 +50,7 @@ def make_run(folder, repository, spoilt: tuple[str, ...] = (), dev: str = "none"
         protocol="speaker",
         dev=dev,
     )
-    built = hparams.load(spec.recipe_yaml).build()
+    built = hparams.load(spec.recipe, spec.system).build()
     for name, frames in FRAMES.items():
         extractor = built["features"][name]()
         with FeatureCache(spec.cache, extractor).writer() as writer:
