@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from speechbrain_ext.evaluation.records import Results
     from speechbrain_ext.evaluation.targets import Prediction
     from speechbrain_ext.training.experiment import Experiment
-    from speechbrain_ext.training.objectives import Output, ValueOutput
+    from speechbrain_ext.training.objectives import Output
 
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
 
@@ -104,14 +104,14 @@ def _write_vectors(run: Experiment, rows: list[Prediction], outputs: list[Output
     from speechbrain_ext.evaluation.vectors import EMBEDDING, NAME, make_vectors, write_vectors
 
     vectors = (
-        (row.id, row.fold, row.label, {EMBEDDING: output.embedding, **output.more})
+        (row.id, row.fold, row.label, {EMBEDDING: output.embedding, **output.vectors})
         for row, output in zip(rows, outputs, strict=True)
     )
     write_vectors(run.seed_folder / NAME, make_vectors(list(vectors)))
     return [NAME]
 
 
-def _prediction(run: Experiment, fold: str, output: Output | ValueOutput) -> Prediction:
+def _prediction(run: Experiment, fold: str, output: Output) -> Prediction:
     from speechbrain_ext.evaluation.targets import Prediction
 
     utterance = run.utterances[output.id]
@@ -119,7 +119,7 @@ def _prediction(run: Experiment, fold: str, output: Output | ValueOutput) -> Pre
     if run.task.dimensions:
         # The manifest's own values: a tensor has them in single precision.
         return replace(row, values=tuple(run.task.values_of(utterance)), predicted=output.predicted)
-    posteriors = tuple(math.exp(value) for value in output.log_posteriors)
+    posteriors = tuple(math.exp(value) for value in output.predicted)
     best = max(range(len(posteriors)), key=posteriors.__getitem__)
     label = run.task.label_of(utterance)
     return replace(row, label=label, prediction=run.classes[best], posteriors=posteriors)

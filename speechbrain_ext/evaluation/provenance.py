@@ -78,7 +78,7 @@ def run_facts(run: Experiment, folds: Sequence[FoldFacts]) -> Facts:
         command=spec.command,
         warnings=tuple(_warnings(run, folds, differs)),
         label_map=run.manifest.get("label_map") or None,
-        madd_zero_share=_madd_share(run),
+        **_feature_facts(run),
     )
 
 
@@ -114,18 +114,19 @@ def differs_from_paper(run: Experiment) -> Differences:
     return differing(settings(paper, protocol, PAPER), settings(run.hp, run.protocol, spec.preset))
 
 
-def _madd_share(run: Experiment) -> float | None:
-    """The share of samples that are 0 after MADD; None where no phase of the run reads such a feature."""
+def _feature_facts(run: Experiment) -> dict[str, float]:
+    """Facts that the features of a run report of their cached utterances."""
     from speechbrain_ext.features.cache import FeatureCache
-    from speechbrain_ext.features.madd_waveform import MaddWaveform, zero_share
 
     built = run.hp.build()["features"]
-    # Others are not made: a pretrained model may be out of reach by now.
-    makers = [built[name] for name in run.hp.features() if getattr(built[name], "func", None) is MaddWaveform]
-    caches = [FeatureCache(run.spec.cache, make()) for make in makers]
-    hashes = [run.utterances[identity].sha256 for identity in run.used]
-    shares = [zero_share(cache, hashes) for cache in caches if not cache.missing(hashes)]
-    return shares[0] if shares else None
+    # Others are not built: a pretrained model may be out of reach by now.
+    extractors = [built[name]() for name in run.hp.features() if built[name].func.reports_facts]
+    keys = [run.utterances[identity].sha256 for identity in run.used]
+    caches = [(extractor, FeatureCache(run.spec.cache, extractor)) for extractor in extractors]
+    facts: dict[str, float] = {}
+    for extractor, cache in caches:
+        facts |= {} if cache.missing(keys) else extractor.cached_facts(map(cache.get, keys))
+    return facts
 
 
 def _warnings(run: Experiment, folds: Sequence[FoldFacts], differs: Differences) -> list[str]:

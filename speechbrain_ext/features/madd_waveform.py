@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.features.madd import madd
 
@@ -39,6 +38,7 @@ class MaddWaveform(Extractor):
     hop_s = 1 / 16000
     normalised = False
     zero_is_silence = True
+    reports_facts = True
 
     def __init__(self, window_samples: int = 400, factor: float = 5.0, floor: str = "nonzero") -> None:
         super().__init__(window_samples=window_samples, factor=factor, floor=floor)
@@ -61,38 +61,36 @@ class MaddWaveform(Extractor):
         """Give the sample of digital silence, float32 [1]."""
         return np.zeros(1, dtype=np.float32)
 
+    def cached_facts(self, frames: Iterable[np.ndarray]) -> dict[str, float]:
+        """Share of samples that are 0 after MADD."""
+        return {"madd_zero_share": zero_share(frames)}
 
-def zero_share(cache: FeatureCache, keys: Iterable[str]) -> float:
+    def describe(self, facts: dict[str, float], utterances: int) -> str:
+        """The share in per cent."""
+        share = 100 * facts["madd_zero_share"]
+        return f"MADD left {share:.1f} % of the samples of {utterances} utterances at zero"
+
+
+def zero_share(frames: Iterable[np.ndarray]) -> float:
     """Of all samples of some utterances, the share that is 0 after MADD, also where it was 0 before.
 
     Arguments
     ---------
-    cache : FeatureCache
-        Of a `MaddWaveform`.
-    keys : iterable of str
-        The utterances' names in the cache, each counted as often as it stands there.
+    frames : iterable of numpy.ndarray
+        The samples of each utterance, [samples, 1].
 
     Returns
     -------
     float
         0 where there are no samples.
 
-    Raises
-    ------
-    UserError
-        An utterance is not in the cache.
-
     Example
     -------
-    >>> cache = FeatureCache(getfixture("tmp_path"), MaddWaveform())
-    >>> with cache.writer() as writer:
-    ...     writer.add("ab12", np.array([[0.5], [0.0], [0.0], [0.1]], dtype=np.float32))
-    >>> zero_share(cache, ["ab12"])
+    >>> zero_share([np.array([[0.5], [0.0], [0.0], [0.1]])])
     0.5
     """
-    samples = sounding = 0
-    for key in keys:
-        frames = cache.get(key)  # [samples, 1]
-        samples += frames.size
-        sounding += int(np.count_nonzero(frames))
-    return 1 - sounding / samples if samples else 0.0
+    samples = nonzero = 0
+    for utterance in frames:
+        samples += utterance.size
+        nonzero += int(np.count_nonzero(utterance))
+    return 1 - nonzero / samples if samples else 0.0

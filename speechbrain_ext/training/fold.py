@@ -15,7 +15,7 @@ from speechbrain_ext.training.classifier_phase import ClassifierPhase
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import check_done, is_finished
 from speechbrain_ext.training.network_phase import NetworkPhase
-from speechbrain_ext.training.objectives import DEV_SCORES, Output, ValueOutput
+from speechbrain_ext.training.objectives import DEV_SCORES, Output
 from speechbrain_ext.training.phase import Phase
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.files import write_json, write_text
@@ -112,7 +112,7 @@ def _dev_scores(experiment: Experiment, last: dict[str, Any]) -> dict[str, Any]:
     return {key: last[key] for key in DEV_SCORES if key in last}
 
 
-def predict_fold(spec: RunSpec, fold: str) -> list[Output] | list[ValueOutput]:
+def predict_fold(spec: RunSpec, fold: str) -> list[Output]:
     """Run the last phase of a fold on its test utterances, sorted by id."""
     experiment = Experiment(spec)
     with torch_settings(spec.threads):

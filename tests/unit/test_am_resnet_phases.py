@@ -47,11 +47,11 @@ def test_segments_without_a_valid_frame_carry_no_weight_in_the_mean(spec, reposi
         merged = {output.id: output for output in predict_fold(run, FOLD)}
         assert sorted(merged) == sorted(step.experiment.fold(FOLD)["test"]), "each utterance has a score"
         brain = step._trained(step.trained)
-        brain.hparams.pieces = False
-        segments = {output.id: np.exp(output.log_posteriors) for output in brain.run(step._dataset([f"{FOLD}-0"]))}
+        brain.hparams = replace(brain.hparams, segments=False)
+        segments = {output.id: np.exp(output.predicted) for output in brain.run(step._dataset([f"{FOLD}-0"]))}
         assert sorted(segments) == [f"{FOLD}-0#0", f"{FOLD}-0#2"]
         mean = (segments[f"{FOLD}-0#0"] + segments[f"{FOLD}-0#2"]) / 2
-        assert np.exp(merged[f"{FOLD}-0"].log_posteriors) == pytest.approx(mean, rel=1e-6)
+        assert np.exp(merged[f"{FOLD}-0"].predicted) == pytest.approx(mean, rel=1e-6)
         assert names_of(step, "test", training=False).count(f"{FOLD}-1#0") == 1, "silent throughout, yet scored"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -13,13 +15,15 @@ from speechbrain.nnet import schedulers
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
+from speechbrain_ext.lobes.network import BaseNetwork
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, gather, seed_of
-from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.brain_settings import BrainSettings
+from speechbrain_ext.training.checkpoints import SafeCheckpointer
 from speechbrain_ext.training.objectives import ClassObjective, Output
 
 
-class Net(torch.nn.Module):
+class Net(BaseNetwork):
     """Mean over real frames, dropout, linear."""
 
     def __init__(self):
@@ -50,22 +54,18 @@ def brain(folder, epochs=4, select=False, patience=0, **more):
     torch.manual_seed(1)
     model = PhaseModel(Net(), {"lld": FeatureNormalizer(4)})
     counter = EpochCounterWithStopper(epochs, patience, 0, "max") if patience else EpochCounter(epochs)
-    history = History()
-    keys = {
-        "seed": 1, "phase_name": "net", "history": history, "epoch_counter": counter, "scheduler": None,
-        "objective": ClassObjective(), "balanced_sampling": False, "augment": None, "chooser": None,
-        "checkpoint_epochs": 1, "select": select, "stopper": bool(patience), "has_dev": select, "batch_size": 8,
-        "on_epoch": None, **more,
-    }  # fmt: skip
-    recoverables = {"model": model, "counter": counter, "history": history}
+    settings = BrainSettings(**{"seed": 1, "batch_size": 8, "phase_name": "net", "keep_best": select, **more})
+    recoverables = {"model": model, "counter": counter, "history": settings.history}
     checkpointer = SafeCheckpointer(folder, recoverables)
     options = {"device": "cpu", "noprogressbar": True, "max_grad_norm": 1e9}
-    return EmotionBrain({"model": model}, lambda p: torch.optim.Adam(p, lr=0.05), keys, options, checkpointer)
+    one = EmotionBrain({"model": model}, partial(torch.optim.Adam, lr=0.05), settings, options, checkpointer)
+    one.epoch_counter = counter
+    return one
 
 
 def fit(one, train, dev=None):
     one.fit(
-        one.hparams.epoch_counter,
+        one.epoch_counter,
         train,
         dev,
         train_loader_kwargs={"batch_size": 8},
@@ -81,24 +81,24 @@ def test_scores_are_those_of_scikit_learn_over_utterances():
         logits = torch.tensor([generator.gauss(0, 1) for _ in range(3)], dtype=torch.float64)
         posteriors = tuple(logits.log_softmax(0).tolist())
         target = generator.randrange(3)
-        outputs.append(Output(f"u{i}", target, posteriors, (), -posteriors[target]))
-    truth = [o.target for o in outputs]
-    prediction = [max(range(3), key=o.log_posteriors.__getitem__) for o in outputs]
+        outputs.append(Output(f"u{i}", target, posteriors, ()))
+    truth = [o.truth for o in outputs]
+    prediction = [max(range(3), key=o.predicted.__getitem__) for o in outputs]
     found = ClassObjective().dev_scores(gather([*outputs, outputs[0]]))
     assert found["dev_wa"] == pytest.approx(accuracy_score(truth, prediction))
     assert found["dev_uar"] == pytest.approx(balanced_accuracy_score(truth, prediction))
-    shares = [[math.exp(x) for x in o.log_posteriors] for o in outputs]
+    shares = [[math.exp(x) for x in o.predicted] for o in outputs]
     assert found["dev_loss"] == pytest.approx(log_loss(truth, shares))
 
 
 def test_outputs_do_not_depend_on_batch_mates(tmp_path):
     one = brain(tmp_path)
     whole = one.run(dataset(10, 0))
-    one.hparams.batch_size = 1
+    one.hparams = replace(one.hparams, batch_size=1)
     alone = one.run(dataset(10, 0))
     assert [o.id for o in whole] == [o.id for o in alone]
     for left, right in zip(whole, alone, strict=True):
-        assert left.log_posteriors == pytest.approx(right.log_posteriors, abs=1e-6)
+        assert left.predicted == pytest.approx(right.predicted, abs=1e-6)
 
 
 def test_same_seed_same_weights_and_another_seed_others(tmp_path):
@@ -149,8 +149,8 @@ def test_class_weights_and_smoothing_change_the_training_loss_only(tmp_path):
     weighted = fit(brain(tmp_path / "b", objective=ClassObjective(weights)), dataset(30, 0))
     assert any(not torch.equal(plain[name], weighted[name]) for name in plain)
     one = brain(tmp_path / "c", objective=ClassObjective(weights, 0.5))
-    for output in one.run(dataset(9, 0)):
-        assert output.loss == pytest.approx(-output.log_posteriors[output.target])
+    losses = [-output.predicted[output.truth] for output in one.run(dataset(9, 0))]
+    assert one.evaluate(dataset(9, 0), test_loader_kwargs={"batch_size": 9}) == pytest.approx(sum(losses) / 9)
 
 
 def test_seeds_differ_by_every_part():

@@ -11,7 +11,6 @@ import torch
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from tiny_ssl import write_tiny
 
-from speechbrain_ext.bin.extract import check_resources
 from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
@@ -24,6 +23,7 @@ from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import phases_of, predict_fold, train_fold
 from speechbrain_ext.training.network_phase import NetworkPhase
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.system_build import check_resources
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import write_sealed
 
@@ -104,7 +104,7 @@ def test_a_trained_row_is_scored_without_the_model(spec, tuned, model, tmp_path)
         after = predict_fold(run, FOLD)
     finally:
         shutil.move(aside, model)
-    assert [output.log_posteriors for output in after] == [output.log_posteriors for output in before]
+    assert [output.predicted for output in after] == [output.predicted for output in before]
     assert [output.id for output in before] == sorted(Experiment(run).fold(FOLD)["test"])
 
 
@@ -112,17 +112,17 @@ def test_an_utterance_is_the_mean_of_its_segments_one_way_or_the_other(spec, tun
     run, _ = tuned
     step = phases_of(Experiment(run), FOLD)[-1]
     brain = step._trained(step.trained)
-    brain.hparams.pieces = False
-    segments = {output.id: np.array(output.log_posteriors) for output in brain.run(step._dataset(["08-0"]))}
+    brain.hparams = replace(brain.hparams, segments=False)
+    segments = {output.id: np.array(output.predicted) for output in brain.run(step._dataset(["08-0"]))}
     assert len(segments) == 2
     rows = np.stack(list(segments.values()))
-    brain.hparams.pieces = True
+    brain.hparams = replace(brain.hparams, segments=True)
     (mean,) = brain.run(step._dataset(["08-0"]))
-    assert np.exp(mean.log_posteriors) == pytest.approx(np.exp(rows).mean(0))
-    brain.hparams.utterance = "log_posteriors"
+    assert np.exp(mean.predicted) == pytest.approx(np.exp(rows).mean(0))
+    brain.hparams = replace(brain.hparams, mean_of="log_posteriors")
     (other,) = brain.run(step._dataset(["08-0"]))
     expected = np.exp(rows.mean(0)) / np.exp(rows.mean(0)).sum()
-    assert np.exp(other.log_posteriors) == pytest.approx(expected)
+    assert np.exp(other.predicted) == pytest.approx(expected)
     with pytest.raises(UserError, match="utterance: expected one of posteriors"):
         train_fold(run_of(spec, model, "wrong", utterance="votes"), FOLD)
 
@@ -204,10 +204,10 @@ def test_weights_out_of_reach_are_told_before_stage_1(spec, model, monkeypatch, 
     )
     run = Experiment(run_of(spec, model, "resources", variant=variant, alexnet_weights=weights))
     if expected is None:
-        check_resources(run.hp.build(), run.hp.phases)
+        check_resources(run.hp)
         return
     with pytest.raises(UserError, match=expected) as fault:
-        check_resources(run.hp.build(), run.hp.phases)
+        check_resources(run.hp)
     assert "\n" not in str(fault.value) and "-- --alexnet_weights" in str(fault.value)
 
 

@@ -119,10 +119,9 @@ def test_it_leaves_what_a_network_leaves_and_predicts(spec):
     outputs = predict_fold(spec, FOLD)
     assert [output.id for output in outputs] == sorted(step.experiment.fold(FOLD)["test"])
     for output in outputs:
-        assert sum(np.exp(output.log_posteriors)) == pytest.approx(1)
-        assert output.loss == -output.log_posteriors[output.target]
-        assert np.argmax(output.embedding) == np.argmax(output.log_posteriors)
-    right = [int(np.argmax(output.log_posteriors)) == output.target for output in outputs]
+        assert sum(np.exp(output.predicted)) == pytest.approx(1)
+        assert np.argmax(output.embedding) == np.argmax(output.predicted)
+    right = [int(np.argmax(output.predicted)) == output.truth for output in outputs]
     assert sum(right) > 14, "half of 28 utterances at least: chance is 4"
 
 

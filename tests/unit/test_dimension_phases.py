@@ -20,7 +20,7 @@ from speechbrain_ext.metrics.values import concordance
 from speechbrain_ext.preparation.folds import folds_path, make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, phases_of, predict_fold, train_fold
-from speechbrain_ext.training.objectives import ValueOutput
+from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import write_sealed
@@ -92,8 +92,8 @@ def spec_of(folder, repository, words=SVM, *more, **settings) -> RunSpec:
     return RunSpec(**{**known, **settings})
 
 
-def agreement(outputs: list[ValueOutput]) -> list[float]:
-    values, predicted = (np.array([getattr(one, key) for one in outputs]).T for key in ("values", "predicted"))
+def agreement(outputs: list[Output]) -> list[float]:
+    values, predicted = (np.array([getattr(one, key) for one in outputs]).T for key in ("truth", "predicted"))
     return [concordance(*pair) for pair in zip(values, predicted, strict=True)]
 
 
@@ -107,7 +107,7 @@ def test_it_learns_the_values_in_the_corpus_s_units(tmp_path, repository, words)
     assert [output.id for output in outputs] == sorted(experiment.fold(FOLD)["test"])
     for output in outputs:
         utterance = experiment.utterances[output.id]
-        assert output.values == pytest.approx((utterance.vad[1], utterance.vad[0]), rel=1e-6), "in the order asked for"
+        assert output.truth == pytest.approx((utterance.vad[1], utterance.vad[0]), rel=1e-6), "in the order asked for"
     assert min(agreement(outputs)) > 0.6
     assert json.loads(json.dumps(fold_facts(experiment, FOLD))) == json.loads(json.dumps(facts))
 

@@ -128,18 +128,20 @@ def test_the_presets_scale_the_gradient_of_the_centers(spec, preset, kind):
 
 
 def test_utterances_of_a_class_are_trained_on_twice(spec):
-    facts, _ = trained(spec, "twice", twice="[anger, fear]")
+    facts, _ = trained(spec, "twice", oversample_classes="[anger, fear]")
     assert facts["n_train"] == 28 and facts["optimizer_steps"] == 2 * 2
-    step = phases_of(Experiment(replace(spec, row="twice", overrides=tiny(twice="[anger, fear]"))), FOLD)[-1]
+    step = phases_of(Experiment(replace(spec, row="twice", overrides=tiny(oversample_classes="[anger, fear]"))), FOLD)[
+        -1
+    ]
     train = sorted(step.experiment.fold(FOLD)["train"])
-    doubled = step._dataset(train, None, step._twice(train))
+    doubled = step._dataset(train, None, step._oversampled(train))
     assert len(doubled) == 30 + 4 + 4
     again = [item for item in doubled if item["id"].endswith("+again")]
     first = {item["id"]: item for item in doubled}[again[0]["id"].removesuffix("+again")]
     assert {item["target"] for item in again} == {0, 3} and len(again) == 8
     assert torch.equal(again[0]["features"]["mfcc"], first["features"]["mfcc"])
-    with pytest.raises(UserError, match="twice: joy"):
-        trained(spec, "wrong", twice="[joy]")
+    with pytest.raises(UserError, match="oversample_classes: joy"):
+        trained(spec, "wrong", oversample_classes="[joy]")
 
 
 def test_genders_are_those_of_the_manifest(spec):

@@ -170,7 +170,7 @@ def test_an_own_recipe_that_includes_a_foreign_system_needs_trust(tmp_path, monk
     ("code", "needs_trust"),
     [
         ("!name:speechbrain_ext.lobes.amsnet.FRLM {}", False),
-        ("!name:speechbrain_ext.lobes.cross_attention.classifier_of {}", False),
+        ("!name:speechbrain_ext.lobes.cross_attention.SSLCrossAttentionClassifier {}", False),
         ("!new:speechbrain.nnet.schedulers.StepScheduler {}", False),
         ("!new:speechbrain_ext.training.schedule.PiecewiseRate {}", False),
         ("!name:speechbrain_ext.lobes.amsnet.torch.load {}", True),
