@@ -13,6 +13,7 @@ from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.evaluation.provenance import run_facts
+from speechbrain_ext.evaluation.results_json import fold_facts_from_json
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.ssl import Waveform
 from speechbrain_ext.lobes.adapters import ADAPTERS
@@ -81,7 +82,12 @@ def test_results_count_what_is_trained_and_all(spec, adapter):
     fixed = sum(p.numel() for p in encoder.feature_extractor.parameters()) + encoder.masked_spec_embed.numel()
     learned = LEARNED.get(adapter)
     trained = head + (everything - fixed if learned is None else learned)
-    for found in (done, facts, fold_facts(experiment, FOLD), run_facts(experiment, [facts])):
+    for found in (
+        done,
+        facts,
+        fold_facts(experiment, FOLD),
+        vars(run_facts(experiment, [fold_facts_from_json(facts)])),
+    ):
         assert (found["parameters"], found["parameters_total"]) == (trained, head + everything + (learned or 0))
     assert len(predict_fold(run, FOLD)) == 7
 
