@@ -22,6 +22,7 @@ from speechbrain_ext.corpora.task import TASK_KEYS, Task
 from speechbrain_ext.hparams.key_types import KeyType
 from speechbrain_ext.hparams.recipe_files import read_recipe
 from speechbrain_ext.hparams.system_checks import STRUCTURE, check_references, check_values, declarations
+from speechbrain_ext.hparams.training import training_defaults
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import sha256_json
 from speechbrain_ext.utils.yaml_safety import refuse_objects, refuse_tags
@@ -142,6 +143,9 @@ class Hparams:
         """The system's YAML as text, and the overrides; HyperPyYAML refuses a mapping where there was null."""
         # The text that was checked: the file may have changed since.
         document = parse(self._text, str(self.system_path))
+        for key, value in training_defaults().items():
+            if key in self.tree:
+                document.setdefault(key, value)
         overrides = {**self._children, **self.overrides}
         for key in [key for key, value in overrides.items() if isinstance(value, Mapping) and document[key] is None]:
             document[key] = overrides.pop(key)
@@ -205,6 +209,8 @@ def load(
         if theirs.get("n_classes", task.outputs) != task.outputs:
             raise UsageError("--n_classes follows from the classes: give --classes [a, b, ...] in its place")
         children["n_classes"] = task.outputs
+    if any("network" in node for node in dict(tree["phases"]).values()):
+        tree = {**training_defaults(), **tree}
     types = declarations(tree, files.system_path)
     merged = merge(tree, children, f"{path}: system", UserError, types)
     merged = merge(merged, theirs, "option", UsageError, types)

@@ -9,41 +9,10 @@ from typing import Any
 
 from speechbrain_ext.corpora.task import CHOICES, LISTS, TASK_KEYS, Task
 from speechbrain_ext.hparams import PAPER, Hparams
+from speechbrain_ext.hparams.key_types import MEANINGS
 from speechbrain_ext.hparams.system_checks import STRUCTURE
 from speechbrain_ext.utils.yaml_tree import plain, read_text
 
-# Of keys that several systems have; a YAML's comment says more, or where the value comes from.
-MEANINGS = {
-    "variant": "what is trained: a row of the paper's ablation",
-    "n_classes": "outputs of the network; follows from the classes",
-    "duration_s": "seconds that an utterance is cut or filled to",
-    "segment_s": "seconds of the segments that an utterance is cut into",
-    "pad": "what fills short utterances: mask = no frames, silence = frames of silence",
-    "speaker_normalisation": "z-scores per speaker over all of the speaker's utterances: transductive when on",
-    "utterance": "what is averaged over the segments of an utterance",
-    "augment_waveform": "variants beside the clean utterance: speed0.9, speed1.1, noise15db",
-    "augment_clean_share": "how often the clean one is drawn when there are variants",
-    "spec_augment": "SpecAugment in training: counts and lengths of what is masked",
-    "ssl_model": "pretrained self-supervised model: a folder, or OWNER/NAME[@REVISION] of the hub",
-    "projection_size": "width of the linear layer above the hidden states",
-    "adapter": "trains adapters in place of the self-supervised model",
-    "adapter_rank": "width of the layer inside an adapter",
-    "adapter_alpha": "scale of a lora adapter, divided by its rank",
-    "schedule_scale": "factor of all numbers of epochs",
-    "optimizer": "class of torch.optim",
-    "optimizer_options": "further arguments of the optimiser",
-    "lr": "learning rate at the start",
-    "weight_decay": "weight decay of the optimiser",
-    "batch_size": "items of a batch, over all ranks",
-    "epochs": "epochs of training",
-    "scheduler": "learning rate by epoch",
-    "max_grad_norm": "gradients are clipped to this norm",
-    "checkpoint_epochs": "how often a resumable checkpoint is written; decides no result",
-    "early_stopping_epochs": "epochs without a better UAR on dev; 0 = off; needs a development part",
-    "class_weights": "cross-entropy weighted by inverse class frequency",
-    "balanced_sampling": "every class drawn equally often",
-    "label_smoothing": "share of the target that is spread over all classes",
-}
 TASK_MEANINGS = {
     "classes": "emotions to recognise; none = those of the corpus",
     "merge_excited": "excited counts as happiness",
@@ -89,7 +58,11 @@ def list_keys(hp: Hparams, preset: str = PAPER) -> str:
         f"{hp.system_path.name}). Set them with: ./run.sh --system {hp.system_name} --tag NAME -- --KEY VALUE",
         "Columns: key and value; type and range; meaning, and the YAML's comment with the source; [where it was set]",
     ]
-    for title, keys in groups(system):
+    named = groups(system)
+    listed = {key for _, keys in named for key in keys}
+    if left := [key for key in hp.types if key in hp.tree and key not in listed]:
+        named.append((["Training, as for all systems"], left))
+    for title, keys in named:
         lines += ["", *title]
         for key in keys:
             texts = [MEANINGS.get(key, ""), comments.get(key, "") or _inner_comments(system, key)]

@@ -5,7 +5,6 @@ Folds depend on the utterances and the fold seed alone: the order of ids comes f
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,6 +19,7 @@ from speechbrain_ext.preparation.audit import DECLARED, audit
 from speechbrain_ext.preparation.fold_checks import check_structure
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import read_sealed
+from speechbrain_ext.utils.nearest import nearest
 
 __all__ = ["DECLARED", "DEV_RULES", "PROTOCOLS", "audit", "check_rules", "folds_path", "make_folds", "read_folds"]
 
@@ -92,8 +92,8 @@ def check_rules(protocol: str, dev: str) -> None:
     """Refuse a protocol or a rule that does not exist, and name the nearest that does."""
     for option, value, known in (("--protocol", protocol, PROTOCOLS), ("--dev", dev, DEV_RULES)):
         if value not in known:
-            near = difflib.get_close_matches(value, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else "choose one of these"
+            near = nearest(value, known, cutoff=0.5)
+            hint = f"did you mean {near}?" if near else "choose one of these"
             raise UsageError(f"{option} {value}: expected one of {', '.join(known)}: {hint}")
 
 

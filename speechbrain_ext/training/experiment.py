@@ -18,7 +18,6 @@ from speechbrain_ext.preparation.folds import folds_path, read_folds
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.training.training_keys import check_training_keys
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import DamagedFile, read_sealed, sha256_file, sha256_json, write_sealed, write_text
 from speechbrain_ext.utils.folders import check_inside, folder_name
@@ -46,7 +45,6 @@ class Experiment:
         spec = self.spec
         self.manifest = read_facts(spec.data, PREPARE)
         self.hp = load_hparams(spec, self.manifest)
-        check_training_keys(self.hp)
         self.protocol = protocol_of(spec, self.hp)
         self.folds_file = folds_file(spec, self.hp, self.manifest)
         self._read_folds(f"{PREPARE} --protocol {self.protocol} --dev {spec.dev} --force")
@@ -58,10 +56,6 @@ class Experiment:
         asked = hparams.parse_overrides(list(spec.overrides))
         if asked.get("early_stopping_epochs") and spec.dev == "none":
             raise UsageError("early_stopping_epochs needs a development part: add --dev speaker, session or fraction")
-        if not float(self.hp.tree.get("max_grad_norm", 1.0)) > 0:
-            raise UsageError(
-                "max_grad_norm: expected a positive value (1e9 switches clipping off), as others reverse gradients"
-            )
         classes = list(self.task.classes)
         if classes != self.folds["classes"]:
             raise UserError(

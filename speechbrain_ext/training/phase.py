@@ -16,7 +16,6 @@ from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import TRAIN, check_done, done_path, read_done, write_done
 from speechbrain_ext.training.objectives import Output
-from speechbrain_ext.training.training_keys import required
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, folder_lock, write_sealed
 
@@ -107,7 +106,9 @@ class Phase(ABC):
 
     def key(self, name: str) -> Any:
         """A key of the system; an error that names file and key where there is none."""
-        return required(self.experiment.hp, self.built, name, self.name)
+        if name not in self.built:
+            raise UserError(f"{self.experiment.hp.system_path}: missing key {name} of phase {self.name}: add it")
+        return self.built[name]
 
     @property
     def segmented(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +11,6 @@ import torch
 from speechbrain_ext.features.augment import SpectrogramMask, parse_variant
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.hparams import Hparams
-from speechbrain_ext.hparams.system_checks import training_value
 from speechbrain_ext.lobes.network import declared_network
 from speechbrain_ext.utils.errors import UserError
 
@@ -57,7 +55,7 @@ def _check_phase(built: dict[str, Any], name: str, extractors: dict[str, Extract
     if "classifier" in node:
         node["classifier"]()
         return
-    setting = partial(training_value, built, node)
+    training = training_of(built, name)
     kind, options = declared_network(node["network"])
     if kind.outline(**options) is None:
         inputs = _inputs(built, node, extractors, outputs)
@@ -66,12 +64,12 @@ def _check_phase(built: dict[str, Any], name: str, extractors: dict[str, Extract
             outputs[name] = network(*inputs)
     if "loss" in node:
         node["loss"]()
-    optimizer = getattr(torch.optim, setting("optimizer"))
-    options = dict(setting("optimizer_options", {}) or {})
-    optimizer([torch.nn.Parameter(torch.zeros(1))], lr=setting("lr"), weight_decay=setting("weight_decay"), **options)
-    if mask := setting("spec_augment"):
+    optimizer = getattr(torch.optim, training.optimizer)
+    options = dict(training.optimizer_options or {})
+    optimizer([torch.nn.Parameter(torch.zeros(1))], lr=training.lr, weight_decay=training.weight_decay, **options)
+    if mask := training.spec_augment:
         SpectrogramMask(**mask)
-    for variant in setting("augment_waveform"):
+    for variant in training.augment_waveform:
         parse_variant(variant)
 
 

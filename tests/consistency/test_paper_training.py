@@ -116,7 +116,7 @@ def test_the_optimiser_is_the_paper_s(recipe, system, preset, phase, model, tmp_
         batch_size, epochs = AMSNET[recipe]
         if phase in ("fusion", "concat"):
             epochs = step.epochs  # (r) the head's number has its own key
-    assert (step.setting("batch_size"), step.epochs) == (batch_size, epochs)
+    assert (step.training.batch_size, step.epochs) == (batch_size, epochs)
 
 
 @pytest.mark.parametrize(("system", "preset", "phase"), [key for key, typed in TYPED.items() if typed[3]])
@@ -139,4 +139,4 @@ def test_every_epoch_runs_at_the_paper_s_learning_rate(system, preset, phase, mo
 @pytest.mark.parametrize("key", [key for key, typed in TYPED.items() if not typed[3]], ids="-".join)
 def test_the_other_phases_have_a_constant_rate(key, model, tmp_path):
     step = phase_of("IEMOCAP", *key, model, tmp_path)
-    assert step.setting("scheduler") is None
+    assert step.training.scheduler is None

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from speechbrain_ext import hparams
-from speechbrain_ext.hparams.key_types import COMMON, OPTIMIZERS, declared_types, parse_type
+from speechbrain_ext.hparams.key_types import COMMON_TYPES, declared_types, parse_type
 from speechbrain_ext.hparams.system_checks import STRUCTURE
+from speechbrain_ext.hparams.training import OPTIMIZERS
 from speechbrain_ext.training import system_build
 from speechbrain_ext.training.schedule import PiecewiseRate
 from speechbrain_ext.training.system_build import check_system
@@ -110,7 +111,7 @@ def test_a_system_without_full_declarations_is_refused(tmp_path, types, told):
 
 
 def test_declarations_and_optimisers_are_what_they_say():
-    for text in COMMON.values():
+    for text in COMMON_TYPES.values():
         assert parse_type(text).text == text
     for name in OPTIMIZERS.split(", "):
         assert issubclass(getattr(torch.optim, name), torch.optim.Optimizer)
