@@ -49,7 +49,7 @@ def extract_features(args: argparse.Namespace) -> None:
         print(f"features {name}: {told} ({cache.folder})")
         if extractor.reports_facts:
             keys = [experiment.utterances[identity].sha256 for identity in experiment.used]
-            print(f"{name}: {extractor.describe(extractor.cached_facts(cache, keys), len(keys))}")
+            print(f"{name}: {extractor.describe(extractor.cached_facts(map(cache.get, keys)), len(keys))}")
 
 
 def _items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[str]) -> list[AudioItem]:

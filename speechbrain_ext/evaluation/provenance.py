@@ -111,7 +111,7 @@ def _feature_facts(run: Experiment) -> dict[str, float]:
     caches = [(extractor, FeatureCache(run.spec.cache, extractor)) for extractor in extractors]
     facts: dict[str, float] = {}
     for extractor, cache in caches:
-        facts |= {} if cache.missing(keys) else extractor.cached_facts(cache, keys)
+        facts |= {} if cache.missing(keys) else extractor.cached_facts(map(cache.get, keys))
     return facts
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import sha256_json
-
-if TYPE_CHECKING:
-    from speechbrain_ext.features.cache import FeatureCache
 
 
 class Extractor(ABC):
@@ -64,15 +61,13 @@ class Extractor(ABC):
     def silence(self) -> np.ndarray:
         """Give the steady frame of digital silence, float32 [dim]."""
 
-    def cached_facts(self, cache: FeatureCache, keys: Sequence[str]) -> dict[str, float]:
-        """Facts of the cached utterances for results.json, by name.
+    def cached_facts(self, rows: Iterable[np.ndarray]) -> dict[str, float]:
+        """Facts of cached utterances for results.json, by name.
 
         Arguments
         ---------
-        cache : FeatureCache
-            Of this extractor.
-        keys : sequence of str
-            The utterances' names in the cache.
+        rows : iterable of arrays [frame, dim]
+            One for each utterance.
         """
         return {}
 

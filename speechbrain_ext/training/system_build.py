@@ -11,6 +11,7 @@ import torch
 from speechbrain_ext.features.augment import SpectrogramMask, parse_variant
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.hparams import Hparams
+from speechbrain_ext.hparams.training import training_of
 from speechbrain_ext.lobes.network import declared_network
 from speechbrain_ext.utils.errors import UserError
 
