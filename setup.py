@@ -46,6 +46,13 @@ setup(
         "opensmile": ["opensmile>=2.5,<3"],
         # Fetches AlexNet's ImageNet weights for CA-MSER; a file of them serves as well.
         "imagenet": ["torchvision>=0.23,<1"],
-        "test": ["pytest>=8", "pytest-xdist>=3.5", "pytest-randomly>=3.16", "hypothesis>=6.100", "ruff>=0.6", "mypy>=1.13,<2"],
+        "test": [
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "pytest-randomly>=3.16",
+            "hypothesis>=6.100",
+            "ruff>=0.6",
+            "mypy>=1.13,<2",
+        ],
     },
 )

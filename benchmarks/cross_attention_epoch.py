@@ -10,6 +10,8 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
@@ -18,8 +20,8 @@ from speechbrain.utils.epoch_loop import EpochCounter
 
 from speechbrain_ext.lobes.cross_attention import CrossAttentionClassifier
 from speechbrain_ext.training.brain import EmotionBrain, PhaseModel
+from speechbrain_ext.training.brain_settings import BrainSettings
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
-from speechbrain_ext.training.objectives import ClassObjective
 
 PIECES, FRAMES, CLASSES, BATCH, LIMIT_S = 7400, 63, 4, 64, 60.0
 
@@ -44,17 +46,15 @@ def dataset(pieces: int) -> DynamicItemDataset:
     return DynamicItemDataset(data, dynamic_items=[features], output_keys=["id", "target", "shares", "features"])
 
 
-def brain_of(folder: str, history: History, counter: EpochCounter) -> EmotionBrain:
+def brain_of(folder: str, history: History, on_epoch: Callable[[int], None]) -> EmotionBrain:
     """The Brain of stage 2 as the recipe configures it."""
     torch.manual_seed(1)
     network = CrossAttentionClassifier(n_classes=CLASSES, feature_a="am_resnet", feature_w="w2v2")
-    keys = {"seed": 1, "phase_name": "ca", "history": history, "epoch_counter": counter, "scheduler": None}
-    keys |= {"objective": ClassObjective(), "balanced_sampling": False, "augment": None, "chooser": None}
-    keys |= {"checkpoint_epochs": 10, "select": False, "stopper": False, "has_dev": False, "batch_size": BATCH}
+    more = {"history": history, "checkpoint_epochs": 10, "segments": True, "on_epoch": on_epoch}
     return EmotionBrain(
         {"model": PhaseModel(network, {})},
-        lambda parameters: torch.optim.Adam(parameters, lr=0.001, betas=(0.93, 0.98)),
-        {**keys, "on_epoch": None, "pieces": True},
+        partial(torch.optim.Adam, lr=0.001, betas=(0.93, 0.98)),
+        BrainSettings(seed=1, batch_size=BATCH, phase_name="ca", **more),
         {"device": "cpu", "precision": "fp32", "max_grad_norm": 1e9, "noprogressbar": True},
         SafeCheckpointer(folder),
     )
@@ -71,9 +71,7 @@ def main() -> None:
     data = dataset(options.pieces)
     spent = []
     with tempfile.TemporaryDirectory() as folder:
-        history, counter = History(), EpochCounter(options.rounds)
-        brain = brain_of(folder, history, counter)
-        started = time.process_time()
+        history, started = History(), time.process_time()
 
         def told(epoch: int) -> None:
             nonlocal started
@@ -84,8 +82,9 @@ def main() -> None:
             )
             started = time.process_time()
 
-        brain.hparams.on_epoch = told
-        brain.fit(counter, data, train_loader_kwargs={"batch_size": BATCH})
+        brain = brain_of(folder, history, told)
+        started = time.process_time()
+        brain.fit(EpochCounter(options.rounds), data)
     ratio = min(spent) / LIMIT_S
     result = {
         "benchmark": "cross_attention_epoch",

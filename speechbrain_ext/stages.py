@@ -6,16 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from speechbrain_ext.report.tables.table_keys import LATEX_COLUMNS
 
 if TYPE_CHECKING:
     from speechbrain_ext.corpora import Corpus
     from speechbrain_ext.corpora.task import Task
-    from speechbrain_ext.evaluation.evaluate import RunFigures
     from speechbrain_ext.preparation.request import CorpusRequest
-    from speechbrain_ext.training.experiment import Experiment
     from speechbrain_ext.training.paper_tables import Table
     from speechbrain_ext.training.run_request import RunRequest
     from speechbrain_ext.training.run_spec import RunSpec
@@ -113,6 +111,8 @@ def _run(request: StagesRequest, stage: int) -> None:
             _log(f"stage 2: train {run.hp.system_name}, {run.protocol}")
             train(row)
         else:
+            from speechbrain_ext.evaluation.evaluate import evaluate
+
             _log(f"stage 3: evaluate {run.hp.system_name}, {run.protocol}")
             evaluate(row)
 
@@ -131,7 +131,7 @@ def prepare(asked: CorpusRequest, specs: Sequence[RunSpec] = ()) -> None:
     UserError
         There is no such corpus, it has faults, or it was prepared from other inputs.
     """
-    from speechbrain_ext.preparation.folds import check_rules
+    from speechbrain_ext.preparation.protocols import check_rules
     from speechbrain_ext.preparation.request import Request, find_corpus, find_root
     from speechbrain_ext.preparation.summary import prepare_and_print
 
@@ -163,20 +163,12 @@ def _splits(asked: CorpusRequest, corpus: Corpus, specs: Sequence[RunSpec]) -> t
 
     found = []
     for spec in specs:
-        hp = load(
-            spec.recipe_yaml, parse_overrides(list(spec.overrides)), asked.source, preset=spec.preset, trust=spec.trust
-        )
+        overrides = parse_overrides(list(spec.overrides))
+        hp = load(spec.recipe, spec.system, overrides, asked.source, preset=spec.preset, trust=spec.trust)
         print_trusted(hp.trusted)
-        found.append((hp.corpus["protocol"] if spec.protocol == "paper" else spec.protocol, hp.task))
+        found.append((hp.protocol if spec.protocol == "paper" else spec.protocol, hp.task))
     found = found or [(asked.usual_protocol(corpus), corpus.task)]
     return tuple(split for number, split in enumerate(found) if split not in found[:number])
-
-
-def evaluate(request: RunRequest) -> None:
-    """Run stage 3 with all figures of a run."""
-    from speechbrain_ext.evaluation.evaluate import evaluate
-
-    evaluate(request, _run_figures())
 
 
 def table(request: StagesRequest, stages: Sequence[int]) -> None:
@@ -184,7 +176,7 @@ def table(request: StagesRequest, stages: Sequence[int]) -> None:
     from speechbrain_ext.report.tables.run_table import TableRequest, run_table
 
     asked = TableRequest(request.table, request.rows, stages, request.mark, request.columns, request.paper)
-    run_table(asked, _run_figures())
+    run_table(asked)
 
 
 def report(folder: Path, out: Path, paper: bool = False) -> None:
@@ -199,36 +191,14 @@ def report(folder: Path, out: Path, paper: bool = False) -> None:
     paper : bool
         Draw figures for a paper too.
     """
-    from speechbrain_ext.report.page import write_report
+    from speechbrain_ext.analysis.run_figures import network_figures
+    from speechbrain_ext.report.page import write_print_figures, write_report
 
-    write_report(folder, out)
+    write_report(folder, out, network_figures)
     print(f"wrote {out}")
     if paper:
-        from speechbrain_ext.report.figures.print_figures import write_print_figures
-
         drawn = write_print_figures(folder)
         print(f"drew {len(drawn)} figures for a paper below {folder}, in folders `paper`")
-
-
-def _run_figures() -> RunFigures:
-    from speechbrain_ext.evaluation.evaluate import RunFigures
-
-    return RunFigures(_draw, _look_inside)
-
-
-def _draw(results: dict[str, Any], rows: list[Any], histories: dict[str, Any], folder: Path) -> list[str]:
-    from speechbrain_ext.evaluation.value_results import is_dimensional
-    from speechbrain_ext.report.figures import run_figures, value_figures
-
-    write = value_figures.write_value_figures if is_dimensional(results) else run_figures.write_run_figures
-    return write(results, rows, histories, folder)
-
-
-def _look_inside(run: Experiment, redraw: bool) -> None:
-    from speechbrain_ext.analysis import draw_masks, draw_tsne
-
-    draw_masks.draw_beside_results(run, redraw)
-    draw_tsne.draw_beside_results(run.seed_folder, redraw)
 
 
 def _banner(request: StagesRequest) -> None:

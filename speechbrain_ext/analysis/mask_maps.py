@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from speechbrain_ext.lobes.masked_resnet import MaskedResNet
+from speechbrain_ext.lobes.network import MaskingNetwork
 
 # Zeros of less than a millisecond are where speech passes through 0, not silence.
 SHORTEST_SAMPLES = 16
@@ -49,18 +46,18 @@ class StageMap:
 
 @dataclass(frozen=True)
 class MaskMaps:
-    """One piece of an utterance on its way through the network.
+    """One segment of an utterance on its way through the network.
 
     Attributes
     ----------
     utterance, fold, variant : str
         Whose it is, the fold whose weights these are, and how these were trained.
     start_s, seen_s : float
-        Where the piece starts in the utterance; seconds that the network sees of it, padding included.
+        Where the segment starts in the utterance; seconds that the network sees of it, padding included.
     original, processed : array
-        float32 [samples] of the piece, before and after MADD.
+        float32 [samples] of the segment, before and after MADD.
     silences : tuple of (int, int)
-        First sample of each silent run of the piece, and the first one after it.
+        First sample of each silent run of the segment, and the first one after it.
     stages : tuple of StageMap
     """
 
@@ -100,41 +97,17 @@ def share_between_sounds(samples: np.ndarray) -> float:
     return sum(inside) / max(1, len(samples))
 
 
-def stage_maps(network: MaskedResNet, samples: np.ndarray) -> list[StageMap]:
-    """Activations after every stage for one signal [samples], with the network's weights as they are.
-
-    The same weights are run as an M-ResNet and as a ResNet are, on a copy: the network itself stays as it was.
-    """
-    with_masks, masks = _activations(network, samples, "m_resnet")
-    without, _ = _activations(network, samples, "resnet")
-    names = ["stem", *(f"block {number}" for number in range(1, len(with_masks)))]
-    return [StageMap(*each) for each in zip(names, with_masks, without, masks, strict=True)]
-
-
-def _activations(network: MaskedResNet, samples: np.ndarray, variant: str) -> tuple[list[np.ndarray], list[Any]]:
-    """Activations [channel, frame] after each stage, and beside each its mask [frame], None for `resnet`."""
-    network = copy.deepcopy(network).eval()
-    network.variant = variant
-    outputs: list[torch.Tensor] = []
-    masks: list[torch.Tensor | None] = []
-
-    def entered(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        outputs.append(inputs[0])
-
-    def stem(module: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        masks.append(inputs[1])
-
-    def left(module: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        outputs.append(output)
-        masks.append(inputs[2])
-
-    network.stem_norm.register_forward_hook(stem)
-    # What enters the first block is the stem after its ReLU, which is no module to hook.
-    network.blocks[0].register_forward_pre_hook(entered)
-    for block in network.blocks:
-        block.register_forward_hook(left)
-    x = torch.from_numpy(np.array(samples, dtype=np.float32))[None, :, None]  # [1, samples, 1]
+def stage_maps(network: MaskingNetwork, samples: np.ndarray) -> list[StageMap]:
+    """Activations after every stage for one signal [samples], by the same weights with masks and without."""
+    rows = torch.from_numpy(np.array(samples, dtype=np.float32))[:, None]  # [samples, 1]
+    x = torch.cat([rows, (rows != 0).float()], dim=1)[None]  # [1, samples, 2]
+    network.eval()
     with torch.no_grad():
-        network({network.feature: x}, {network.feature: torch.tensor([len(samples)])})
-    arrays = [output[0].T.numpy() for output in outputs]  # [channel, frame] each
-    return arrays, [None if mask is None else mask[0].numpy() for mask in masks]  # [frame] each
+        with_masks, without = (
+            list(network.stages(x, torch.tensor([len(samples)]), masked)) for masked in (True, False)
+        )
+    names = ["stem", *(f"block {number}" for number in range(1, len(with_masks)))]
+    return [
+        StageMap(name, masked[0].T.numpy(), plain[0].T.numpy(), mask[0].numpy())
+        for name, (masked, mask), (plain, _) in zip(names, with_masks, without, strict=True)
+    ]

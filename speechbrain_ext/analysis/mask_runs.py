@@ -1,17 +1,17 @@
-"""The mask residual network of a trained run, and the utterance that shows best what it does with silence."""
+"""Silence masks of a trained run: its network, and the utterance that shows best what it does with silence."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from speechbrain_ext.analysis.mask_maps import MaskMaps, share_between_sounds, silent_runs, stage_maps
 from speechbrain_ext.corpora.manifest import read_audio
 from speechbrain_ext.features.segments import count_segments
-from speechbrain_ext.lobes.masked_resnet import MaskedResNet
+from speechbrain_ext.lobes.network import BaseNetwork, MaskingNetwork, declared_network
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import is_finished
 from speechbrain_ext.training.fold import phases_of
@@ -61,20 +61,24 @@ def on_cpu(spec: RunSpec) -> RunSpec:
 
 
 def masked_phase(experiment: Experiment) -> str | None:
-    """Name of the run's first phase that trains a `MaskedResNet`; None where no phase does."""
-    return next((name for name in experiment.hp.phases if _masked_network(experiment, name)), None)
+    """Name of the run's first phase whose network can mask silence; None where no phase has one."""
+    networks = _networks(experiment)
+    return next((name for name, (kind, _) in networks.items() if kind.mask_feature is not None), None)
 
 
 def carries_masks(experiment: Experiment) -> bool:
-    """Whether the first such phase trains with masks."""
+    """Whether this phase is trained with masks."""
     name = masked_phase(experiment)
-    return name is not None and _masked_network(experiment, name).keywords["variant"] != "resnet"
+    if name is None:
+        return False
+    kind, options = _networks(experiment)[name]
+    return kind.masks_silence(**options)
 
 
-def _masked_network(experiment: Experiment, phase: str) -> partial | None:
-    """What makes a phase's network where that is a `MaskedResNet`."""
-    network = experiment.hp.build()["phases"][phase].get("network")
-    return network if isinstance(network, partial) and network.func is MaskedResNet else None
+def _networks(experiment: Experiment) -> dict[str, tuple[type[BaseNetwork], dict[str, Any]]]:
+    """Class and options of the network of each phase that has one."""
+    nodes = experiment.hp.build()["phases"]
+    return {name: declared_network(nodes[name]["network"]) for name in experiment.hp.phases if "network" in nodes[name]}
 
 
 def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> MaskMaps:
@@ -85,7 +89,7 @@ def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> Ma
     experiment : Experiment
         With its networks on the CPU.
     utterance : str
-        Its id; by default the one of the fold's tested utterances whose piece has the largest share of silence
+        Its id; by default the one of the fold's tested utterances whose segment has the largest share of silence
         between sounds.
     fold : str
         Its name; by default the first trained one, for a given utterance the first trained one that tests it.
@@ -109,18 +113,18 @@ def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> Ma
     fold = _fold(experiment, name, utterance, fold)
     phase = next(phase for phase in phases_of(experiment, fold) if phase.name == name)
     network = phase.network()
-    pieces = _Pieces(experiment, phase, network)
-    tested = experiment.fold(fold)["test"]
+    segments = _Segments(experiment, phase, network)
+    tested = experiment.fold(fold).test
     utterance, place = max(
-        (pieces.ranked(identity) for identity in ([utterance] if utterance else sorted(tested))),
+        (segments.ranked(identity) for identity in ([utterance] if utterance else sorted(tested))),
         key=lambda ranked: ranked[0],
     )[1]
-    original, processed = pieces.samples(utterance, place)
+    original, processed = segments.samples(utterance, place)
     return MaskMaps(
         utterance=utterance,
         fold=fold,
         variant=network.variant,
-        start_s=place * pieces.rows / SAMPLE_RATE_HZ,
+        start_s=place * segments.rows / SAMPLE_RATE_HZ,
         seen_s=network.max_samples / SAMPLE_RATE_HZ,
         original=original,
         processed=processed,
@@ -131,35 +135,35 @@ def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> Ma
 
 def _fold(experiment: Experiment, phase: str, utterance: str, asked: str) -> str:
     """The fold asked for, or the first trained one that tests the utterance, or else the first trained one."""
-    folds = {fold["name"]: fold for fold in experiment.folds["folds"]}
+    names = experiment.folds.names
     if asked:
-        if asked not in folds:
-            raise UserError(f"--fold {asked}: expected one of {', '.join(folds)}")
+        if asked not in names:
+            raise UserError(f"--fold {asked}: expected one of {', '.join(names)}")
         return asked
-    trained = [name for name in folds if is_finished(experiment.phase_folder(phase, name), phase)]
+    trained = [name for name in names if is_finished(experiment.phase_folder(phase, name), phase)]
     if not trained:
         raise UserError(f"{experiment.seed_folder}: expected a trained fold, found none: train one with: {TRAIN}")
-    testing = [name for name in trained if utterance in folds[name]["test"]]
+    testing = [name for name in trained if utterance in experiment.fold(name).test]
     return (testing or trained)[0]
 
 
-class _Pieces:
-    """Utterances as the phase's network is given them: in pieces, after MADD."""
+class _Segments:
+    """Utterances as the phase's network is given them: in segments, after MADD."""
 
-    def __init__(self, experiment: Experiment, phase: NetworkPhase, network: MaskedResNet) -> None:
+    def __init__(self, experiment: Experiment, phase: NetworkPhase, network: MaskingNetwork) -> None:
         self.experiment = experiment
-        self.source = next(source for source in phase.sources if source.name == network.feature)
+        self.source = next(source for source in phase.sources if source.name == network.mask_feature)
         self.rows = self.source.segment_rows or network.max_samples
 
     def ranked(self, identity: str) -> tuple[float, tuple[str, int]]:
-        """The piece of an utterance with the largest share of silence between sounds; the first among equals."""
+        """The segment of an utterance with the largest share of silence between sounds; the first among equals."""
         samples = self._processed(identity)
         places = range(count_segments(len(samples), self.rows))
         shares = [share_between_sounds(self._cut(samples, place)) for place in places]
         return max(shares), (identity, shares.index(max(shares)))
 
     def samples(self, identity: str, place: int) -> tuple[np.ndarray, np.ndarray]:
-        """Samples of a piece before and after MADD."""
+        """Samples of a segment before and after MADD."""
         root = Path(self.experiment.manifest["root"])
         original = read_audio(root, self.experiment.utterances[identity], SAMPLE_RATE_HZ)  # [samples]
         return self._cut(original, place), self._cut(self._processed(identity), place)
@@ -168,4 +172,4 @@ class _Pieces:
         return self.source.cache.get(self.experiment.utterances[identity].sha256)[:, 0]  # [samples]
 
     def _cut(self, samples: np.ndarray, place: int) -> np.ndarray:
-        return np.array(samples[place * self.rows : (place + 1) * self.rows])  # [samples of the piece]
+        return np.array(samples[place * self.rows : (place + 1) * self.rows])  # [samples of the segment]

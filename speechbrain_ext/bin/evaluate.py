@@ -11,7 +11,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run stage 3 of one row."""
     asked = command_parser("evaluate", __doc__, ("recipe", "system", "data", "exp")).parse_args(argv)
     from speechbrain_ext.bin.requests import stage_request
-    from speechbrain_ext.stages import evaluate
+    from speechbrain_ext.evaluation.evaluate import evaluate
 
     evaluate(stage_request(asked))
 

@@ -21,7 +21,7 @@ from speechbrain_ext.bin.parsing import (
     whole_number,
 )
 from speechbrain_ext.exchange import FORMATS
-from speechbrain_ext.preparation.protocols import DEV_RULES, PROTOCOLS
+from speechbrain_ext.preparation.names import DEV_RULES, PROTOCOLS
 from speechbrain_ext.report.tables.table_keys import COLUMNS, LATEX_COLUMNS
 from speechbrain_ext.training.run_spec import PRECISIONS, SELECTIONS
 from speechbrain_ext.utils.repository import RECIPES

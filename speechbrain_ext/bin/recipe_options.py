@@ -16,6 +16,7 @@ from speechbrain_ext.training.table_names import RESERVED, table_files
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.folders import folder_name
 from speechbrain_ext.utils.nearest import nearest
+from speechbrain_ext.utils.repository import RECIPES
 
 WIDTH, INDENT = 120, 29
 HEAD = """\
@@ -30,6 +31,7 @@ TAIL = """\
   -- --help                  its hyper-parameters with value, type, meaning and source, for --system and --preset
 Features are cached in $SER_CACHE (.cache in the repository). Without a corpus everything runs on synthetic speech.
 """
+SYSTEMS = RECIPES / "shared" / "systems"
 COLUMNS_OF_CSV = "file,speaker,emotion[,gender,session,text,fold]"
 
 
@@ -53,7 +55,8 @@ class Recipe:
     @property
     def systems(self) -> list[str]:
         """Names of the systems that the recipe has."""
-        return sorted(path.stem for path in (self.folder / "hparams").glob("*.yaml"))
+        folders = (SYSTEMS, self.folder / "hparams")
+        return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
 
     @property
     def tables(self) -> list[str]:

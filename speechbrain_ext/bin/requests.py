@@ -21,7 +21,8 @@ def run_spec(asked: argparse.Namespace, prepared: Path) -> RunSpec:
     from speechbrain_ext.training.run_spec import RunSpec, default_cache
 
     return RunSpec(
-        recipe_yaml=str((asked.recipe / "hparams" / f"{asked.system}.yaml").resolve()),
+        recipe=str(asked.recipe.resolve()),
+        system=asked.system,
         data=str(prepared.resolve()),
         exp=str(asked.exp.resolve()),
         cache=str(Path(getattr(asked, "cache", "") or default_cache()).resolve()),
@@ -110,7 +111,8 @@ def preparation_specs(asked: argparse.Namespace) -> list[RunSpec]:
             raise UsageError(f"expected an option, found {asked.overrides[0]!r}: overrides need --recipe and --system")
         return []
     spec = RunSpec(
-        recipe_yaml=str((asked.recipe / "hparams" / f"{asked.system}.yaml").resolve()),
+        recipe=str(asked.recipe.resolve()),
+        system=asked.system,
         data="",
         exp="",
         cache="",

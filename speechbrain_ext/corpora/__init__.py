@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-
 from speechbrain_ext.corpora import emodb, iemocap, msp_improv
 from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
 from speechbrain_ext.utils.errors import UsageError
+from speechbrain_ext.utils.nearest import nearest
 
 __all__ = ["CORPORA", "Corpus", "Expected", "Subset", "get_corpus"]
 
@@ -39,6 +38,6 @@ def get_corpus(name: str) -> Corpus:
     if (corpus := by_name.get(name.lower())) is not None:
         return corpus
     known = ", ".join(corpus.name for corpus in CORPORA.values())
-    near = difflib.get_close_matches(name.lower(), by_name, n=1)
-    hint = f"did you mean {by_name[near[0]].name}?" if near else "choose one of these"
+    near = nearest(name, [corpus.name for corpus in CORPORA.values()])
+    hint = f"did you mean {near}?" if near else "choose one of these"
     raise UsageError(f"--corpus {name}: expected one of {known}: {hint}")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-
 from speechbrain_ext.corpora.labels import EMOTIONS
+from speechbrain_ext.utils.nearest import nearest
 
 _SPELLINGS = {
     "anger": "angry ang",
@@ -55,6 +54,6 @@ def words_expected(word: str) -> str:
     >>> words_expected("angrry")
     'angry? The emotions are anger, boredom, calm, contempt, disgust, excited, ... other'
     """
-    near = difflib.get_close_matches(word.strip().casefold(), EMOTION_WORDS, n=1, cutoff=0.7)
+    near = nearest(word.strip(), EMOTION_WORDS, cutoff=0.7)
     known = ", ".join(EMOTIONS)
-    return f"{near[0]}? The emotions are {known}" if near else f"one of {known}"
+    return f"{near}? The emotions are {known}" if near else f"one of {known}"

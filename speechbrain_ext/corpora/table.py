@@ -5,7 +5,6 @@ Files are named from the CSV's folder on, or absolutely. The corpus has the CSV'
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, r
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import sha256_bytes
+from speechbrain_ext.utils.nearest import nearest
 
 REQUIRED = ("file", "speaker", "emotion")
 COLUMNS = (*REQUIRED, "gender", "session", "text", "fold", "id", *DIMENSIONS, "start", "end")
@@ -161,8 +161,8 @@ def _unused(path: Path, columns: Sequence[str]) -> list[str]:
     notes, free = [], [known for known in COLUMNS if known not in columns]
     unused = [name for name in columns if name not in COLUMNS]
     for name in unused[:UNUSED_NAMED]:
-        near = difflib.get_close_matches(name[:80], free, n=1, cutoff=0.7)
-        notes.append(f"{path.name}: column {name[:80]!r} is not used" + (f" (is it {near[0]}?)" if near else ""))
+        near = nearest(name, free, cutoff=0.7)
+        notes.append(f"{path.name}: column {name[:80]!r} is not used" + (f" (is it {near}?)" if near else ""))
     if len(unused) > UNUSED_NAMED:
         notes.append(f"{path.name}: {len(unused) - UNUSED_NAMED} more columns are not used")
     return notes

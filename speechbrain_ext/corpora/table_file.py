@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import math
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from speechbrain_ext.corpora.manifest import Fault
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.nearest import nearest
 from speechbrain_ext.utils.regular_file import read_regular
 
 SEPARATORS = (",", ";", "\t")
@@ -162,8 +162,8 @@ def _columns(
         raise UserError(f"{where}: the column {twice} stands twice: leave one out")
     missing = [name for name in required if name not in columns]
     if missing:
-        near = difflib.get_close_matches(missing[0], [name for name in columns if name not in known], n=1)
-        hint = f"; is it {near[0]!r}?" if near else ""
+        near = nearest(missing[0], [name for name in columns if name not in known])
+        hint = f"; is it {near!r}?" if near else ""
         raise UserError(
             f"{where}: no column {' and '.join(missing)}, found {','.join(columns)[:200]!r}{hint}: name the columns in "
             f"the first line, {','.join(required)} and any of {','.join(known[len(required) :])}"

@@ -170,12 +170,12 @@ def make_dataset(
     return DynamicItemDataset(data, dynamic_items=[features], output_keys=OUTPUT_KEYS)
 
 
-def make_piece_dataset(
+def make_segment_dataset(
     utterances: Sequence[Utterance],
     task: Task,
     sources: Sequence[FeatureSource],
     frames: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
-    twice: Collection[str] = (),
+    oversampled: Collection[str] = (),
     training: bool = False,
 ) -> DynamicItemDataset:
     """Make a dataset whose items are pieces of utterances, each with its utterance's label.
@@ -191,8 +191,8 @@ def make_piece_dataset(
     frames : mapping
         By phase name, then by piece: frames [time, feature] of an earlier, frozen phase. Where there are any, each
         source gives as many rows.
-    twice : collection of str
-        Ids of utterances whose pieces stand twice, for training.
+    oversampled : collection of str
+        Ids of utterances whose segments stand twice in the data.
     training : bool
         Whether the dataset is trained on: see `FeatureSource.pieces`.
 
@@ -212,7 +212,7 @@ def make_piece_dataset(
             # The earlier phase left out for training the utterances that are silent throughout.
             names = pieces.get(utterance.id, []) if training else pieces[utterance.id]
         by_name |= {name: (utterance, place_of(name)) for name in names}
-        if utterance.id in twice:
+        if utterance.id in oversampled:
             by_name |= {f"{name}{AGAIN}": (utterance, place_of(name)) for name in names}
 
     @takes("id")

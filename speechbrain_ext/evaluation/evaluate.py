@@ -1,68 +1,40 @@
-"""Stage 3: score every fold's test utterances: predictions.csv, results.json, summary.json."""
+"""Stage 3: score every fold's test utterances: predictions.csv, results.json, embeddings.npz, summary.json."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora.data_folder import check_audio_unchanged
-from speechbrain_ext.evaluation.cards import few_speakers
-from speechbrain_ext.evaluation.predicted_values import PredictedValues, write_predicted_values
-from speechbrain_ext.evaluation.predictions import Prediction, write_predictions
+from speechbrain_ext.evaluation.json_fields import plain
+from speechbrain_ext.evaluation.predictions import write_predictions
 from speechbrain_ext.evaluation.provenance import differs_from_paper, paper_of, run_facts
-from speechbrain_ext.evaluation.results import MAKE_RESULTS, make_results, make_summary
-from speechbrain_ext.evaluation.results_files import read_results, write_results
-from speechbrain_ext.evaluation.value_results import is_dimensional, make_value_results, make_value_summary
+from speechbrain_ext.evaluation.records import Results
+from speechbrain_ext.evaluation.results import make_results, make_summary
+from speechbrain_ext.evaluation.results_files import MAKE_RESULTS, read_results, write_results, write_summary
+from speechbrain_ext.evaluation.results_json import fold_facts_from_json
+from speechbrain_ext.evaluation.targets import Prediction
 from speechbrain_ext.evaluation.vectors import EMBEDDING, NAME, make_vectors, write_vectors
 from speechbrain_ext.training import launch
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import check_trained, fold_facts, predict_fold
-from speechbrain_ext.training.objectives import Output, ValueOutput
+from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.run_request import RunRequest
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import check_files, folder_lock, sha256_json, write_sealed
-from speechbrain_ext.utils.text import decimal, decimal_with_interval, percent, with_interval
+from speechbrain_ext.utils.files import check_files, folder_lock, sha256_json
 
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
 
 
-def _no_figures(*_: Any) -> list[str]:
-    return []
-
-
-@dataclass(frozen=True)
-class RunFigures:
-    """How the figures of a run are drawn, by packages above this one.
-
-    Attributes
-    ----------
-    draw : callable
-        Called with results, predictions, training logs by fold, and the folder; returns the names of its files, whose
-        hashes results.json records.
-    look_inside : callable
-        Called with the run, after its results are written, and whether files that are there are drawn again.
-    """
-
-    draw: Callable[[dict[str, Any], list[Any], dict[str, list[dict[str, Any]]], Path], list[str]] = _no_figures
-    look_inside: Callable[[Experiment, bool], Any] = _no_figures
-
-
-NO_FIGURES = RunFigures()
-
-
-def evaluate(request: RunRequest, figures: RunFigures = NO_FIGURES) -> None:
+def evaluate(request: RunRequest) -> None:
     """Score each seed that is not scored yet from the checkpoints that are there, then summarise the seeds.
 
     Arguments
     ---------
     request : RunRequest
         The runs and their folds.
-    figures : RunFigures
-        Draws figures beside the results; by default none are drawn.
 
     Raises
     ------
@@ -81,135 +53,81 @@ def evaluate(request: RunRequest, figures: RunFigures = NO_FIGURES) -> None:
             run.check_claim()
             facts = [fold_facts(run, fold) for fold in folds]
             differs = differs_from_paper(run)
-            known = {"paper": paper_of(run, differs), "differs": differs}
+            known = plain({"paper": paper_of(run, differs), "differs": differs})
             made_from = sha256_json({"folds": facts, "depends": run.depends(), **known})
             path = run.seed_folder / "results.json"
-            old = _read_old(path) if path.exists() and not request.force else {}
-            is_scored = old.get("made_from") == made_from
-            if is_scored:
+            scored = _read_scored(path) if path.exists() and not request.force else None
+            if scored is not None and scored.made_from == made_from:
                 print(f"evaluate: seed {run.spec.seed} is scored already ({path})")
             else:
-                old = _score(run, facts, {"made_from": made_from}, request.jobs, figures)
-            figures.look_inside(run, not is_scored)
-            results.append(old)
-        print_scores(old)
-    summarise = make_value_summary if is_dimensional(results[0]) else make_summary
-    write_sealed(runs[0].seed_folder.parent / "summary.json", summarise(results))
+                scored = _score(run, facts, made_from, request.jobs)
+            results.append(scored)
+        print_scores(scored)
+    write_summary(runs[0].seed_folder.parent / "summary.json", make_summary(results))
 
 
-def _read_old(path: Path) -> dict[str, Any]:
-    """The results that are there; none where they, or their files, are damaged or of another schema, which is said."""
+def _read_scored(path: Path) -> Results | None:
+    """Read earlier results; None, with a warning, where they, or their files, are damaged or of another schema."""
     try:
         results = read_results(path)
-        check_files(path, results.get("files", {}), MAKE_RESULTS)
+        check_files(path, results.files or {}, MAKE_RESULTS)
         return results
     except UserError as fault:
         print(f"warning: {fault}: scored again", flush=True)
-        return {}
+        return None
 
 
-def _score(
-    run: Experiment, facts: list[dict[str, Any]], more: dict[str, Any], jobs: int, figures: RunFigures
-) -> dict[str, Any]:
-    folds = [fact["name"] for fact in facts]
-    outputs = launch.map_folds(predict_fold, [(run.spec, fold) for fold in folds], jobs, "evaluate")
+def _score(run: Experiment, facts: list[dict[str, Any]], made_from: str, jobs: int) -> Results:
+    folds = [fold_facts_from_json(fact) for fact in facts]
+    outputs = launch.map_folds(predict_fold, [(run.spec, fold.name) for fold in folds], jobs, "evaluate")
     found = [(fold, output) for (_, fold), some in outputs.items() for output in some]
-    write = _write_values if run.task.dimensions else _write_classes
     path = run.seed_folder / "results.json"
-    # First, so that results never stand beside predictions that they were not made from.
+    # First, so that there are never results with predictions that they were not made from.
     path.unlink(missing_ok=True)
-    results, rows, files = write(run, found, {**run_facts(run, facts), **more}, facts)
-    files += figures.draw(results, rows, _histories(run, facts), run.seed_folder)
+    known = replace(run_facts(run, folds), made_from=made_from)
+    rows = [_prediction(run, fold, output) for fold, output in found]
+    write_predictions(run.seed_folder / "predictions.csv", rows, known.target)
+    files = [] if known.has_dimensions else _write_vectors(run, rows, [output for _, output in found])
+    results = make_results(rows, known, folds)
     write_results(path, results, files)
     return results
 
 
-def _write_classes(
-    run: Experiment, found: list[tuple[str, Output]], known: dict[str, Any], facts: list[dict[str, Any]]
-) -> tuple[dict[str, Any], list[Prediction], list[str]]:
-    rows = [_row(run, fold, output) for fold, output in found]
-    write_predictions(run.seed_folder / "predictions.csv", rows, run.classes)
+def _write_vectors(run: Experiment, rows: list[Prediction], outputs: list[Output]) -> list[str]:
     vectors = (
-        (row.id, row.fold, row.label, {EMBEDDING: output.embedding, **output.more})
-        for row, (_, output) in zip(rows, found, strict=True)
+        (row.id, row.fold, row.label, {EMBEDDING: output.embedding, **output.vectors})
+        for row, output in zip(rows, outputs, strict=True)
     )
     write_vectors(run.seed_folder / NAME, make_vectors(list(vectors)))
-    results = make_results(rows, run.classes, known, facts)
-    return results, rows, [NAME]
+    return [NAME]
 
 
-def _write_values(
-    run: Experiment, found: list[tuple[str, ValueOutput]], known: dict[str, Any], facts: list[dict[str, Any]]
-) -> tuple[dict[str, Any], list[PredictedValues], list[str]]:
-    rows, dimensions = [_value_row(run, fold, output) for fold, output in found], run.task.dimensions
-    write_predicted_values(run.seed_folder / "predictions.csv", rows, dimensions)
-    results = make_value_results(rows, dimensions, known, facts)
-    return results, rows, []
-
-
-def _row(run: Experiment, fold: str, output: Output) -> Prediction:
-    posteriors = tuple(math.exp(value) for value in output.log_posteriors)
+def _prediction(run: Experiment, fold: str, output: Output) -> Prediction:
+    utterance = run.utterances[output.id]
+    row = Prediction(fold, output.id, utterance.speaker)
+    if run.task.dimensions:
+        # The manifest's own values: a tensor has them in single precision.
+        return replace(row, values=tuple(run.task.values_of(utterance)), predicted=output.predicted)
+    posteriors = tuple(math.exp(value) for value in output.predicted)
     best = max(range(len(posteriors)), key=posteriors.__getitem__)
-    utterance = run.utterances[output.id]
     label = run.task.label_of(utterance)
-    return Prediction(fold, output.id, utterance.speaker, label, run.classes[best], posteriors)
+    return replace(row, label=label, prediction=run.classes[best], posteriors=posteriors)
 
 
-def _value_row(run: Experiment, fold: str, output: ValueOutput) -> PredictedValues:
-    utterance = run.utterances[output.id]
-    # The manifest's own values: a tensor has them in single precision.
-    values = tuple(run.task.values_of(utterance))
-    return PredictedValues(fold, output.id, utterance.speaker, values, output.predicted)
-
-
-def _histories(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    histories: dict[str, list[dict[str, Any]]] = {}
-    for fold in (fact["name"] for fact in facts):
-        for phase in run.hp.phases:
-            path = run.phase_folder(phase, fold) / f"train_log-{phase}.jsonl"
-            histories.setdefault(fold, []).extend(_read_log(path))
-    return histories
-
-
-def _read_log(path: Path) -> list[dict[str, Any]]:
-    try:
-        rows = [json.loads(line) for line in path.read_bytes().decode("utf-8").splitlines()]
-        if not all(isinstance(row, dict) for row in rows):
-            raise ValueError("no object")
-    except (ValueError, RecursionError) as fault:
-        raise UserError(f"{path}: expected an epoch a line ({fault}): train again with: {TRAIN} --force") from None
-    return rows
-
-
-def print_scores(results: dict[str, Any]) -> None:
-    """Print the scores of a run, with its warnings."""
-    scores = _values_text(results) if is_dimensional(results) else _classes_text(results)
+def print_scores(results: Results) -> None:
+    """Print the scores of a run, and what must be known with them."""
+    pooled, mean, number = results.pooled, results.mean, results.target.number
+    over = " [95 % over speakers]" if all(pooled[name].interval for name in results.target.interval_scores) else ""
+    if results.has_dimensions:
+        ccc = (f"{name} {pooled[f'ccc.{name}'].text(number)}" for name in results.target.names)
+        scores = f"pooled CCC {', '.join(ccc)}{over}, mean over folds {number(mean['ccc_mean'].value)}"
+    else:
+        wa, uar = (f"{name.upper()} {pooled[name].text(number)}" for name in ("wa", "uar"))
+        scores = f"pooled {wa}, {uar} per cent{over}, "
+        scores += f"mean over folds {number(mean['wa'].value)} / {number(mean['uar'].value)}"
     print(
-        f"{results['corpus']} ({results['edition']}), {results['system']} {results['row']}, {results['protocol']}, "
-        f"seed {results['seed']}: {scores}"
+        f"{results.corpus} ({results.edition}), {results.system} {results.row}, {results.protocol}, "
+        f"seed {results.seed}: {scores}"
     )
-    for warning in filter(None, [*results["warnings"], few_speakers(results)]):
+    for warning in filter(None, [*(results.warnings or ()), results.few_speakers]):
         print(f"note: {warning}")
-
-
-def _classes_text(results: dict[str, Any]) -> str:
-    pooled, mean = results["pooled"], results["mean"]
-
-    def interval(key: str) -> str:
-        return f"{key.upper()} {with_interval(pooled[key], pooled[f'{key}_ci95'])}"
-
-    over = " [95 % over speakers]" if pooled["wa_ci95"] else ""
-    return (
-        f"pooled {interval('wa')}, {interval('uar')} per cent{over}, "
-        f"mean over folds {percent(mean['wa'])} / {percent(mean['uar'])}"
-    )
-
-
-def _values_text(results: dict[str, Any]) -> str:
-    pooled, mean = results["pooled"], results["mean"]
-    scores = (
-        f"{name} {decimal_with_interval(pooled['ccc'][name], pooled['ccc_ci95'][name])}"
-        for name in results["dimensions"]
-    )
-    over = " [95 % over speakers]" if all(pooled["ccc_ci95"].values()) else ""
-    return f"pooled CCC {', '.join(scores)}{over}, mean over folds {decimal(mean['ccc_mean'])}"

@@ -12,8 +12,9 @@ from speechbrain_ext.exchange.audformat import export_audformat, import_audforma
 from speechbrain_ext.exchange.emobox import export_emobox, import_emobox
 from speechbrain_ext.exchange.given import Given, audit_given, strange_labels, write_table
 from speechbrain_ext.exchange.nkululeko import export_nkululeko, import_nkululeko
-from speechbrain_ext.preparation.fold_checks import check_folds
-from speechbrain_ext.preparation.folds import check_rules, folds_path, read_folds
+from speechbrain_ext.preparation.audit import check_folds
+from speechbrain_ext.preparation.folds import folds_path, read_folds
+from speechbrain_ext.preparation.protocols import check_rules
 from speechbrain_ext.preparation.request import MADE_BY
 from speechbrain_ext.utils.errors import UserError
 
@@ -89,7 +90,7 @@ def export_corpus(request: ExportRequest) -> list[str]:
     return [
         f"wrote {facts['corpus']} ({facts['source']}) as {request.format} in {request.out}",
         *(f"note: {note}" for note in [*notes, *strange_labels(utterances, folds)]),
-        *(audit_given(utterances, folds["folds"]) if folds else []),
+        *(audit_given(utterances, folds.folds) if folds else []),
         "the labels are the corpus's: pass them on only where its licence allows",
     ]
 

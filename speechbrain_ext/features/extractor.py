@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,9 @@ class Extractor(ABC):
     hop_s: float  # 0: rows are no frames in time, so they are never cut or filled
     normalised = True  # whether training brings each dimension to mean 0 and deviation 1 over all rows
     zero_is_silence = False  # whether a row of zeros is silence, so that a segment of such rows holds no speech
+    segment_rows = 0  # rows of a segment, where the extractor cuts segments itself
+    pretrained = False  # whether a pretrained model computes it, which only stage 1 may fetch
+    reports_facts = False  # whether `cached_facts` gives any
     sample_rate_hz = 16000
 
     def __init__(self, **params: Any) -> None:
@@ -57,6 +60,20 @@ class Extractor(ABC):
     @abstractmethod
     def silence(self) -> np.ndarray:
         """Give the steady frame of digital silence, float32 [dim]."""
+
+    def cached_facts(self, rows: Iterable[np.ndarray]) -> dict[str, float]:
+        """Facts of cached utterances for results.json, by name.
+
+        Arguments
+        ---------
+        rows : iterable of arrays [frame, dim]
+            One for each utterance.
+        """
+        return {}
+
+    def describe(self, facts: dict[str, float], utterances: int) -> str:
+        """One line about these facts for the log of stage 1."""
+        return ""
 
     def identity(self) -> dict[str, Any]:
         """Say in clear what decides the values of this feature."""

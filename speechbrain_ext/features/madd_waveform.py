@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.features.madd import madd
 
@@ -39,6 +38,7 @@ class MaddWaveform(Extractor):
     hop_s = 1 / 16000
     normalised = False
     zero_is_silence = True
+    reports_facts = True
 
     def __init__(self, window_samples: int = 400, factor: float = 5.0, floor: str = "nonzero") -> None:
         super().__init__(window_samples=window_samples, factor=factor, floor=floor)
@@ -61,38 +61,21 @@ class MaddWaveform(Extractor):
         """Give the sample of digital silence, float32 [1]."""
         return np.zeros(1, dtype=np.float32)
 
+    def cached_facts(self, rows: Iterable[np.ndarray]) -> dict[str, float]:
+        """Of all samples of the utterances, the share that is 0 after MADD, also where it was 0 before.
 
-def zero_share(cache: FeatureCache, keys: Iterable[str]) -> float:
-    """Of all samples of some utterances, the share that is 0 after MADD, also where it was 0 before.
+        Example
+        -------
+        >>> MaddWaveform().cached_facts([np.array([[0.5], [0.0], [0.0], [0.1]])])
+        {'madd_zero_share': 0.5}
+        """
+        samples = sounding = 0
+        for each in rows:  # [samples, 1]
+            samples += each.size
+            sounding += int(np.count_nonzero(each))
+        return {"madd_zero_share": 1 - sounding / samples if samples else 0.0}
 
-    Arguments
-    ---------
-    cache : FeatureCache
-        Of a `MaddWaveform`.
-    keys : iterable of str
-        The utterances' names in the cache, each counted as often as it stands there.
-
-    Returns
-    -------
-    float
-        0 where there are no samples.
-
-    Raises
-    ------
-    UserError
-        An utterance is not in the cache.
-
-    Example
-    -------
-    >>> cache = FeatureCache(getfixture("tmp_path"), MaddWaveform())
-    >>> with cache.writer() as writer:
-    ...     writer.add("ab12", np.array([[0.5], [0.0], [0.0], [0.1]], dtype=np.float32))
-    >>> zero_share(cache, ["ab12"])
-    0.5
-    """
-    samples = sounding = 0
-    for key in keys:
-        frames = cache.get(key)  # [samples, 1]
-        samples += frames.size
-        sounding += int(np.count_nonzero(frames))
-    return 1 - sounding / samples if samples else 0.0
+    def describe(self, facts: dict[str, float], utterances: int) -> str:
+        """The share in per cent."""
+        share = 100 * facts["madd_zero_share"]
+        return f"MADD left {share:.1f} % of the samples of {utterances} utterances at zero"

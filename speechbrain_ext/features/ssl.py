@@ -34,6 +34,7 @@ class SSLLayerMeans(Extractor):
     """
 
     name = "ssl_layer_means"
+    pretrained = True
     version = 1
     hop_s = 0.0  # no hop: the rows are layers
     normalised = False

@@ -22,6 +22,7 @@ class FramesOfModel(Extractor):
     """What features that are frames of a frozen `model` have in common."""
 
     model: ssl_models.SSLModel
+    pretrained = True
 
     @property
     def library(self) -> str:

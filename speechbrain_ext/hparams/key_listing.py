@@ -10,41 +10,10 @@ from typing import Any
 
 from speechbrain_ext.corpora.task import CHOICES, LISTS, TASK_KEYS, Task
 from speechbrain_ext.hparams import PAPER, Hparams, load
+from speechbrain_ext.hparams.key_types import MEANINGS
 from speechbrain_ext.hparams.system_checks import STRUCTURE
 from speechbrain_ext.utils.yaml_tree import plain, read_text
 
-# Of keys that several systems have; a YAML's comment says more, or where the value comes from.
-MEANINGS = {
-    "variant": "what is trained: a row of the paper's ablation",
-    "n_classes": "outputs of the network; follows from the classes",
-    "duration_s": "seconds that an utterance is cut or filled to",
-    "segment_s": "seconds of the segments that an utterance is cut into",
-    "pad": "what fills short utterances: mask = no frames, silence = frames of silence",
-    "speaker_normalisation": "z-scores per speaker over all of the speaker's utterances: transductive when on",
-    "utterance": "what is averaged over the segments of an utterance",
-    "augment_waveform": "variants beside the clean utterance: speed0.9, speed1.1, noise15db",
-    "augment_clean_share": "how often the clean one is drawn when there are variants",
-    "spec_augment": "SpecAugment in training: counts and lengths of what is masked",
-    "ssl_model": "pretrained self-supervised model: a folder, or OWNER/NAME[@REVISION] of the hub",
-    "projection_size": "width of the linear layer above the hidden states",
-    "adapter": "trains adapters in place of the self-supervised model",
-    "adapter_rank": "width of the layer inside an adapter",
-    "adapter_alpha": "scale of a lora adapter, divided by its rank",
-    "schedule_scale": "factor of all numbers of epochs",
-    "optimizer": "class of torch.optim",
-    "optimizer_options": "further arguments of the optimiser",
-    "lr": "learning rate at the start",
-    "weight_decay": "weight decay of the optimiser",
-    "batch_size": "items of a batch, over all ranks",
-    "epochs": "epochs of training",
-    "scheduler": "learning rate by epoch",
-    "max_grad_norm": "gradients are clipped to this norm",
-    "checkpoint_epochs": "how often a resumable checkpoint is written; decides no result",
-    "early_stopping_epochs": "epochs without a better UAR on dev; 0 = off; needs a development part",
-    "class_weights": "cross-entropy weighted by inverse class frequency",
-    "balanced_sampling": "every class drawn equally often",
-    "label_smoothing": "share of the target that is spread over all classes",
-}
 TASK_MEANINGS = {
     "classes": "emotions to recognise; none = those of the corpus",
     "merge_excited": "excited counts as happiness",
@@ -64,7 +33,7 @@ KEY_WIDTH, TYPE_WIDTH = 40, 34
 def print_keys(recipe: Path, system: str, preset: str = PAPER) -> None:
     """Print the listing of a system of a recipe."""
     # Its code is not run here, so that it needs no trust.
-    print(list_keys(load(recipe / "hparams" / f"{system}.yaml", preset=preset, trust=True), preset))
+    print(list_keys(load(recipe, system, preset=preset, trust=True), preset))
 
 
 def list_keys(hp: Hparams, preset: str = PAPER) -> str:
@@ -82,34 +51,38 @@ def list_keys(hp: Hparams, preset: str = PAPER) -> str:
     str
         Groups as in the system's YAML, each key once, then the keys of the task.
     """
-    system, recipe = read_text(hp.system_path), read_text(hp.path)
+    system, (facts, *changes) = read_text(hp.system_path), map(read_text, hp.paths)
+    recipe = "".join(changes)
     comments, origins = key_comments(system), {}
-    places = [("recipe", block(recipe, "system"))]
+    places = [("corpus", facts), ("recipe", recipe)]
     if preset != PAPER:
         places += [(f"preset {preset}", block(block(text, "presets"), preset)) for text in (system, recipe)]
     for origin, text in places:
         found = key_comments(text)
         origins |= dict.fromkeys(found, origin)
-        comments |= {key: comment for key, comment in found.items() if comment}
+        comments |= {key: comment for key, comment in found.items() if comment or key in TASK_KEYS}
     lines = [
-        f"Hyper-parameters of {hp.system_name}, preset {preset} ({hp.path.name} of {hp.path.parent.parent.name}, "
+        f"Hyper-parameters of {hp.system_name}, preset {preset} (recipe {hp.recipe.resolve().name}, "
         f"{hp.system_path.name}). Set them with: ./run.sh --system {hp.system_name} --tag NAME -- --KEY VALUE",
         "Columns: key and value; type and range; meaning, and the YAML's comment with the source; [where it was set]",
     ]
-    for title, keys in groups(system):
+    named = groups(system)
+    listed = {key for _, keys in named for key in keys}
+    if left := [key for key in hp.types if key in hp.tree and key not in listed]:
+        named.append((["Training, as for all systems"], left))
+    for title, keys in named:
         lines += ["", *title]
         for key in keys:
             texts = [MEANINGS.get(key, ""), comments.get(key, "") or _inner_comments(system, key)]
             kind = _variants(hp) if key == "variant" else hp.types[key].text
             lines.append(_line(key, hp.tree[key], kind, texts, origins.get(key, "")))
     lines += ["", "Task: which utterances are used, and what is trained towards"]
-    usual, task_comments = Task().to_dict(), key_comments(recipe)
-    task_origins = {key: "recipe" for key in task_comments} | origins
-    for key in sorted(TASK_KEYS, key=list(usual).index):
-        texts = [TASK_MEANINGS[key], comments.get(key, "") if key in origins else task_comments.get(key, "")]
-        lines.append(_line(key, hp.task.to_dict()[key], _task_type(key), texts, task_origins.get(key, "")))
-    if mini := key_values(recipe, "mini"):
-        lines += ["", f"On the mini corpus the recipe sets: {mini}"]
+    for key, value in hp.task.to_dict().items():
+        usual = "" if value == getattr(Task(), key) or value == [] else "corpus"
+        texts = [TASK_MEANINGS[key], comments.get(key, "")]
+        lines.append(_line(key, value, _task_type(key), texts, origins.get(key, usual)))
+    if hp.mini:
+        lines += ["", f"On the mini corpus: {_value(plain(hp.mini))}"]
     return "\n".join(lines)
 
 
@@ -145,7 +118,7 @@ def block(text: str, key: str) -> str:
 
     Example
     -------
-    >>> block("a: 1\\nsystem: !include:x.yaml\\n    lr: 2 # why\\nb: 3\\n", "system")
+    >>> block("a: 1\\npresets:\\n    lr: 2 # why\\nb: 3\\n", "presets")
     'lr: 2 # why'
     """
     found = re.search(rf"^{re.escape(key)}:.*\n((?:[ \t]+.*\n?|\s*\n)*)", text + "\n", re.MULTILINE)
@@ -157,12 +130,6 @@ def block(text: str, key: str) -> str:
 def _inner_comments(text: str, key: str) -> str:
     """Comments behind the parts of a key, such as the rates of a schedule, in one line."""
     return "; ".join(f"{part}: {comment}" for part, comment in key_comments(block(text, key)).items() if comment)
-
-
-def key_values(text: str, key: str) -> str:
-    """The value of a key as it stands in a YAML text, with its comment."""
-    found = re.search(rf"^{re.escape(key)}: *(.*)$", text, re.MULTILINE)
-    return found[1].strip() if found else ""
 
 
 def _line(key: str, value: Any, kind: str, texts: list[str], origin: str) -> str:

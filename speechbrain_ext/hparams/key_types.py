@@ -1,7 +1,8 @@
 """Type and range of every hyper-parameter, checked before anything is computed.
 
-A system's YAML declares its own keys under `types:`; the keys that systems have in common are declared here. A
-declaration is one of these, each with ` or null` behind it where null is a value too:
+A system's YAML declares its own keys under `types:`. The keys of a training are declared in `training.py`, and other
+keys that systems have in common here. A declaration is one of these, each with ` or null` behind it where null is a
+value too:
 
 - `integer >= 1, <= 512`, `number > 0`: a finite number, with bounds;
 - `boolean`, `text`;
@@ -21,40 +22,31 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-OPTIMIZERS = "Adadelta, Adagrad, Adam, AdamW, Adamax, ASGD, NAdam, RAdam, RMSprop, Rprop, SGD"
+from speechbrain_ext.hparams.training import TRAINING_MEANINGS, TRAINING_TYPES
+
+# Keys that several systems have beside those of their training: type, meaning.
 COMMON = {
-    "variant": "text",
-    "n_classes": "integer >= 1",
-    # Data
-    "duration_s": "number > 0, <= 600",
-    "segment_s": "number > 0, <= 600",
-    "pad": "one of mask, silence",
-    "speaker_normalisation": "boolean",
-    "utterance": "one of posteriors, log_posteriors",
-    "augment_waveform": "list of text or empty",
-    "augment_clean_share": "number >= 0, <= 1",
-    "spec_augment": "options or null",
-    # Self-supervised models
-    "ssl_model": "text",
-    "adapter": "one of lora, houlsby or null",
-    "adapter_rank": "integer >= 1, <= 65536",
-    "adapter_alpha": "number > 0, <= 1e6",
-    # Training
-    "schedule_scale": "number > 0, <= 1000",
-    "optimizer": f"one of {OPTIMIZERS}",
-    "optimizer_options": "options",
-    "lr": "number > 0, <= 10",
-    "weight_decay": "number >= 0, <= 1",
-    "batch_size": "integer >= 1, <= 65536",
-    "epochs": "integer >= 1, <= 1000000",
-    "scheduler": "schedule or null",
-    "max_grad_norm": "number > 0",
-    "checkpoint_epochs": "integer >= 1, <= 1000000",
-    "early_stopping_epochs": "integer >= 0, <= 1000000",
-    "class_weights": "boolean",
-    "balanced_sampling": "boolean",
-    "label_smoothing": "number >= 0, < 1",
+    "variant": ("text", "what is trained: a row of the paper's ablation"),
+    "n_classes": ("integer >= 1", "outputs of the network; follows from the classes"),
+    "duration_s": ("number > 0, <= 600", "seconds that an utterance is cut or filled to"),
+    "segment_s": ("number > 0, <= 600", "seconds of the segments that an utterance is cut into"),
+    "pad": ("one of mask, silence", "what fills short utterances: mask = no frames, silence = frames of silence"),
+    "speaker_normalisation": (
+        "boolean",
+        "z-scores per speaker over all of the speaker's utterances: transductive when on",
+    ),
+    "utterance": (
+        "one of posteriors, log_posteriors",
+        "what is averaged over the segments of an utterance",
+    ),
+    "ssl_model": ("text", "pretrained self-supervised model: a folder, or OWNER/NAME[@REVISION] of the hub"),
+    "projection_size": ("integer >= 1, <= 65536", "width of the linear layer above the hidden states"),
+    "adapter": ("one of lora, houlsby or null", "trains adapters in place of the self-supervised model"),
+    "adapter_rank": ("integer >= 1, <= 65536", "width of the layer inside an adapter"),
+    "adapter_alpha": ("number > 0, <= 1e6", "scale of a lora adapter, divided by its rank"),
 }
+COMMON_TYPES = {key: kind for key, (kind, _) in COMMON.items()} | TRAINING_TYPES
+MEANINGS = {key: meaning for key, (_, meaning) in COMMON.items()} | TRAINING_MEANINGS
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     ">": operator.gt,
@@ -158,7 +150,7 @@ def declared_types(own: Mapping[str, Any]) -> dict[str, KeyType]:
         A declaration has no known form; its key is named.
     """
     types = {}
-    for key, text in {**COMMON, **own}.items():
+    for key, text in {**COMMON_TYPES, **own}.items():
         try:
             types[key] = parse_type(str(text))
         except ValueError as fault:

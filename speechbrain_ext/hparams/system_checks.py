@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.hparams.key_types import KeyType, declared_types, parse_type
+from speechbrain_ext.hparams.training import TRAINING_TYPES
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.yaml_tree import resolved
 
-STRUCTURE = ("variant", "variants", "phases", "features", "presets", "types")
+STRUCTURE = ("variant", "variants", "phases", "features", "presets", "types", "mini")
 LOSS_RATE = parse_type("number >= 0, <= 10 or null")
 
 
@@ -67,7 +68,7 @@ def check_values(
     files : mapping
         The YAML that each value comes from, where it is not the user's.
     usual, asked : mapping
-        The system's own values, and the user's.
+        The recipe's values, and the user's.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def check_values(
             raise error(f"{where}: training: expected keys with values, found {training!r}: change it")
         given = training | ({"loss_lr": node["loss_lr"]} if "loss_lr" in node else {})
         for key, value in given.items():
-            if key not in types:
+            if key not in TRAINING_TYPES and key != "loss_lr":
                 raise error(f"{where}: {key}: expected a key of a training, found none such: rename or remove it")
             if fault := _fault(value, types[key], tree):
                 raise error(f"{where}: {key}: {fault}: change it")
@@ -148,19 +149,3 @@ def _cure(key: str, usual: Any) -> str:
     if isinstance(usual, (dict, list)) or str(usual).startswith("!"):
         return "give another value, or leave it out"
     return f"give another value, such as -- --{key} {usual if isinstance(usual, str) else json.dumps(usual)}"
-
-
-def training_value(built: Mapping[str, Any], node: Mapping[str, Any], key: str, *default: Any) -> Any:
-    """A key of a phase's training: its own value where it has one, else the system's, else the default.
-
-    Raises
-    ------
-    UserError
-        Neither has it, and there is no default.
-    """
-    for place in (node.get("training") or {}, built):
-        if key in place:
-            return place[key]
-    if default:
-        return default[0]
-    raise UserError(f"{key}: expected this key of a training, found none: add it to the system's YAML")

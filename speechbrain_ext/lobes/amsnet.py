@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from speechbrain_ext.lobes.attention_pooling import AttentionPooling
 from speechbrain_ext.lobes.masking import check_pad, masked_mean, take_feature, trim
+from speechbrain_ext.lobes.network import BaseNetwork
 from speechbrain_ext.lobes.peephole_lstm import PeepholeBLSTM
 from speechbrain_ext.lobes.time_convolution import TimeConvolution
 
@@ -68,7 +69,7 @@ class AttentionBLSTM(nn.Module):
         return {"logits": self.classifier(embedding), "embedding": embedding, "attention": weights}
 
 
-class FRLM(nn.Module):
+class FRLM(BaseNetwork):
     """The frame-level representation learning module, on low-level descriptors.
 
     Arguments
@@ -140,7 +141,7 @@ class FRLM(nn.Module):
         return self.net(x.transpose(1, 2))  # [batch, input_size, max_frames]: a step is a descriptor
 
 
-class URLM(nn.Module):
+class URLM(BaseNetwork):
     """The utterance-level representation learning module, on the log-mel spectrogram.
 
     Arguments

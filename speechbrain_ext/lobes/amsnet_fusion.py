@@ -7,11 +7,12 @@ from torch import Tensor, nn
 
 from speechbrain_ext.lobes.amsnet import AttentionBLSTM
 from speechbrain_ext.lobes.masking import check_pad, take_feature, trim
+from speechbrain_ext.lobes.network import BaseNetwork
 
 MODES = ("attention", "concat")
 
 
-class FusionHead(nn.Module):
+class FusionHead(BaseNetwork):
     """Connection attention over the two branches' embeddings, then the classifier.
 
     Arguments
@@ -75,7 +76,7 @@ class FusionHead(nn.Module):
         return {"logits": self.classifier(embedding), "embedding": embedding, "weights": weights}
 
 
-class EarlyFusion(nn.Module):
+class EarlyFusion(BaseNetwork):
     """One attention BLSTM on descriptors and mel bands stacked at the spectrogram's frame rate.
 
     Frames are brought together by the times of their centres: a mel frame is centred on a multiple of its hop, a

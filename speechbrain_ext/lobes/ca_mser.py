@@ -14,11 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from speechbrain_ext.lobes import ca_mser_official
 from speechbrain_ext.lobes.alexnet import OUTPUT_SIZE, AlexNetFeatures
 from speechbrain_ext.lobes.ca_mser_encoder import EncoderInState, adapter_of
 from speechbrain_ext.lobes.co_attention import CoAttention
-from speechbrain_ext.lobes.official_state import checked_tensors
+from speechbrain_ext.lobes.official_state import OfficialState
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.utils.errors import UserError
 
@@ -39,6 +38,36 @@ FULL = "mfcc_spectrogram_w2e_coatt"  # also both rows of table 1
 COATT_FROM = {"both": ("spectrogram", "mfcc"), "spectrogram": ("spectrogram",), "mfcc": ("mfcc",)}
 SSL = ("finetune", "frozen")
 FRAMES, MFCC_FRAMES, WIDTH = 149, 300, 128
+_ADVICE = "give the state_dict of the authors' Ser_Model and the configuration of its wav2vec 2.0"
+_POSITIONS = "wav2vec2_model.encoder.pos_conv_embed.conv."
+OFFICIAL = OfficialState(
+    "CA-MSER's state",
+    _ADVICE,
+    {
+        "alexnet.features.": "alexnet_model.features.",
+        "spectrogram_layer.": "post_spec_layer.",
+        "lstm.": "lstm_mfcc.",
+        "mfcc_layer.": "post_mfcc_layer.",
+        "co_attention.linear.": "post_spec_mfcc_att_layer.",
+        "encoder.": "wav2vec2_model.",
+        "w2e_layer.": "post_wav_layer.",
+        "fusion.": "post_att_layer_1.",
+        "hidden.": "post_att_layer_2.",
+        "classifier.": "post_att_layer_3.",
+    },
+    unused=("alexnet_model.classifier.",),
+    # Before its version 2.0 torch named the two parts of a normalised weight so.
+    renamed={
+        f"{_POSITIONS}weight_g": f"{_POSITIONS}parametrizations.weight.original0",
+        f"{_POSITIONS}weight_v": f"{_POSITIONS}parametrizations.weight.original1",
+    },
+)
+# Sizes of the network: the authors' tensor that each is read from, and its axis.
+_SIZES = {
+    "n_classes": ("post_att_layer_3.weight", 0),
+    "frames": ("post_spec_mfcc_att_layer.weight", 0),
+    "mfcc_size": ("lstm_mfcc.weight_ih_l0", 1),
+}
 
 
 class CAMSER(EncoderInState):
@@ -234,14 +263,19 @@ class CAMSER(EncoderInState):
             Keys are missing, unknown, of another shape, or no tensors of finite floating numbers; or the
             configuration is not one of wav2vec 2.0.
         """
-        checked = checked_tensors(state_dict, ca_mser_official.WHAT, ca_mser_official.EXAMPLE)
-        state = ca_mser_official.renamed(checked)
+        state = OFFICIAL.read(state_dict)
+        OFFICIAL.matrices(state, [name for name, _ in _SIZES.values()])
+        sizes = {key: int(state[name].shape[axis]) for key, (name, axis) in _SIZES.items()}
         settings = adapter_of(options.get("ssl"), adapter, adapter_rank, adapter_alpha)
-        sizes, config = ca_mser_official.sizes(state), ca_mser_official.configuration(wav2vec2_config)
-        with ca_mser_official.building():
+        config = _configuration(wav2vec2_config)
+        try:
             net = cls(config, **sizes, **options)
-        ca_mser_official.check(net.plain_state(), state)
-        net.to(state["classifier.weight"].dtype).load_state_dict({**state, "_extra_state": net.get_extra_state()})
+        except (UserError, ValueError):
+            raise
+        except Exception as fault:
+            # A configuration that fits no model breaks in many ways.
+            raise UserError(f"wav2vec2_config: no model can be built of it ({_one_line(fault)}): {_ADVICE}") from None
+        OFFICIAL.load(net, state)
         net._adapt(settings)
         return net
 
@@ -249,11 +283,33 @@ class CAMSER(EncoderInState):
         """Give the state by the authors' names, without AlexNet's classifier, which is not built."""
         if self.adapter:
             raise UserError(f"adapter: expected null, as the authors' names have none, found {self.adapter['adapter']}")
-        return ca_mser_official.official(self.plain_state())
+        return OFFICIAL.of(self)
 
-    def plain_state(self) -> dict[str, Tensor]:
-        """The state's tensors by name."""
-        return {name: value for name, value in self.state_dict().items() if isinstance(value, Tensor)}
+
+def _configuration(config: Any) -> Any:
+    """The configuration of the state's wav2vec 2.0, given as such or as a mapping."""
+    from transformers import AutoConfig, PretrainedConfig
+
+    if isinstance(config, PretrainedConfig):
+        return config
+    if not isinstance(config, Mapping):
+        raise UserError(f"wav2vec2_config: expected fields by name, found {type(config).__name__}: {_ADVICE}")
+    fields = dict(config)
+    try:
+        found = AutoConfig.for_model(fields.pop("model_type", "wav2vec2"), **fields)
+    except Exception as fault:
+        # transformers and its checks of types raise errors of many kinds.
+        raise UserError(f"wav2vec2_config: {_one_line(fault)}: {_ADVICE}") from None
+    for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"):
+        size = getattr(found, name, None)
+        if not isinstance(size, int) or size < 1:
+            raise UserError(f"wav2vec2_config: {name}: expected a number of at least 1, found {size!r}: {_ADVICE}")
+    return found
+
+
+def _one_line(fault: Exception) -> str:
+    text = " ".join(str(fault).split()) or "no reason given"
+    return f"{type(fault).__name__}: {text[:200]}"
 
 
 def _given(name: str, value: Tensor | None) -> Tensor:

@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ca_mser.image import bin_range, gray
 from speechbrain_ext.lobes.alexnet import check_weights
 from speechbrain_ext.lobes.ca_mser import CAMSER, COATT_FROM, VARIANTS
 from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.ssl_encoder import SSLNetwork
 
 BINS = 200
 FROZEN = "_frozen"
 
 
-class CAMSERClassifier(nn.Module):
+class CAMSERClassifier(SSLNetwork):
     """Classify segments of 3 s; the range of the spectrogram's bins is that of the training part.
 
     Arguments
@@ -49,7 +50,6 @@ class CAMSERClassifier(nn.Module):
     torch.Size([2, 4])
     """
 
-    # Beside the embedding, for a look at what was learned.
     vectors = ("w2e", "fused")
 
     def __init__(
@@ -78,29 +78,27 @@ class CAMSERClassifier(nn.Module):
             encoder = ssl_model if uses_ssl and not self.is_cached else None
             self.ca_mser = CAMSER(encoder, **size, **self.options)
 
-    @staticmethod
+    @classmethod
     def check_resources(
-        variant: str, coatt_from: str = "both", alexnet_weights: str = "random", **options: Any
+        cls, variant: str, coatt_from: str = "both", alexnet_weights: str = "random", **options: Any
     ) -> None:
-        """Refuse, before any feature is computed, AlexNet weights that are out of reach and that the variant needs.
-
-        Raises
-        ------
-        UserError
-            Saying what to install or to type.
-        """
+        """Refuse AlexNet weights that are out of reach and that the variant needs."""
         streams, coattention = VARIANTS.get(variant.removesuffix(FROZEN), ((), False))
         if "spectrogram" in {*streams, *(COATT_FROM.get(coatt_from, ()) if coattention else ())}:
             check_weights(alexnet_weights)
 
-    def observe(self, frames: Callable[[str], Iterable[np.ndarray]]) -> None:
-        """Take what the network must know of the training part: the range of each bin of the spectrogram.
+    @classmethod
+    def without_weights(cls, **options: Any) -> CAMSERClassifier:
+        """Wait for a state, which holds the encoder's configuration and AlexNet's weights."""
+        return cls(pretrained=False, **options)
 
-        Arguments
-        ---------
-        frames : callable
-            From a feature's name to the rows of every utterance that is trained on.
-        """
+    @classmethod
+    def outline(cls, **options: Any) -> CAMSERClassifier:
+        """Build it without memory for weights; AlexNet's are not fetched."""
+        return super().outline(**{**options, "alexnet_weights": "random"})
+
+    def fit_statistics(self, frames: Callable[[str], Iterable[np.ndarray]]) -> None:
+        """Fit the range of each bin of the spectrogram."""
         if hasattr(self.ca_mser, "alexnet"):
             low, high = bin_range(frames("spectrogram"))
             self.low.copy_(torch.from_numpy(low))

@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.lobes.lengths import check_lengths, prefix_mask
 from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.network import BaseNetwork
+from speechbrain_ext.lobes.ssl_encoder import SSLNetwork
 
 MODES = ("ca", "fc")
 
 
-class CrossAttentionClassifier(nn.Module):
+class CrossAttentionClassifier(BaseNetwork):
     """Emotion from both branches' frames, joined by cross-attention or side by side.
 
     Arguments
@@ -108,8 +110,8 @@ class CrossAttentionClassifier(nn.Module):
         return x.masked_fill(~prefix_mask(n, x.shape[1]).unsqueeze(2), 0.0), n
 
 
-def classifier_of(ssl_model: str, layers: str = "last", **options: Any) -> CrossAttentionClassifier:
-    """Build the classifier for a model's frames, its sizes read from the model's configuration.
+class SSLCrossAttentionClassifier(CrossAttentionClassifier, SSLNetwork):
+    """The classifier for a model's frames, its sizes read from the model's configuration.
 
     Arguments
     ---------
@@ -125,8 +127,10 @@ def classifier_of(ssl_model: str, layers: str = "last", **options: Any) -> Cross
     UserError
         There is no such model.
     """
-    model = ssl_models.find(ssl_model)
-    return CrossAttentionClassifier(dim_w=model.size, n_layers=model.layers if layers == "all" else 1, **options)
+
+    def __init__(self, ssl_model: str, layers: str = "last", **options: Any) -> None:
+        model = ssl_models.find(ssl_model)
+        super().__init__(dim_w=model.size, n_layers=model.layers if layers == "all" else 1, **options)
 
 
 class CrossAttention(nn.Module):

@@ -8,19 +8,24 @@ network and Wav2vec 2.0", Digital Communications and Networks, section 2.2.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from speechbrain_ext.lobes.lengths import check_lengths, prefix_mask
 from speechbrain_ext.lobes.mask_block import Convolution, MaskBlock, MaskedNorm, check_choice
 from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.network import BaseNetwork
 
 VARIANTS = ("resnet", "m_resnet", "am_resnet")
 MASK_POOLS = ("paper", "valid")
 POOLS = ("all", "valid")
 
 
-class MaskedResNet(nn.Module):
+class MaskedResNet(BaseNetwork):
     """Classify a waveform and its mask; give the frames that stage 2 reads.
 
     Every input is padded with zeros, or cut, to `max_samples`, so that the length to which
@@ -52,9 +57,6 @@ class MaskedResNet(nn.Module):
         What `resnet` averages into the embedding: "all", every frame, padding included, as a network without a
         mask cannot know padding; "valid", the frames of the utterance's own samples. The networks with masks
         average the frames whose mask is 1.
-    feature : str
-        Name of the feature: [batch, samples, 2], the waveform after MADD and its mask, or [batch, samples, 1],
-        the waveform alone, whose mask is where it is not 0.
 
     Source
     ------
@@ -68,6 +70,8 @@ class MaskedResNet(nn.Module):
     (torch.Size([2, 4]), torch.Size([2, 4, 8]))
     """
 
+    mask_feature = "waveform"
+
     def __init__(
         self,
         n_classes: int,
@@ -79,14 +83,13 @@ class MaskedResNet(nn.Module):
         mask_pool: str = "paper",
         max_samples: int = 64000,
         pool: str = "all",
-        feature: str = "waveform",
     ):
         super().__init__()
         self.variant = check_choice("variant", variant, VARIANTS)
         self.mask_pool = check_choice("mask_pool", mask_pool, MASK_POOLS)
         self.pool = check_choice("pool", pool, POOLS)
         self.strides, self.kernel = tuple(strides), kernel
-        self.max_samples, self.feature = int(max_samples), feature
+        self.max_samples = int(max_samples)
         if not isinstance(kernel, int) or kernel < 1 or kernel % 2 == 0:
             raise ValueError(f"kernel: expected an odd number of places, found {kernel!r}")
         if len(self.strides) < 2 or min(self.strides) < 1:
@@ -101,7 +104,10 @@ class MaskedResNet(nn.Module):
         self.classifier = nn.Linear(channels, n_classes)
 
     def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Classify `features[feature]` [batch, samples, 2] with `lengths[feature]` [batch] real samples.
+        """Classify waveforms of which `lengths["waveform"]` [batch] samples are real.
+
+        `features["waveform"]` is [batch, samples, 2], the waveform after MADD and its mask, or [batch, samples, 1],
+        the waveform alone, whose mask is where it is not 0.
 
         Returns
         -------
@@ -113,7 +119,7 @@ class MaskedResNet(nn.Module):
         # A segment of silence alone has no frame to average: its mean is 0, not 0 / 0.
         embedding = frames.sum(1) / mask.sum(1, keepdim=True).clamp(min=1).to(frames.dtype)  # [batch, channel]
         logits = self.classifier(embedding)
-        n_frames = self.n_frames(lengths[self.feature])  # [batch]
+        n_frames = self.n_frames(lengths[self.mask_feature])  # [batch]
         found = {"logits": logits, "embedding": embedding, "frames": frames, "frame_mask": mask}
         return found | {"frame_lengths": n_frames}
 
@@ -128,19 +134,42 @@ class MaskedResNet(nn.Module):
             [batch, frame], True where a frame counts: the pooled mask; for `resnet` all frames, or with
             `pool` "valid" the first `n_frames` of the utterance's samples.
         """
-        x, mask, n_samples = self._fit(self._with_mask(features), lengths[self.feature])
-        masks = self._masks(mask, n_samples)
-        x = torch.relu(self.stem_norm(self.stem(x), masks[0]))  # [batch, place, channel]
-        for n, block in enumerate(self.blocks):
-            x = block(x, masks[2 * n + 1], masks[2 * n + 2])  # [batch, fewer places, channel]
+        x, n_samples = self._with_mask(features), lengths[self.mask_feature]
+        # Only the last stage is kept: the first ones are large.
+        ((x, mask),) = deque(self.stages(x, n_samples, self.variant != "resnet"), maxlen=1)
         if self.attention is not None:
             x = x * torch.sigmoid(self.attention(x))
-        if masks[-1] is not None:
-            return x, masks[-1]
+        if mask is not None:
+            return x, mask
         if self.pool == "all":
             return x, torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
-        real = prefix_mask(self.n_frames(n_samples), x.shape[1])  # [batch, frame]
+        real = prefix_mask(self.n_frames(n_samples.to(x.device)), x.shape[1])  # [batch, frame]
         return x.masked_fill(~real.unsqueeze(2), 0.0), real
+
+    def stages(self, x: Tensor, lengths: Tensor, masked: bool) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Activations [batch, place, channel] after the stem and each block, and their masks [batch, place].
+
+        Arguments
+        ---------
+        x : Tensor
+            [batch, samples, 2], the waveform and its mask.
+        lengths : Tensor
+            [batch], real samples.
+        masked : bool
+            False: as `resnet`; the masks are None.
+        """
+        x, mask, n_samples = self._fit(x, lengths)
+        masks = self._masks(mask, n_samples) if masked else [None] * (1 + 2 * len(self.blocks))
+        x = torch.relu(self.stem_norm(self.stem(x), masks[0]))  # [batch, place, channel]
+        yield x, masks[0]
+        for block, first, second in zip(self.blocks, masks[1::2], masks[2::2], strict=True):
+            x = block(x, first, second)  # [batch, fewer places, channel]
+            yield x, second
+
+    @classmethod
+    def masks_silence(cls, variant: str = "am_resnet", **options: Any) -> bool:
+        """All variants but the plain network."""
+        return variant != "resnet"
 
     def n_frames(self, n_samples: Tensor) -> Tensor:
         """Frames whose centre lies in the first samples of an input.
@@ -162,14 +191,14 @@ class MaskedResNet(nn.Module):
 
     def _with_mask(self, features: dict[str, Tensor]) -> Tensor:
         """The waveform and its mask [batch, samples, 2]; without one, the mask is where samples are not 0."""
-        x = features.get(self.feature)
+        x = features.get(self.mask_feature)
         if x is None or x.dim() != 3 or x.shape[2] != 1:
-            return take_feature(features, self.feature, 2)
+            return take_feature(features, self.mask_feature, 2)
         return torch.cat([x, (x != 0).to(x.dtype)], dim=2)  # [batch, samples, 2]
 
     def _fit(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The waveform [batch, max_samples, 1], 0 in the padding, its mask [batch, max_samples], and lengths."""
-        lengths = check_lengths(self.feature, x, lengths)
+        lengths = check_lengths(self.mask_feature, x, lengths)
         x = nn.functional.pad(x, (0, 0, 0, self.max_samples - x.shape[1]))  # [batch, max_samples, 2]
         lengths = lengths.clamp(max=self.max_samples)
         real = prefix_mask(lengths, self.max_samples)  # [batch, max_samples]
@@ -177,14 +206,12 @@ class MaskedResNet(nn.Module):
         return waveform, (x[:, :, 1] != 0) & real, lengths
 
     @torch.no_grad()
-    def _masks(self, mask: Tensor, n: Tensor) -> list[Tensor | None]:
-        """The mask beside the stem, then two a block, [batch, place] each; Nones for `resnet`.
+    def _masks(self, mask: Tensor, n: Tensor) -> list[Tensor]:
+        """The mask of the stem, then two for each block, [batch, place] each.
 
         Pooled with the convolutions' own kernel, stride and padding (equation 7).
         """
         strides = [self.strides[0], *(each for stride in self.strides[1:] for each in (stride, 1))]
-        if self.variant == "resnet":
-            return [None] * len(strides)
         masks, pooled = [], mask.float().unsqueeze(1)  # [batch, 1, max_samples]
         for stride in strides:
             pooled = nn.functional.max_pool1d(pooled, self.kernel, stride, self.kernel // 2)  # [batch, 1, place]

@@ -9,14 +9,16 @@ sections 2.2 and 3.4; sizes, head names, `dd_caff` and `ss_caff` as in the autho
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from speechbrain_ext.lobes import sd_caff_state as official
 from speechbrain_ext.lobes.cross_aff import CrossAFF
 from speechbrain_ext.lobes.mask_block import check_choice
+from speechbrain_ext.lobes.official_state import COUNTER, OfficialState
 from speechbrain_ext.lobes.sd_caff_branches import DynamicBranch, StaticBranch
+from speechbrain_ext.utils.errors import UserError
 
 VARIANTS = ("full", "cnn", "lstm", "concat", "dd_caff", "ss_caff")
 # The outputs, by the names of the authors' linear layers, in which their states are exchanged.
@@ -26,6 +28,13 @@ HEADS = {
     "emotion_center": "integral_fc_emotion_center",
     "gender_center": "integral_fc_sex_center",
 }
+# The authors' names are ours without the branch.
+OFFICIAL = OfficialState(
+    "SD-CAFF state",
+    "give the state_dict() of one SD_CAFF module, and the flags it was built with",
+    dict.fromkeys(("static.", "dynamic.", "fusion."), ""),
+    optional=("lambdas", "init_v", COUNTER),
+)
 
 
 class SDCAFF(nn.Module):
@@ -172,11 +181,50 @@ class SDCAFF(nn.Module):
         UserError
             Naming what is missing, unknown, of another shape, or no tensor of finite floating numbers.
         """
-        state = official.tensors(state_dict)
-        model = cls(**official.arguments(state, dyrelu, bidirectional, center, gender))
-        official.load(model, state)
+        state = OFFICIAL.read(state_dict)
+        model = cls(**_arguments(state, dyrelu, bidirectional, center, gender))
+        OFFICIAL.load(model, state)
         return model
 
     def to_official(self) -> dict[str, Tensor]:
-        """The state by the authors' names; the tensors are this model's own, as in `state_dict`."""
-        return official.names(self)
+        """The state by the authors' names; the tensors are this model's own, as in `state_dict`.
+
+        Raises
+        ------
+        UserError
+            The model is an ablation.
+        """
+        if self.variant != "full":
+            raise UserError(f"variant: expected full, the one that the authors' names are for, found {self.variant}")
+        return OFFICIAL.of(self)
+
+
+def _arguments(
+    state: Mapping[str, Tensor],
+    dyrelu: bool | None,
+    bidirectional: bool | None,
+    center: bool | None,
+    gender: bool | None,
+) -> dict[str, Any]:
+    """The arguments of `SDCAFF` that a state of the authors' module asks for; None: as the state shows."""
+    emotion, lstm, sex = "integral_fc_emotion.weight", "lstm.weight_hh_l0", "integral_fc_sex.weight"
+    OFFICIAL.matrices(state, [emotion, "lstm.weight_ih_l0", lstm, *([sex] if sex in state else [])])
+    rows, units = state[lstm].shape
+    if rows != 4 * units:
+        raise OFFICIAL.error(f"{lstm}: expected 4 rows a column, found [{rows}, {units}]")
+
+    def shown(asked: bool | None, name: str) -> bool:
+        return name in state if asked is None else asked
+
+    bidirectional = shown(bidirectional, "lstm.weight_ih_l0_reverse")
+    return {
+        "n_classes": state[emotion].shape[0],
+        "dynamic_size": state["lstm.weight_ih_l0"].shape[1],
+        "hidden_size": units * (2 if bidirectional else 1),
+        "bidirectional": bidirectional,
+        "activation": "dynamic" if shown(dyrelu, "relu1.fc1.weight") else "relu",
+        "center": shown(center, "integral_fc_emotion_center.weight"),
+        "gender": shown(gender, sex),
+        "n_genders": state[sex].shape[0] if sex in state else 2,
+        "pool": "before",
+    }

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from speechbrain_ext.features.deltas import parts_of, select
 from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.network import BaseNetwork
 from speechbrain_ext.lobes.sd_caff import SDCAFF
 
 COEFFICIENTS = 60
 PARTS = 3
 
 
-class SDCAFFClassifier(nn.Module):
+class SDCAFFClassifier(BaseNetwork):
     """Classify pieces from their MFCC, deltas and deltas of deltas.
 
     Arguments
@@ -44,12 +45,13 @@ class SDCAFFClassifier(nn.Module):
     torch.Size([2, 4])
     """
 
+    min_batch_size = 2  # Cross AFF normalises one global value an item over the batch
+    trains_on_dimensions = False
+
     def __init__(self, n_classes: int, dynamic: str = "M+D", feature: str = "mfcc", **options: Any):
         super().__init__()
         self.dynamic, self.feature = dynamic, feature
         size = COEFFICIENTS * len(parts_of(dynamic))
-        # Cross AFF normalises one global value an item over the batch.
-        self.least_batch = 2
         self.sd_caff = SDCAFF(n_classes, dynamic_size=size, static_size=COEFFICIENTS, **options)
 
     def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from speechbrain_ext.features import ssl_models
+from speechbrain_ext.lobes.network import BaseNetwork
 
 TRAINING_KEYS = ("layerdrop", "apply_spec_augment")
+
+
+class SSLNetwork(BaseNetwork):
+    """A network that starts from a self-supervised model, which its option `ssl_model` names."""
+
+    @classmethod
+    def outline(cls, **options: Any) -> BaseNetwork:
+        """Build it for the model's configuration alone, without memory for weights."""
+        with torch.device("meta"):
+            return cls(**{**options, "ssl_model": ssl_models.outline(str(options["ssl_model"]))})
 
 
 def encoder_of(ssl_model: str | Mapping[str, Any] | Any) -> nn.Module:

@@ -14,10 +14,11 @@ from speechbrain_ext.features.ssl import hidden_states, prepare
 from speechbrain_ext.lobes.adapters import adapter_settings, add_adapters, unlike
 from speechbrain_ext.lobes.lengths import refuse_relative
 from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.ssl_encoder import SSLNetwork
 from speechbrain_ext.lobes.ssl_probe import SSLProbe
 
 
-class SSLFinetune(nn.Module):
+class SSLFinetune(SSLNetwork):
     """wav2vec 2.0, HuBERT or WavLM with the probe on top, trained together.
 
     An utterance's output does not depend on its batch mates. Models whose convolutions are
@@ -69,6 +70,11 @@ class SSLFinetune(nn.Module):
             model = ssl_models.find(ssl_model)
             about = {"config": json.dumps(model.config), "normalise": model.normalise}
             self._take(about | ({"adapter": settings} if settings else {}), model.load())
+
+    @classmethod
+    def without_weights(cls, **options: Any) -> SSLFinetune:
+        """Wait for a state, which holds the model's configuration."""
+        return cls(pretrained=False, **options)
 
     def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
         """Classify waveforms [batch, samples, 1] of which `lengths` [batch] samples are real.

@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.network import BaseNetwork
+from speechbrain_ext.lobes.ssl_encoder import SSLNetwork
 
 
-class SSLProbe(nn.Module):
+class SSLProbe(BaseNetwork):
     """Emotion from the hidden states of a self-supervised model.
 
     The states are averaged with softmaxed weights, one a layer, projected, averaged over
@@ -65,21 +67,22 @@ class SSLProbe(nn.Module):
         return {"logits": self.classifier(embedding), "embedding": embedding}
 
 
-def probe_of(ssl_model: str, n_classes: int, projection_size: int = 256) -> SSLProbe:
-    """Build the probe of a model, its sizes read from the model's configuration.
+class SSLModelProbe(SSLProbe, SSLNetwork):
+    """The probe of a model, its sizes read from the model's configuration.
 
     Arguments
     ---------
     ssl_model : str
         A folder, or a hub's `owner/name[@revision]`.
-    n_classes : int
-    projection_size : int
-        Width of the linear projection.
+    n_classes, projection_size
+        As in `SSLProbe`.
 
     Raises
     ------
     UserError
         There is no such model.
     """
-    model = ssl_models.find(ssl_model)
-    return SSLProbe(model.layers, model.size, n_classes, projection_size)
+
+    def __init__(self, ssl_model: str, n_classes: int, projection_size: int = 256) -> None:
+        model = ssl_models.find(ssl_model)
+        super().__init__(model.layers, model.size, n_classes, projection_size)

@@ -12,6 +12,7 @@ from speechbrain_ext.corpora.label_map import LabelMap, read_label_map
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.table import corpus_of
 from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.preparation.folds import Folds
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.folders import folder_name, is_utf8
 
@@ -80,7 +81,7 @@ class Request:
     splits : tuple of (str, Task)
         A protocol and what is recognised, for each file of folds.
     dev, fold_seed
-        As for `speechbrain_ext.preparation.folds.make_folds`.
+        As for `speechbrain_ext.preparation.protocols.make_folds`.
     jobs : int
         Threads that read audio.
     check_audio : bool
@@ -124,7 +125,7 @@ class Split:
     """A file of folds, whether it was written now, and warnings about its classes."""
 
     file: Path
-    folds: dict[str, Any]
+    folds: Folds
     written: bool
     warnings: tuple[str, ...] = ()
 

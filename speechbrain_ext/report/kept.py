@@ -21,7 +21,7 @@ def keep_result(folder: Path, recipe: Path | None = None) -> None:
     recipe : Path or None
         The recipe's folder; None for the one that is named as the corpus.
     """
-    recipe = recipe or RECIPES / read_results(folder / "results.json")["corpus"]
+    recipe = recipe or RECIPES / read_results(folder / "results.json").corpus
     _check_recipe(recipe)
     print(f"kept {keep(folder, recipe)}")
     if recipe.resolve().parent == RECIPES:

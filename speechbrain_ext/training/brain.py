@@ -1,4 +1,4 @@
-"""EmotionBrain: one training step of any system. It knows no corpus and no lobe by name."""
+"""EmotionBrain: trains one phase of any system. It knows no corpus and no network by name."""
 
 from __future__ import annotations
 
@@ -12,56 +12,57 @@ import numpy as np
 import speechbrain as sb
 import torch
 from speechbrain.nnet.schedulers import NewBobScheduler, ReduceLROnPlateau, update_learning_rate
+from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.distributed import is_distributed_initialized
+from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import Dataset
 
 from speechbrain_ext.dataio.collate import Batch, collate
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
+from speechbrain_ext.lobes.lengths import refuse_relative
+from speechbrain_ext.lobes.network import Network, check_network
+from speechbrain_ext.lobes.value_scale import ValueScale
+from speechbrain_ext.training.brain_settings import BrainSettings, read_settings
 from speechbrain_ext.training.divergence import FiniteGuard
-from speechbrain_ext.training.objectives import Frames, Output, ValueOutput, merge_pieces, with_vectors
+from speechbrain_ext.training.objectives import Frames, Output, merge_segments, with_vectors
+from speechbrain_ext.utils.errors import UserError
 
 
 class PhaseModel(nn.Module):
-    """A step's network behind the normalisation of its features.
+    """A network with the normalisation of its features in front of it.
 
     Arguments
     ---------
-    network : nn.Module
-        Called with features and lengths by name; returns `logits` [batch, class or dimension] and `embedding`
-        [batch, feature]. Its attribute `vectors`, where it has one, names further tensors [batch, feature] that are
-        kept of what it is tested on.
+    network : Network
+        See `speechbrain_ext.lobes.network`.
     normalizers : mapping
         By feature name, the module that normalises [batch, time, feature].
-    scale : nn.Module or None
-        Where values are predicted, the module that knows their units: kept here so that a checkpoint carries it.
+    scale : ValueScale or None
+        Units of the values, where dimensions are predicted: kept here so that a checkpoint carries it.
     criterion : nn.Module or None
-        A loss that has something to learn, such as centers: kept here for the same reason.
+        A loss with parameters, such as centers: kept here for the same reason.
+
+    Raises
+    ------
+    UserError
+        The network lacks a member of the contract.
     """
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
         normalizers: Mapping[str, nn.Module],
-        scale: nn.Module | None = None,
+        scale: ValueScale | None = None,
         criterion: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        check_network(network)
         self.network = network
         self.normalizers = nn.ModuleDict(normalizers)
         self.scale = scale
         self.criterion = criterion
-
-    @property
-    def least_batch(self) -> int:
-        """Items that the network needs to be trained on: a smaller last batch of an epoch is left out."""
-        return getattr(self.network, "least_batch", 1)
-
-    @property
-    def vectors(self) -> Sequence[str]:
-        """Names of what the network returns of an utterance beside its embedding."""
-        return getattr(self.network, "vectors", ())
 
     def forward(
         self,
@@ -70,6 +71,8 @@ class PhaseModel(nn.Module):
         augment: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     ) -> dict[str, torch.Tensor]:
         """Normalise, augment frames where asked to, and run the network."""
+        for name in features.keys() & lengths.keys():
+            refuse_relative(name, features[name], lengths[name])
         normalised = {
             name: self.normalizers[name](tensor) if name in self.normalizers else tensor
             for name, tensor in features.items()
@@ -83,15 +86,79 @@ class PhaseModel(nn.Module):
 
 
 class EmotionBrain(sb.Brain):
-    """Trains and runs one step of a system.
+    """Trains a phase of a system, and runs it.
 
-    Arguments are those of `speechbrain.Brain`. `modules` holds one `model`, a `PhaseModel`; `hparams` holds `seed`
-    (int), `phase_name`, `history` (History), `epoch_counter`, `objective` (Objective), `scheduler` or None,
-    `balanced_sampling`, `augment` or None, `checkpoint_epochs`, `select` (keep the epoch with the best score on the
-    development part), `batch_size` over all ranks, `pieces` (items are segments of utterances), `utterance` (which
-    segment scores are averaged: "posteriors" or "log_posteriors"), `criterion_lr` (where it is a number, the model's
-    criterion has an SGD optimiser of its own at this rate).
+    Arguments
+    ---------
+    modules : mapping
+        `{"model": PhaseModel(...)}`.
+    opt_class, run_opts
+        As in `speechbrain.Brain`.
+    hparams : BrainSettings or mapping
+        The settings, or their values by name.
+    checkpointer : speechbrain.utils.checkpoints.Checkpointer or None
+        Without one, nothing is saved.
+
+    Raises
+    ------
+    UserError
+        A setting is missing, unknown or wrong, or there is no such model.
+
+    Example
+    -------
+    >>> from speechbrain.utils.epoch_loop import EpochCounter
+    >>> from speechbrain_ext.lobes.amsnet import FRLM
+    >>> model = PhaseModel(FRLM(input_size=3, hidden_size=4, n_classes=2), {})
+    >>> brain = EmotionBrain({"model": model}, torch.optim.Adam, {"seed": 1, "batch_size": 2})
+    >>> features = {"lld": torch.rand(2, 5, 3)}
+    >>> brain.modules.model(features, {"lld": torch.tensor([5, 4])})["logits"].shape
+    torch.Size([2, 2])
     """
+
+    def __init__(
+        self,
+        modules: Mapping[str, nn.Module],
+        opt_class: Callable[..., torch.optim.Optimizer] | None = None,
+        hparams: BrainSettings | Mapping[str, Any] | None = None,
+        run_opts: Mapping[str, Any] | None = None,
+        checkpointer: Checkpointer | None = None,
+    ) -> None:
+        model = (modules or {}).get("model")
+        if not isinstance(model, PhaseModel):
+            raise UserError(
+                f'EmotionBrain: modules: expected {{"model": PhaseModel(network, ...)}}, found {model!r:.80}'
+            )
+        settings = read_settings(hparams or {})
+        super().__init__(modules, opt_class, None, run_opts, checkpointer)
+        self.hparams = settings
+        self.epoch_counter: EpochCounter | None = None
+        self.has_dev = False
+
+    def fit(
+        self,
+        epoch_counter: EpochCounter,
+        train_set: Dataset,
+        valid_set: Dataset | None = None,
+        progressbar: bool | None = None,
+        train_loader_kwargs: Mapping[str, Any] | None = None,
+        valid_loader_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Train; arguments are those of `speechbrain.Brain.fit`, and loaders have the settings' batch size by default.
+
+        Raises
+        ------
+        UserError
+            The counter is not SpeechBrain's, or the best epoch is to be kept and there is no development set.
+        """
+        if not isinstance(epoch_counter, EpochCounter):
+            found = type(epoch_counter).__name__
+            raise UserError(f"fit: epoch_counter: expected an EpochCounter of SpeechBrain, found {found}")
+        if self.hparams.keep_best and valid_set is None:
+            raise UserError("fit: valid_set: expected a development set, as keep_best is True, found none")
+        self.epoch_counter, self.has_dev = epoch_counter, valid_set is not None
+        batch = {"batch_size": self.hparams.batch_size}
+        loaders = ({**batch, **(each or {})} for each in (train_loader_kwargs, valid_loader_kwargs))
+        super().fit(epoch_counter, train_set, valid_set, progressbar, *loaders)
 
     def compute_forward(self, batch: Batch, stage: sb.Stage) -> dict[str, torch.Tensor]:
         """Run the model on a batch."""
@@ -101,20 +168,20 @@ class EmotionBrain(sb.Brain):
         return model(batch.features, batch.lengths, self.hparams.augment if training else None)
 
     def compute_objectives(self, predictions: dict[str, torch.Tensor], batch: Batch, stage: sb.Stage) -> torch.Tensor:
-        """The objective's loss; what is only measured is kept as outputs."""
+        """The objective's loss; outputs are kept when evaluating."""
         objective = self.hparams.objective
         if stage == sb.Stage.TRAIN:
             return objective.loss(predictions, batch)
         self.guard.check_outputs(predictions, batch)
         outputs, loss = objective.measure(predictions, batch)
-        # Of a development part the scores alone are of use.
-        names = self.plain_model.vectors if stage == sb.Stage.TEST else ()
+        # Of a development set only the scores are used.
+        names = self.plain_model.network.vectors if stage == sb.Stage.TEST else ()
         self.outputs += with_vectors(outputs, predictions, names)
         return loss
 
     @cached_property
     def guard(self) -> FiniteGuard:
-        """What stops the training at the first value that is not finite."""
+        """Stops the training at the first value that is not finite."""
         return FiniteGuard(self.hparams.phase_name)
 
     def check_loss_isfinite(self, loss: torch.Tensor) -> None:
@@ -122,14 +189,14 @@ class EmotionBrain(sb.Brain):
         self.guard.check_loss(loss)
 
     def init_optimizers(self) -> None:
-        """One optimiser, or a second one for what the loss itself has to learn."""
-        rate, criterion = getattr(self.hparams, "criterion_lr", None), self.plain_model.criterion
+        """One optimiser, and a second one for the parameters of the loss where `criterion_lr` is a number."""
+        rate, criterion = self.hparams.criterion_lr, self.plain_model.criterion
         own = [] if rate is None or criterion is None else list(criterion.parameters())
         if not own or self.opt_class is None:
             super().init_optimizers()
             return
-        theirs = {id(parameter) for parameter in own}
-        self.optimizer = self.opt_class([each for each in self.modules.parameters() if id(each) not in theirs])
+        apart = {id(parameter) for parameter in own}
+        self.optimizer = self.opt_class([each for each in self.modules.parameters() if id(each) not in apart])
         self.criterion_optimizer = torch.optim.SGD(own, lr=rate)
         self.optimizers_dict = {"opt_class": self.optimizer, "criterion": self.criterion_optimizer}
         if self.checkpointer is not None:
@@ -139,11 +206,11 @@ class EmotionBrain(sb.Brain):
 
     @property
     def plain_model(self) -> nn.Module:
-        """The model without its DDP shell, whose forward would be a collective that ranks without a batch miss."""
+        """The model without DDP, whose forward is a collective call that ranks without a batch would miss."""
         model = self.modules.model
         return model.module if isinstance(model, DistributedDataParallel) else model
 
-    def run(self, dataset: Dataset) -> list[Output] | list[ValueOutput]:
+    def run(self, dataset: Dataset) -> list[Output]:
         """Outputs for every utterance of a dataset, sorted by id, the same on all ranks."""
         loader = self.make_dataloader(dataset, sb.Stage.TEST, ckpt_prefix=None, batch_size=self.hparams.batch_size)
         self.on_stage_start(sb.Stage.TEST)
@@ -165,16 +232,14 @@ class EmotionBrain(sb.Brain):
             found += [Frames(name, frames[:count].clone()) for name, frames, count in rows]
         return {each.id: each.frames for each in gather(found)}
 
-    def _gathered(self) -> list[Any]:
-        """Outputs of all ranks, one an utterance."""
+    def _gathered(self) -> list[Output]:
+        """Outputs of all ranks, one for each utterance."""
         outputs = gather(self.outputs)
-        if not getattr(self.hparams, "pieces", False):
-            return outputs
-        return merge_pieces(outputs, getattr(self.hparams, "utterance", "posteriors"))
+        return merge_segments(outputs, self.hparams.mean_of) if self.hparams.segments else outputs
 
     def on_stage_start(self, stage: sb.Stage, epoch: int | None = None) -> None:
-        """Forget the outputs of the last stage; give all ranks the same buffers to evaluate with."""
-        self.outputs: list[Any] = []
+        """Clear the outputs; give all ranks the same buffers to evaluate with."""
+        self.outputs: list[Output] = []
         if stage == sb.Stage.TRAIN:
             self.epoch_started = time.monotonic()
             if self.hparams.chooser is not None:
@@ -184,21 +249,20 @@ class EmotionBrain(sb.Brain):
                 torch.distributed.broadcast(buffer, src=0)
 
     def on_fit_batch_start(self, batch: Batch, should_step: bool) -> None:
-        """Seed from the place in the training, so that a resumed run draws what the uninterrupted one drew."""
-        self.guard.enter(batch, self.hparams.epoch_counter.current, self.step, self.optimizer.param_groups[0]["lr"])
+        """Seed from epoch and step, so that a resumed run draws what an uninterrupted one draws."""
+        self.guard.enter(batch, self.epoch_counter.current, self.step, self.optimizer.param_groups[0]["lr"])
         rank = torch.distributed.get_rank() if is_distributed_initialized() else 0
-        seed = seed_of(self.hparams.seed, self.hparams.epoch_counter.current, self.step, rank)
+        seed = seed_of(self.hparams.seed, self.epoch_counter.current, self.step, rank)
         torch.manual_seed(seed)
         # transformers draws the masks of its SpecAugment there.
         np.random.seed(seed % 2**32)
-        if hasattr(self.plain_model.criterion, "follow_rate"):
-            self.plain_model.criterion.follow_rate(self.optimizer.param_groups[0]["lr"])
+        self.hparams.objective.follow_rate(self.optimizer.param_groups[0]["lr"])
 
     def on_stage_end(self, stage: sb.Stage, stage_loss: float, epoch: int | None = None) -> None:
-        """After training without a development part, or after validation: log, anneal, checkpoint."""
+        """End the epoch after training without a development set, or after validation."""
         if stage == sb.Stage.TRAIN:
             self.train_loss = float(stage_loss)
-            if not self.hparams.has_dev:
+            if not self.has_dev:
                 # SpeechBrain clears these only after this call, and a checkpoint would restore them.
                 self.step, self.avg_train_loss = 0, 0.0
                 self.end_epoch(epoch, {})
@@ -206,10 +270,15 @@ class EmotionBrain(sb.Brain):
             self.end_epoch(epoch, self.hparams.objective.dev_scores(self._gathered()))
 
     def end_epoch(self, epoch: int, dev: dict[str, float]) -> None:
-        """Write the epoch into the history and keep the checkpoints that matter."""
-        hp, history, score = self.hparams, self.hparams.history, self.hparams.objective.score
+        """Log the epoch, anneal the learning rate and save a checkpoint where one is due."""
+        hp, history, score, counter = (
+            self.hparams,
+            self.hparams.history,
+            self.hparams.objective.score,
+            self.epoch_counter,
+        )
         self.guard.check_epoch({"train_loss": self.train_loss, **dev}, self.plain_model)
-        if not dev and epoch >= hp.epoch_counter.limit:
+        if not dev and epoch >= counter.limit:
             # No later loss shows what the last step did.
             self.modules.eval()
             with torch.no_grad():
@@ -222,13 +291,14 @@ class EmotionBrain(sb.Brain):
             new_rate = _anneal(hp.scheduler, self.optimizer, epoch, dev.get("dev_loss", self.train_loss))
             self.guard.check_rate(new_rate)
             update_learning_rate(self.optimizer, new_rate)
-        if hp.stopper and dev:
-            hp.epoch_counter.update_metric(dev[score])
-        last = epoch >= hp.epoch_counter.limit or getattr(hp.epoch_counter, "should_stop", False)
-        better = hp.select and (best is None or dev[score] > best)
-        if last or better or epoch % hp.checkpoint_epochs == 0:
+        last = epoch >= counter.limit
+        if isinstance(counter, EpochCounterWithStopper) and dev:
+            counter.update_metric(dev[score])
+            last |= counter.should_stop
+        better = hp.keep_best and (best is None or dev[score] > best)
+        if self.checkpointer is not None and (last or better or epoch % hp.checkpoint_epochs == 0):
             # Among equals the earliest epoch wins, whatever was saved when.
-            meta = {"epoch": epoch, "rank": dev[score] - 1e-9 * epoch if hp.select else float(epoch)}
+            meta = {"epoch": epoch, "rank": dev[score] - 1e-9 * epoch if hp.keep_best else float(epoch)}
             self.checkpointer.save_and_keep_only(meta=meta, max_keys=["rank"], importance_keys=[])
         if hp.on_epoch is not None:
             hp.on_epoch(epoch)
@@ -243,7 +313,10 @@ class EmotionBrain(sb.Brain):
             sampler = training_sampler(
                 targets, seed_of(self.hparams.seed, "order") % 2**31, self.hparams.balanced_sampling
             )
-            if self._rest(len(dataset), loader_kwargs.get("batch_size", 1)) < self.plain_model.least_batch:
+            if (
+                self._last_batch(len(dataset), loader_kwargs.get("batch_size", 1))
+                < self.plain_model.network.min_batch_size
+            ):
                 loader_kwargs["drop_last"] = True
             loader = super().make_dataloader(dataset, stage, ckpt_prefix, sampler=sampler, **loader_kwargs)
             if self.train_sampler is None:
@@ -256,7 +329,7 @@ class EmotionBrain(sb.Brain):
         return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)
 
     @staticmethod
-    def _rest(items: int, batch_size: int) -> int:
+    def _last_batch(items: int, batch_size: int) -> int:
         """Items of the last batch of an epoch, on each rank."""
         world = torch.distributed.get_world_size() if is_distributed_initialized() else 1
         return (-(-items // world) - 1) % batch_size + 1

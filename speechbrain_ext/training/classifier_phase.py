@@ -1,4 +1,4 @@
-"""One phase of one fold that is no network: a classifier fitted at once to one row per utterance."""
+"""A phase of a fold that trains no network: a classifier is fitted at once to one row per utterance."""
 
 from __future__ import annotations
 
@@ -7,35 +7,76 @@ import json
 import resource
 import time
 import zipfile
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from speechbrain.utils.distributed import if_main_process
 
 from speechbrain_ext.dataio.dataset import FeatureSource
-from speechbrain_ext.metrics.classes import unweighted_average_recall, weighted_accuracy
 from speechbrain_ext.training.finished import TRAIN
-from speechbrain_ext.training.objectives import Output, ValueOutput, mean_concordance
+from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.phase import Phase
-from speechbrain_ext.training.svm import LinearSVM
-from speechbrain_ext.training.svr import LinearSVR
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_checked, replacing, write_text
 
-# Keys of a classifier that its regression has too.
-REGRESSION_KEYS = {"c_grid", "inner_folds", "clip_deviations"}
 RETRY = "make the features again (remove their folder in the cache, ./run.sh --stage 1), then --stage 2 --force"
+
+
+class Classifier(Protocol):
+    """What a classifier that is no network must offer; `speechbrain_ext.training.svm.LinearSVM` does.
+
+    Attributes
+    ----------
+    warnings : tuple of str
+        Notes for the results.
+    class_options : tuple of str
+        Options that only classes have.
+    model : dict
+        Arrays by name: all that is saved.
+    c : float
+        The chosen regularisation.
+    parameters : int
+        Number of trained parameters.
+    """
+
+    warnings: ClassVar[tuple[str, ...]]
+    class_options: ClassVar[tuple[str, ...]]
+    model: dict[str, np.ndarray]
+    c: float
+    parameters: int
+
+    def fit(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str]) -> Classifier:
+        """Fit to features [utterance, feature], and to class indices or values [utterance, dimension]."""
+
+    def load(self, model: Mapping[str, np.ndarray]) -> Classifier:
+        """Take over the arrays of a fitted one."""
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Log-posteriors [utterance, class], or values [utterance, dimension]."""
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Embedding of each utterance, [utterance, class or dimension]."""
+
+    def training_scores(self, features: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Scores on the training set by name, for the log."""
+
+    @classmethod
+    def for_dimensions(cls, **options: Any) -> Classifier:
+        """The regressor for values of dimensions that takes the classifier's place, from the same options.
+
+        Raises
+        ------
+        UserError
+            There is none.
+        """
 
 
 class ClassifierPhase(Phase):
     """A phase whose YAML node has `classifier:` in place of `network:`.
 
-    The classifier offers `fit(features, targets, speakers)`, `log_posteriors`,
-    `scores`, `load` and `model` (arrays by name), as `LinearSVM` does. It sees
-    the training part of the fold only, also when there is a development part.
-    Its embedding of an utterance is its scores. With dimensions the classifier's
-    regression takes its place, with the same keys. Arguments are those of `Phase`.
+    It is fitted to the training set alone, also when there is a development set. The embedding of an utterance is
+    its scores. Arguments are those of `Phase`.
     """
 
     def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
@@ -46,7 +87,7 @@ class ClassifierPhase(Phase):
         self._check_task()
         started = time.monotonic()
         utterances = self.experiment.utterances
-        ids = sorted(self.experiment.fold(self.fold)["train"])
+        ids = sorted(self.experiment.fold(self.fold).train)
         rows, targets = self._rows(ids), np.array(self._targets(ids))
         self._check_finite(rows, ids, "features")
         classifier = self._classifier()
@@ -56,7 +97,7 @@ class ClassifierPhase(Phase):
             if values.dtype.kind == "f" and not np.isfinite(values).all():
                 raise UserError(f"phase {self.name}: {name} of the classifier are not finite: {RETRY}")
         seconds = round(time.monotonic() - started, 4)
-        row = {"epoch": 1, "phase_name": self.name, "c": classifier.c, **_scores(classifier, rows, targets)}
+        row = {"epoch": 1, "phase_name": self.name, "c": classifier.c, **classifier.training_scores(rows, targets)}
         task = self.experiment.task
         names = {"dimension_names": task.dimensions} if task.dimensions else {"class_names": self.experiment.classes}
         with replacing(self.folder / self._model_name, "wb") as stream:
@@ -84,18 +125,15 @@ class ClassifierPhase(Phase):
             utterance = ids[int(np.flatnonzero(~good)[0])]
             raise UserError(f"phase {self.name}: the {what} of utterance {utterance} are not finite: {RETRY}")
 
-    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
+    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
         classifier = self._classifier().load(self._load(done))
         rows, targets = self._rows(ids), self._targets(ids)
         self._check_finite(classifier.scores(rows), ids, "scores")
         scores = classifier.scores(rows).tolist()  # [utterance, class or dimension]
-        if self.experiment.task.dimensions:
-            found = zip(ids, targets, classifier.predict(rows).tolist(), scores, strict=True)
-            return [ValueOutput(identity, *map(tuple, values)) for identity, *values in found]
-        log_posteriors = classifier.log_posteriors(rows).tolist()  # [utterance, class]
+        predicted = classifier.predict(rows).tolist()  # [utterance, class or dimension]
         return [
-            Output(identity, target, tuple(posteriors), tuple(embedding), -posteriors[target])
-            for identity, target, posteriors, embedding in zip(ids, targets, log_posteriors, scores, strict=True)
+            Output(identity, truth, tuple(row), tuple(embedding))
+            for identity, truth, row, embedding in zip(ids, targets, predicted, scores, strict=True)
         ]
 
     def _check_task(self) -> None:
@@ -107,20 +145,18 @@ class ClassifierPhase(Phase):
                 f"found {task.soft_target} and {task.train_utterances}: leave them out"
             )
 
-    def _classifier(self) -> Any:
-        """The YAML's classifier, or with dimensions its regression."""
+    def _classifier(self) -> Classifier:
+        """The YAML's classifier, or its regressor where dimensions are predicted."""
         make = self.node["classifier"]
         if not self.experiment.task.dimensions:
             return make()
-        if make.func is not LinearSVM:
-            raise UserError(f"phase {self.name}: dimensions: {make.func.__name__} has no regression: leave them out")
-        asked = self.experiment.hp.overrides.get("class_weight")
-        if asked is not None:
-            raise UserError(
-                f"phase {self.name}: class_weight: expected none, as dimensions have no classes, found {asked}: "
-                "leave it out"
-            )
-        return LinearSVR(**{key: make.keywords[key] for key in REGRESSION_KEYS & make.keywords.keys()})
+        for key in make.func.class_options:
+            if (asked := self.experiment.hp.overrides.get(key)) is not None:
+                raise UserError(
+                    f"phase {self.name}: {key}: expected none, as dimensions have no classes, found {asked}: "
+                    "leave it out"
+                )
+        return make.func.for_dimensions(**make.keywords)
 
     @property
     def _model_name(self) -> str:
@@ -139,10 +175,10 @@ class ClassifierPhase(Phase):
                 "train it again with: ./run.sh --stage 2 --force"
             ) from None
 
-    def _targets(self, ids: Sequence[str]) -> list[int] | list[list[float]]:
+    def _targets(self, ids: Sequence[str]) -> list[int] | list[tuple[float, ...]]:
         task, utterances = self.experiment.task, self.experiment.utterances
         if task.dimensions:
-            return [task.values_of(utterances[identity]) for identity in ids]
+            return [tuple(task.values_of(utterances[identity])) for identity in ids]
         return [task.classes.index(task.label_of(utterances[identity])) for identity in ids]
 
     def _rows(self, ids: Sequence[str]) -> np.ndarray:
@@ -161,13 +197,3 @@ class ClassifierPhase(Phase):
                 f"{identity}: name a feature of whole utterances, such as speechbrain_ext.features.functionals"
             )
         return frames[0]
-
-
-def _scores(classifier: Any, rows: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-    """What the choice of C measured, and scores on the training part."""
-    if targets.ndim == 2:  # [utterance, dimension]
-        ccc = mean_concordance(targets, classifier.predict(rows))
-        return {"inner_ccc": classifier.inner_ccc, "train_ccc": ccc}
-    found = classifier.log_posteriors(rows).argmax(axis=1)  # [utterance]
-    scores = {"train_wa": weighted_accuracy(targets, found), "train_uar": unweighted_average_recall(targets, found)}
-    return {"inner_uar": classifier.inner_uar, **scores}

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from speechbrain_ext.corpora.data_folder import check_audio_unchanged
 from speechbrain_ext.corpora.manifest import read_audio
 from speechbrain_ext.features import extraction
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extraction import AudioItem
-from speechbrain_ext.features.madd_waveform import MaddWaveform, zero_share
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.run_request import RunRequest
-from speechbrain_ext.training.system_build import check_system
+from speechbrain_ext.training.system_build import check_resources, check_system
 from speechbrain_ext.utils.errors import UserError
 
 
@@ -39,7 +37,7 @@ def extract(request: RunRequest) -> None:
     check_system(experiment.hp)
     check_audio_unchanged(experiment.spec.data, [experiment.utterances[identity] for identity in experiment.used])
     built = experiment.hp.build()
-    check_resources(built, experiment.hp.phases)
+    check_resources(experiment.hp)
     # All are made before the first is computed, so that a wrong key of the last one is found now.
     extractors = {name: built["features"][name]() for name in experiment.hp.features()}
     for name, extractor in extractors.items():
@@ -48,27 +46,9 @@ def extract(request: RunRequest) -> None:
         counts = extraction.extract(cache, items, jobs=request.jobs)
         listed = ", ".join(f"{number} {what}" for what, number in counts.items())
         print(f"features {name}: {listed} ({cache.folder})")
-        if isinstance(extractor, MaddWaveform):
-            hashes = [experiment.utterances[identity].sha256 for identity in experiment.used]
-            share = zero_share(cache, hashes)
-            print(f"{name}: MADD left {100 * share:.1f} % of the samples of {len(hashes)} utterances at zero")
-
-
-def check_resources(built: Mapping[str, Any], phases: Sequence[str]) -> None:
-    """Let the network of each phase say what it lacks before hours are spent on features.
-
-    Arguments
-    ---------
-    built : mapping
-        The system's YAML, built.
-    phases : sequence of str
-        Names of the phases that are to be trained.
-    """
-    for name in phases:
-        make = built["phases"][name].get("network")
-        check = getattr(getattr(make, "func", make), "check_resources", None)
-        if check is not None:
-            check(**getattr(make, "keywords", {}))
+        if extractor.reports_facts:
+            keys = [experiment.utterances[identity].sha256 for identity in experiment.used]
+            print(f"{name}: {extractor.describe(extractor.cached_facts(map(cache.get, keys)), len(keys))}")
 
 
 def audio_items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[str]) -> list[AudioItem]:

@@ -15,7 +15,7 @@ from speechbrain_ext.training.classifier_phase import ClassifierPhase
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import check_done, is_finished
 from speechbrain_ext.training.network_phase import NetworkPhase
-from speechbrain_ext.training.objectives import DEV_SCORES, Output, ValueOutput
+from speechbrain_ext.training.objectives import DEV_SCORES, Output
 from speechbrain_ext.training.phase import Phase
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.files import write_json, write_text
@@ -84,9 +84,9 @@ def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
     warnings = dict.fromkeys(warning for done in phases.values() for warning in done.get("warnings", []))
     return {
         "name": fold,
-        "n_train": len(parts["train"]),
-        "n_dev": len(parts["dev"]),
-        "n_test": len(parts["test"]),
+        "n_train": len(parts.train),
+        "n_dev": len(parts.dev),
+        "n_test": len(parts.test),
         # Of the first phase, which the paper counts; those of all phases stand under "phases".
         "epochs": next(iter(phases.values()))["epochs"],
         "optimizer_steps": sum(done["optimizer_steps"] for done in phases.values()),
@@ -112,11 +112,11 @@ def _dev_scores(experiment: Experiment, last: dict[str, Any]) -> dict[str, Any]:
     return {key: last[key] for key in DEV_SCORES if key in last}
 
 
-def predict_fold(spec: RunSpec, fold: str) -> list[Output] | list[ValueOutput]:
+def predict_fold(spec: RunSpec, fold: str) -> list[Output]:
     """Run the last phase of a fold on its test utterances, sorted by id."""
     experiment = Experiment(spec)
     with torch_settings(spec.threads):
-        return phases_of(experiment, fold)[-1].outputs(experiment.fold(fold)["test"])
+        return phases_of(experiment, fold)[-1].outputs(experiment.fold(fold).test)
 
 
 @contextmanager

@@ -1,12 +1,12 @@
-"""One phase of one fold: from cached features to a checkpoint that later stages load."""
+"""A phase of a fold that trains a network: from cached features to a checkpoint that later stages load."""
 
 from __future__ import annotations
 
-import inspect
 import io
 import json
 import resource
 from collections.abc import Callable, Collection, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,17 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.distributed import if_main_process
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
-from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_piece_dataset
+from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_segment_dataset
 from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
+from speechbrain_ext.hparams.training import Training, training_of
+from speechbrain_ext.lobes.network import declared_network
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.lobes.value_scale import ValueScale
 from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, seed_of
-from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.brain_settings import BrainSettings
+from speechbrain_ext.training.checkpoints import SafeCheckpointer
 from speechbrain_ext.training.divergence import check_statistics
 from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.objectives import (
@@ -33,7 +36,6 @@ from speechbrain_ext.training.objectives import (
     DimensionObjective,
     Objective,
     Output,
-    ValueOutput,
 )
 from speechbrain_ext.training.phase import Phase
 from speechbrain_ext.training.schedule import PiecewiseRate, scaled_epochs
@@ -41,25 +43,25 @@ from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_checked, write_text
 
 Embeddings = dict[str, dict[str, torch.Tensor]]
-# Keys of a training that classes alone have.
+# Keys that only classes have.
 OF_CLASSES = ("class_weights", "label_smoothing", "balanced_sampling")
 
 
 class NetworkPhase(Phase):
     """A phase whose YAML node has `network:`; arguments are those of `Phase`."""
 
-    def setting(self, key: str) -> Any:
-        """A training key: the phase's own value where it has one."""
-        own = self.node.get("training") or {}
-        return own[key] if key in own else self.key(key)
+    @cached_property
+    def training(self) -> Training:
+        """How the phase is trained."""
+        return training_of(self.built, self.name)
 
     @property
     def epochs(self) -> int:
         """How many epochs the phase is trained: the paper's number, scaled where the system has a scale."""
-        return scaled_epochs(self.setting("epochs"), self.built.get("schedule_scale", 1.0))
+        return scaled_epochs(self.training.epochs, self.training.schedule_scale)
 
     def frames(self, ids: Sequence[str], training: bool = False) -> dict[str, torch.Tensor]:
-        """Frames [time, feature] of the trained phase by piece, for a later phase that may be trained on them.
+        """Frames [time, feature] of the trained phase by segment, for a later phase.
 
         The network is in evaluation mode: a frozen phase drops nothing and keeps its batch statistics.
         """
@@ -69,7 +71,7 @@ class NetworkPhase(Phase):
         """The trained phase's network in evaluation mode, for a look inside."""
         return self._trained(self.trained).plain_model.network.eval()
 
-    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
+    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
         return self._trained(done).run(self._dataset(ids))
 
     def _trained(self, done: dict[str, Any]) -> EmotionBrain:
@@ -78,19 +80,19 @@ class NetworkPhase(Phase):
         # Hashed and loaded from the same bytes.
         data = read_checked(self.folder / name, done["files"][name], TRAIN)
         model.load_state_dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
-        return self._brain(model, None, History(), EpochCounter(0), None)
+        return self._brain(model, None, self._settings(model))
 
     def _dataset(
         self,
         ids: Sequence[str],
         chooser: VariantChooser | None = None,
-        twice: Collection[str] = (),
+        oversampled: Collection[str] = (),
         training: bool = False,
     ) -> DynamicItemDataset:
         chosen = [self.experiment.utterances[identity] for identity in ids]
-        if self.pieces:
+        if self.segmented:
             frames = {name: phase.frames(ids, training) for name, phase in self.frozen.items()}
-            return make_piece_dataset(chosen, self.experiment.task, self.sources, frames, twice, training)
+            return make_segment_dataset(chosen, self.experiment.task, self.sources, frames, oversampled, training)
         embeddings: Embeddings = {
             name: {output.id: torch.tensor(output.embedding) for output in phase.outputs(ids)}
             for name, phase in self.frozen.items()
@@ -101,10 +103,8 @@ class NetworkPhase(Phase):
         # Drawn before anything else, so that weights depend on the seed and on nothing that ran before.
         torch.manual_seed(seed_of(self.experiment.spec.seed, self.name, "initialisation"))
         try:
-            make = self.node["network"]
-            # A network that starts from downloaded weights needs none when trained ones are loaded into it.
-            blank = trained and "pretrained" in inspect.signature(make).parameters
-            network = make(pretrained=False) if blank else make()
+            kind, options = declared_network(self.node["network"])
+            network = kind.without_weights(**options) if trained else kind(**options)
         except (ValueError, TypeError) as fault:
             raise UserError(f"phase {self.name}: {' '.join(str(fault).split())}: change this hyper-parameter") from None
         extractors = {source.name: source.cache.extractor for source in self.sources}
@@ -115,144 +115,122 @@ class NetworkPhase(Phase):
 
     def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
         experiment, parts = self.experiment, self.experiment.fold(self.fold)
-        variants = self.setting("augment_waveform")
-        if variants and self.pieces:
+        variants = self.training.augment_waveform
+        if variants and self.segmented:
             raise UserError(
-                f"phase {self.name}: augment_waveform: expected none, as utterances are cut into pieces of "
+                f"phase {self.name}: augment_waveform: expected none, as utterances are cut into segments of "
                 f"{self.built['segment_s']} s, found {variants}: leave it out"
             )
         chooser = (
-            VariantChooser(variants, self.setting("augment_clean_share"), experiment.spec.seed) if variants else None
+            VariantChooser(variants, self.training.augment_clean_share, experiment.spec.seed) if variants else None
         )
-        train = self._dataset(sorted(parts["train"]), chooser, self._twice(parts["train"]), training=True)
-        developed = {"last": parts["dev"], "dev": parts["dev"], "test": parts["test"]}[experiment.selection]
+        train = self._dataset(sorted(parts.train), chooser, self._oversampled(parts.train), training=True)
+        developed = {"last": parts.dev, "dev": parts.dev, "test": parts.test}[experiment.selection]
         dev = self._dataset(sorted(developed)) if developed else None
         model = self._model()
         for source in self.sources:
             if source.name not in model.normalizers:
                 continue
-            mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts["train"]))
+            mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts.train))
             check_statistics(self.name, source.name, mean, deviation)
             model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
         if model.scale is not None:
-            values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts["train"])]
+            values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts.train)]
             model.scale.set(*map(torch.from_numpy, statistics([np.array(values)])))
-        if hasattr(model.network, "observe"):
-            by_name = {source.name: source for source in self.sources}
-            train_ids = sorted(parts["train"])
-            model.network.observe(lambda name: (by_name[name].frames(experiment.utterances[i]) for i in train_ids))
-        history, counter = History(), self._counter(dev is not None)
+        by_name = {source.name: source for source in self.sources}
+        utterances = [experiment.utterances[identity] for identity in sorted(parts.train)]
+        model.network.fit_statistics(lambda name: map(by_name[name].frames, utterances))
+        settings = self._settings(model, train, chooser, on_epoch)
         checkpointer = SafeCheckpointer(self.folder / "save")
         checkpointer.sweep()
-        checkpointer.add_recoverables({"model": model, "counter": counter, "history": history})
-        brain = self._brain(model, checkpointer, history, counter, train, dev is not None, on_epoch, chooser)
-        loaders = {"batch_size": self._local_batch()}, {"batch_size": self.setting("batch_size")}
-        brain.fit(counter, train, dev, train_loader_kwargs=loaders[0], valid_loader_kwargs=loaders[1])
+        counter = self._counter(dev is not None)
+        checkpointer.add_recoverables({"model": model, "counter": counter, "history": settings.history})
+        brain = self._brain(model, checkpointer, settings)
+        brain.fit(counter, train, dev, train_loader_kwargs={"batch_size": self._local_batch()})
         if if_main_process():
-            self._finish(brain, checkpointer, history)
+            self._finish(brain, checkpointer)
 
-    def _mean_of(self) -> str:
-        """What of its pieces' an utterance is the mean of."""
-        mean_of = self.built.get("utterance", MEANS[0])
-        if mean_of not in MEANS:
-            raise UserError(f"utterance: expected one of {', '.join(MEANS)}, found {mean_of!r}: change this key")
-        return mean_of
-
-    def _twice(self, ids: Sequence[str]) -> set[str]:
-        """The utterances that are trained on twice: those of the classes that the system's key names."""
-        classes, task = self.built.get("twice") or [], self.experiment.task
+    def _oversampled(self, ids: Sequence[str]) -> set[str]:
+        """Ids of the training utterances that stand twice in the data: those of `oversample_classes`."""
+        classes, task = self.built.get("oversample_classes") or [], self.experiment.task
         for name in classes:
             if name not in task.classes:
-                raise UserError(f"twice: {name}: expected some of {', '.join(task.classes)}: change this key")
+                raise UserError(
+                    f"oversample_classes: {name}: expected some of {', '.join(task.classes)}: change this key"
+                )
         return {identity for identity in ids if task.label_of(self.experiment.utterances[identity]) in classes}
 
     def _counter(self, has_dev: bool) -> EpochCounter:
-        """Count epochs; stop early where the system says so and there is a part to see it by."""
-        epochs, patience = self.epochs, self.setting("early_stopping_epochs") if has_dev else 0
+        """Counts epochs; stops early where the system says so and there is a development set."""
+        epochs, patience = self.epochs, self.training.early_stopping_epochs if has_dev else 0
         return EpochCounterWithStopper(epochs, patience, 0, "max") if patience else EpochCounter(epochs)
 
     def _local_batch(self) -> int:
         world = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
-        return self.setting("batch_size") // world
+        return self.training.batch_size // world
 
-    def _brain(
+    def _settings(
         self,
         model: PhaseModel,
-        checkpointer: SafeCheckpointer | None,
-        history: History,
-        counter: EpochCounter,
-        train: DynamicItemDataset | None,
-        has_dev: bool = False,
-        on_epoch: Callable[[int], None] | None = None,
+        train: DynamicItemDataset | None = None,
         chooser: VariantChooser | None = None,
-    ) -> EmotionBrain:
-        spec, setting = self.experiment.spec, self.setting
-        optimizer = getattr(torch.optim, setting("optimizer"), None)
-        if optimizer is None:
-            raise UserError(f"optimizer: {setting('optimizer')} is no class of torch.optim: try Adam, RMSprop or SGD")
-        mask, scheduler = setting("spec_augment"), setting("scheduler")
+        on_epoch: Callable[[int], None] | None = None,
+    ) -> BrainSettings:
+        training = self.training
+        mask, scheduler = training.spec_augment, training.scheduler
         if isinstance(scheduler, PiecewiseRate):
             scheduler.epochs = self.epochs
-        keys = {
-            "seed": seed_of(spec.seed, self.name) % 2**31,
-            "phase_name": self.name,
-            "history": history,
-            "epoch_counter": counter,
-            "scheduler": scheduler,
-            "objective": self._objective(model, train),
-            "balanced_sampling": setting("balanced_sampling"),
-            "augment": SpectrogramMask(**mask) if mask else None,
-            "chooser": chooser,
-            "checkpoint_epochs": setting("checkpoint_epochs"),
-            "select": self.experiment.selection != "last",
-            "stopper": isinstance(counter, EpochCounterWithStopper),
-            "has_dev": has_dev,
-            "batch_size": setting("batch_size"),
-            "on_epoch": on_epoch,
-            "pieces": self.pieces,
-            "utterance": self._mean_of(),
-            "criterion_lr": self.node.get("loss_lr"),
-        }
-        options = {
+        return BrainSettings(
+            seed=seed_of(self.experiment.spec.seed, self.name) % 2**31,
+            batch_size=training.batch_size,
+            objective=self._objective(model, train),
+            phase_name=self.name,
+            scheduler=scheduler,
+            balanced_sampling=training.balanced_sampling,
+            augment=SpectrogramMask(**mask) if mask else None,
+            chooser=chooser,
+            checkpoint_epochs=training.checkpoint_epochs,
+            keep_best=self.experiment.selection != "last",
+            segments=self.segmented,
+            mean_of=self.built.get("utterance", MEANS[0]),
+            criterion_lr=self.node.get("loss_lr"),
+            on_epoch=on_epoch,
+        )
+
+    def _brain(self, model: PhaseModel, checkpointer: SafeCheckpointer | None, settings: BrainSettings) -> EmotionBrain:
+        spec, training = self.experiment.spec, self.training
+        optimizer = getattr(torch.optim, training.optimizer)
+        run_options = {
             "device": spec.device,
             "precision": spec.precision,
-            "max_grad_norm": float(setting("max_grad_norm")),
+            "max_grad_norm": float(training.max_grad_norm),
             "noprogressbar": True,
             "compile": spec.compile,
         }
+        scheduler = settings.scheduler
         if scheduler is not None and checkpointer is not None and not isinstance(scheduler, PiecewiseRate):
             checkpointer.add_recoverable("scheduler", scheduler)
-        more = {"weight_decay": setting("weight_decay"), **self._optimizer_options()}
-        return EmotionBrain(
-            {"model": model},
-            lambda parameters: optimizer(parameters, lr=setting("lr"), **more),
-            keys,
-            options,
-            checkpointer,
-        )
-
-    def _optimizer_options(self) -> dict[str, Any]:
-        known = (self.node.get("training") or {}).get("optimizer_options", self.built.get("optimizer_options"))
-        return dict(known or {})
+        options = {"lr": training.lr, "weight_decay": training.weight_decay, **(training.optimizer_options or {})}
+        return EmotionBrain({"model": model}, partial(optimizer, **options), settings, run_options, checkpointer)
 
     def _objective(self, model: PhaseModel, train: DynamicItemDataset | None) -> Objective:
-        setting = self.setting
+        training = self.training
         if model.scale is None:
-            weights = self._class_weights(train) if train and setting("class_weights") else None
+            weights = self._class_weights(train) if train and training.class_weights else None
             if model.criterion is None:
-                return ClassObjective(weights, setting("label_smoothing"))
+                return ClassObjective(weights, training.label_smoothing)
             if weights is not None:
                 raise UserError(f"phase {self.name}: class_weights: expected False, as its loss weighs no classes")
-            return CriterionObjective(model.criterion, setting("label_smoothing"))
-        if model.criterion is not None:
+            return CriterionObjective(model.criterion, training.label_smoothing)
+        if model.criterion is not None or not model.network.trains_on_dimensions:
             raise UserError(
                 f"phase {self.name}: dimensions: expected none, as its loss is of classes: leave dimensions out"
             )
         for key in OF_CLASSES:
-            if setting(key):
+            if value := getattr(training, key):
                 raise UserError(
-                    f"phase {self.name}: {key}: expected it off, as dimensions have no classes, found {setting(key)}: "
-                    f"switch it off with: -- --{key} {type(setting(key))()}"
+                    f"phase {self.name}: {key}: expected it off, as dimensions have no classes, found {value}: "
+                    f"switch it off with: -- --{key} {type(value)()}"
                 )
         return DimensionObjective(model.scale)
 
@@ -261,7 +239,8 @@ class NetworkPhase(Phase):
         counts = torch.bincount(targets, minlength=len(self.experiment.classes)).clamp(min=1)  # [class]
         return (len(targets) / (len(counts) * counts)).to(self.experiment.spec.device)
 
-    def _finish(self, brain: EmotionBrain, checkpointer: SafeCheckpointer, history: History) -> None:
+    def _finish(self, brain: EmotionBrain, checkpointer: SafeCheckpointer) -> None:
+        history = brain.hparams.history
         chosen = checkpointer.find_checkpoint(max_key="rank")
         epoch = chosen.meta["epoch"]
         of_epoch = next((row for row in history.rows if row["epoch"] == epoch), {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,111 +17,103 @@ from speechbrain_ext.losses.soft_target import soft_target_loss
 from speechbrain_ext.metrics.classes import unweighted_average_recall, weighted_accuracy
 from speechbrain_ext.metrics.values import concordance
 
-Vectors = Mapping[str, tuple[float, ...]]
-
 # Scores of a development part that a finished phase hands on.
 DEV_SCORES = ("dev_wa", "dev_uar", "dev_ccc")
 
 
 @dataclass(frozen=True)
 class Output:
-    """What the model says of one utterance: log-posteriors [class], embedding [feature], loss in nats.
+    """Output of a model for one utterance, or for one segment.
 
-    `more` holds further vectors [feature] by the names that the network gives them.
+    Attributes
+    ----------
+    id : str
+        Name of the utterance or of the segment.
+    truth : int or tuple of float
+        The true class's index, or the true values [dimension].
+    predicted : tuple of float
+        Log-posteriors [class], or predicted values [dimension].
+    embedding : tuple of float
+        [feature].
+    vectors : mapping
+        Further vectors [feature] by the names that the network gives them.
     """
 
     id: str
-    target: int
-    log_posteriors: tuple[float, ...]
-    embedding: tuple[float, ...]
-    loss: float
-    more: Vectors = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True)
-class ValueOutput:
-    """What the model says of one utterance's dimensions: true and predicted values [dimension], embedding [feature]."""
-
-    id: str
-    values: tuple[float, ...]
+    truth: int | tuple[float, ...]
     predicted: tuple[float, ...]
     embedding: tuple[float, ...]
-    more: Vectors = field(default_factory=dict, hash=False)
+    vectors: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames of one piece that a later phase is trained on, [time, feature]."""
+    """Frames of one segment that a later phase is trained on, [time, feature]."""
 
     id: str
     frames: torch.Tensor
 
 
 def with_vectors(
-    outputs: Sequence[Any], predictions: Mapping[str, torch.Tensor], names: Sequence[str]
-) -> Sequence[Any]:
-    """Keep with the outputs of a batch the further vectors that its network names.
+    outputs: Sequence[Output], predictions: Mapping[str, torch.Tensor], names: Sequence[str]
+) -> list[Output]:
+    """Add the further vectors that a network names to the outputs of a batch.
 
     Arguments
     ---------
-    outputs : sequence of Output or ValueOutput
+    outputs : sequence of Output
     predictions : mapping
         What the network returned.
     names : sequence of str
-        Keys of tensors [batch, feature] among these; those that are not there are left out.
+        Keys of tensors [batch, feature] among these; names that are not there are left out.
 
     Example
     -------
-    >>> outputs = with_vectors([Output("a", 0, (), (), 0.0)], {"fused": torch.ones(1, 2)}, ("fused", "w2e"))
-    >>> outputs[0].more
+    >>> outputs = with_vectors([Output("a", 0, (), ())], {"fused": torch.ones(1, 2)}, ("fused", "w2e"))
+    >>> outputs[0].vectors
     {'fused': (1.0, 1.0)}
     """
     rows = {name: predictions[name].float().tolist() for name in names if name in predictions}
-    if not rows:
-        return outputs
     return [
-        replace(output, more={name: tuple(vectors[place]) for name, vectors in rows.items()})
+        replace(output, vectors={name: tuple(vectors[place]) for name, vectors in rows.items()})
         for place, output in enumerate(outputs)
     ]
 
 
-def merge_pieces(outputs: Sequence[Any], mean_of: str = "posteriors") -> list[Any]:
-    """Make one output an utterance from those of its pieces: the mean of their posteriors, or of their values.
+def merge_segments(outputs: Sequence[Output], mean_of: str = "posteriors") -> list[Output]:
+    """Average the outputs of the segments of each utterance.
 
-    The embedding and all further vectors of an utterance are the means of its pieces' ones.
+    Posteriors of classes, values of dimensions, embeddings and further vectors are averaged.
 
     Arguments
     ---------
-    outputs : sequence of Output or ValueOutput
-        With names of pieces as ids.
+    outputs : sequence of Output
+        Their ids are names of segments.
     mean_of : str
-        "posteriors", or "log_posteriors".
+        "posteriors", or "log_posteriors"; of no effect for dimensions.
 
     Returns
     -------
-    list
+    list of Output
         Sorted by the utterances' ids.
 
     Source: Zou et al., ICASSP 2022, Section 3.2; a reading for Li and Zhang 2024.
     """
     by_name = {output.id: output for output in outputs}
-    merged: list[Any] = []
+    merged = []
     for identity, names in sorted(group(by_name).items()):
-        pieces = [by_name[name] for name in names]
-        embedding = mean_vectors([piece.embedding for piece in pieces])
-        more = {name: mean_vectors([piece.more[name] for piece in pieces]) for name in pieces[0].more}
-        if isinstance(pieces[0], ValueOutput):
-            predicted = mean_vectors([piece.predicted for piece in pieces])
-            merged.append(ValueOutput(identity, pieces[0].values, predicted, embedding, more))
-        else:
-            posteriors = mean_posteriors([piece.log_posteriors for piece in pieces], mean_of)
-            target = pieces[0].target
-            merged.append(Output(identity, target, posteriors, embedding, -posteriors[target], more))
+        segments = [by_name[name] for name in names]
+        truth, rows = segments[0].truth, [segment.predicted for segment in segments]
+        predicted = mean_posteriors(rows, mean_of) if isinstance(truth, int) else mean_vectors(rows)
+        embedding = mean_vectors([segment.embedding for segment in segments])
+        vectors = {name: mean_vectors([each.vectors[name] for each in segments]) for name in segments[0].vectors}
+        merged.append(Output(identity, truth, predicted, embedding, vectors))
     return merged
 
 
+@runtime_checkable
 class Objective(Protocol):
-    """What `EmotionBrain` is given: a loss to train with, outputs to keep, scores of a development part.
+    """A loss to train with, the outputs to keep, and the scores of a development set.
 
     Attributes
     ----------
@@ -134,11 +126,14 @@ class Objective(Protocol):
     def loss(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> torch.Tensor:
         """The loss of a training batch, a scalar."""
 
-    def measure(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> tuple[list[Any], torch.Tensor]:
+    def measure(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> tuple[list[Output], torch.Tensor]:
         """Outputs of a batch that is not trained on, and its plain loss."""
 
-    def dev_scores(self, outputs: Sequence[Any]) -> dict[str, float]:
+    def dev_scores(self, outputs: Sequence[Output]) -> dict[str, float]:
         """Scores over gathered outputs, "dev_loss" among them, never a mean of batches."""
+
+    def follow_rate(self, rate: float) -> None:
+        """Take the learning rate of the next step."""
 
 
 class ClassObjective:
@@ -157,6 +152,9 @@ class ClassObjective:
     def __init__(self, class_weights: torch.Tensor | None = None, label_smoothing: float = 0.0) -> None:
         self.class_weights, self.label_smoothing = class_weights, label_smoothing
 
+    def follow_rate(self, rate: float) -> None:
+        """Cross-entropy does not depend on it."""
+
     def loss(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> torch.Tensor:
         """Cross-entropy towards the shares of the classes."""
         logits = predictions["logits"].float()  # [batch, class]
@@ -165,23 +163,22 @@ class ClassObjective:
     def measure(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> tuple[list[Output], torch.Tensor]:
         """Log-posteriors, and the cross-entropy towards the one class, plain and unweighted."""
         log_posteriors = predictions["logits"].double().log_softmax(-1)  # [batch, class]
-        losses = nn.functional.nll_loss(log_posteriors, batch.targets, reduction="none")  # [batch]
+        loss = nn.functional.nll_loss(log_posteriors, batch.targets, reduction="none").mean()
         rows = zip(
             batch.ids,
             batch.targets.tolist(),
             log_posteriors.tolist(),
             predictions["embedding"].float().tolist(),
-            losses.tolist(),
             strict=True,
         )
-        return [Output(i, t, tuple(p), tuple(e), x) for i, t, p, e, x in rows], losses.mean()
+        return [Output(i, t, tuple(p), tuple(e)) for i, t, p, e in rows], loss
 
     def dev_scores(self, outputs: Sequence[Output]) -> dict[str, float]:
         """Loss, WA and UAR."""
-        truth = [output.target for output in outputs]
-        prediction = [max(range(len(o.log_posteriors)), key=o.log_posteriors.__getitem__) for o in outputs]
+        truth = [output.truth for output in outputs]
+        prediction = [max(range(len(o.predicted)), key=o.predicted.__getitem__) for o in outputs]
         return {
-            "dev_loss": sum(output.loss for output in outputs) / len(outputs),
+            "dev_loss": sum(-output.predicted[output.truth] for output in outputs) / len(outputs),
             "dev_wa": weighted_accuracy(truth, prediction),
             "dev_uar": unweighted_average_recall(truth, prediction),
         }
@@ -194,7 +191,7 @@ class CriterionObjective(ClassObjective):
     ---------
     criterion : nn.Module
         Called with what the network returns, the shares of the classes [batch, class] and the genders [batch];
-        returns the loss, a scalar, and its parts by name.
+        returns the loss, a scalar, and its parts by name. Its `follow_rate` is called with the learning rate.
     label_smoothing : float
         In training only.
     """
@@ -202,6 +199,10 @@ class CriterionObjective(ClassObjective):
     def __init__(self, criterion: nn.Module, label_smoothing: float = 0.0) -> None:
         super().__init__(None, label_smoothing)
         self.criterion = criterion
+
+    def follow_rate(self, rate: float) -> None:
+        """Tell the criterion."""
+        self.criterion.follow_rate(rate)
 
     def loss(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> torch.Tensor:
         """The criterion's total."""
@@ -225,11 +226,14 @@ class DimensionObjective:
     def __init__(self, scale: nn.Module) -> None:
         self.scale = scale
 
+    def follow_rate(self, rate: float) -> None:
+        """The loss does not depend on it."""
+
     def loss(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> torch.Tensor:
         """1 - CCC over the batch, in standardised units, so that no dimension's units weigh."""
         return concordance_loss(predictions["logits"].float(), self.scale(batch.shares))
 
-    def measure(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> tuple[list[ValueOutput], torch.Tensor]:
+    def measure(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> tuple[list[Output], torch.Tensor]:
         """True and predicted values in the corpus's units, and the loss of the batch."""
         predicted = self.scale.restore(predictions["logits"].double())  # [batch, dimension]
         rows = zip(
@@ -239,11 +243,11 @@ class DimensionObjective:
             predictions["embedding"].float().tolist(),
             strict=True,
         )
-        return [ValueOutput(i, tuple(v), tuple(p), tuple(e)) for i, v, p, e in rows], self.loss(predictions, batch)
+        return [Output(i, tuple(v), tuple(p), tuple(e)) for i, v, p, e in rows], self.loss(predictions, batch)
 
-    def dev_scores(self, outputs: Sequence[ValueOutput]) -> dict[str, float]:
+    def dev_scores(self, outputs: Sequence[Output]) -> dict[str, float]:
         """Mean CCC over the dimensions, and 1 minus it as the loss."""
-        score = mean_concordance([output.values for output in outputs], [output.predicted for output in outputs])
+        score = mean_concordance([output.truth for output in outputs], [output.predicted for output in outputs])
         return {"dev_loss": 1 - score, "dev_ccc": score}
 
 

@@ -17,10 +17,11 @@ from ruamel.yaml.error import YAMLError
 
 from speechbrain_ext import hparams
 from speechbrain_ext.corpora.task import TASK_KEYS
-from speechbrain_ext.preparation.protocols import PROTOCOLS
-from speechbrain_ext.training.printed_scores import check_keys, folds_of, fraction, nearest, printed, recalls_of
+from speechbrain_ext.preparation.names import PROTOCOLS
+from speechbrain_ext.training.printed_scores import check_keys, folds_of, fraction, printed, recalls_of
 from speechbrain_ext.training.table_names import table_files
 from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.nearest import suggestion
 from speechbrain_ext.utils.yaml_tree import plain, read
 
 KEYS = ("title", "source", "system", "figure", "note", "rows")
@@ -99,7 +100,7 @@ class Table:
         for row in self.rows:
             if row.name == name:
                 return row
-        raise UsageError(f"--row {name}: {nearest(name, [row.name for row in self.rows], f'rows of {self.id}')}")
+        raise UsageError(f"--row {name}: {suggestion(name, [row.name for row in self.rows], f'rows of {self.id}')}")
 
     def paper_of(self, row: TableRow) -> dict[str, Any] | None:
         """What results.json says of the paper; None where it prints no number for the row."""
@@ -132,7 +133,7 @@ def load_table(recipe: str | Path, identity: str) -> Table:
     """
     files = table_files(recipe)
     if identity not in files:
-        raise UsageError(f"--table {identity}: {nearest(identity, list(files), f'tables of {Path(recipe).name}')}")
+        raise UsageError(f"--table {identity}: {suggestion(identity, list(files), f'tables of {Path(recipe).name}')}")
     path = files[identity]
     tree = plain(read(path))
     check_keys(tree, KEYS, str(path), optional=("figure", "note"))
@@ -184,12 +185,12 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
     systems = dict.fromkeys(other.system for other in table.rows)
     if len(systems) == 1 or not asked:
         return (*row.words, *user)
-    folder = table.path.parent.parent / "hparams"
+    recipe = table.path.parent.parent
     # Only their keys are read, nothing is built: whether their code is trusted is asked before a run.
-    known = {name: hparams.load(folder / f"{name}.yaml", trust=True).tree.keys() | TASK_KEYS for name in systems}
+    known = {name: hparams.load(recipe, name, trust=True).tree.keys() | TASK_KEYS for name in systems}
     for key in asked:
         if not any(key in keys for keys in known.values()):
-            raise UsageError(f"--{key}: {nearest(key, sorted(set().union(*known.values())), 'keys')}")
+            raise UsageError(f"--{key}: {suggestion(key, sorted(set().union(*known.values())), 'keys')}")
     mine = [[f"--{key}", _word(value)] for key, value in asked.items() if key in known[row.system]]
     return (*row.words, *(word for pair in mine for word in pair))
 
@@ -200,7 +201,7 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
     check_keys(node, ROW_KEYS, where, optional=("system",))
     system, variant, protocol = node.get("system", table_system), node["variant"], node["protocol"]
     if protocol not in PROTOCOLS:
-        raise UserError(f"{where}: protocol {protocol}: {nearest(str(protocol), PROTOCOLS, 'protocols')}")
+        raise UserError(f"{where}: protocol {protocol}: {suggestion(str(protocol), PROTOCOLS, 'protocols')}")
     overrides = node["overrides"] or {}
     if not isinstance(overrides, dict) or "variant" in overrides:
         raise UserError(f"{where}: overrides: expected keys with values, without variant, found {overrides!r}")
@@ -209,7 +210,7 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
         words += [f"--{key}", _word(value)]
     try:
         # Nothing is built here: whether the system's code is trusted is asked before a run.
-        loaded = hparams.load(recipe / "hparams" / f"{system}.yaml", hparams.parse_overrides(words), trust=True)
+        loaded = hparams.load(recipe, str(system), hparams.parse_overrides(words), trust=True)
         if loaded.plain()["variant"] != variant:
             raise UserError(f"variant: expected a name, found {variant!r}")
     except UserError as fault:

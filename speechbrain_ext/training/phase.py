@@ -15,8 +15,7 @@ from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import TRAIN, check_done, done_path, read_done, write_done
-from speechbrain_ext.training.objectives import Output, ValueOutput
-from speechbrain_ext.training.training_keys import required
+from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, folder_lock, write_sealed
 
@@ -79,7 +78,7 @@ class Phase(ABC):
         names = [*files, f"train_log-{self.name}.jsonl", f"depends-{self.name}.json"]
         write_done(self.folder, self.name, names, facts)
 
-    def outputs(self, ids: Sequence[str]) -> list[Output] | list[ValueOutput]:
+    def outputs(self, ids: Sequence[str]) -> list[Output]:
         """Run the trained phase on utterances, in the order of their ids.
 
         Raises
@@ -102,16 +101,18 @@ class Phase(ABC):
         """Train on the fold's training part and write the done file last."""
 
     @abstractmethod
-    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output] | list[ValueOutput]:
+    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
         """Outputs of the phase that the done file describes."""
 
     def key(self, name: str) -> Any:
         """A key of the system; an error that names file and key where there is none."""
-        return required(self.experiment.hp, self.built, name, self.name)
+        if name not in self.built:
+            raise UserError(f"{self.experiment.hp.system_path}: missing key {name} of phase {self.name}: add it")
+        return self.built[name]
 
     @property
-    def pieces(self) -> bool:
-        """Whether utterances are cut into pieces of a fixed length."""
+    def segmented(self) -> bool:
+        """Whether utterances are cut into segments of a fixed length."""
         return bool(self.built.get("segment_s"))
 
     def _sources(self) -> list[FeatureSource]:
@@ -121,7 +122,7 @@ class Phase(ABC):
             extractor = self.built["features"][name]()
             self._check_normalised(name, extractor)
             cache = FeatureCache(spec.cache, extractor)
-            if self.pieces:
+            if self.segmented:
                 rows, silent = self._segment_rows(name, extractor), self._leaves_out_silent(name, extractor)
                 sources.append(FeatureSource(name, cache, sys.maxsize, segment_rows=rows, leave_out_silent=silent))
                 continue
@@ -135,7 +136,7 @@ class Phase(ABC):
         return sources
 
     def _segment_rows(self, name: str, extractor: Extractor) -> int:
-        rows = getattr(extractor, "segment_rows", 0) or round(self.built["segment_s"] / (extractor.hop_s or 1e9))
+        rows = extractor.segment_rows or round(self.built["segment_s"] / (extractor.hop_s or 1e9))
         if extractor.normalised or not rows:
             raise UserError(
                 f"phase {self.name}: segment_s: the feature {name} is not cut into pieces: leave segment_s out"

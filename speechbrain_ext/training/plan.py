@@ -104,8 +104,8 @@ def make_plan(runs: Sequence[PlannedRun], force: bool = False, folds: Sequence[s
     planned, known = [], True
     for run in runs:
         spec, hp, experiment = run.spec, run.hp, run.experiment
-        number = len(experiment.folds["folds"]) if experiment else folds_of(run)
-        names = [fold["name"] for fold in experiment.folds["folds"]] if experiment else range(1, (number or 1) + 1)
+        number = len(experiment.folds.folds) if experiment else folds_of(run)
+        names = experiment.folds.names if experiment else range(1, (number or 1) + 1)
         if folds:
             names, number = (
                 ([name for name in names if name in folds], number) if experiment else (list(folds), len(folds))
@@ -118,7 +118,7 @@ def make_plan(runs: Sequence[PlannedRun], force: bool = False, folds: Sequence[s
                 done = experiment and not force and is_finished(experiment.phase_folder(phase, fold), phase)
                 state = "shared" if key in seen else "complete" if done else "train"
                 seen.add(key)
-                rate = rates.of(phase, len(experiment.fold(fold)["train"]) if experiment else None)
+                rate = rates.of(phase, len(experiment.fold(fold).train) if experiment else None)
                 known_rate = (rate.epoch_seconds, rate.origin) if rate else (None, "")
                 epochs = epochs_of(hp.tree, phase)
                 planned.append(PlannedPhase(spec.row, spec.seed, str(fold), phase, state, epochs, *known_rate))
@@ -176,7 +176,7 @@ def load_run(spec: RunSpec) -> PlannedRun:
     if not facts.exists():
         source = Path(spec.data).name.rpartition("-")[2]
         overrides = hparams.parse_overrides(list(spec.overrides))
-        hp = hparams.load(spec.recipe_yaml, overrides, source, preset=spec.preset, trust=spec.trust)
+        hp = hparams.load(spec.recipe, spec.system, overrides, source, preset=spec.preset, trust=spec.trust)
         print_trusted(hp.trusted)
         return PlannedRun(spec, hp)
     manifest = read_facts(spec.data, PREPARE)
@@ -205,7 +205,7 @@ def folds_of(run: PlannedRun) -> int | None:
     corpus, _, source = Path(run.spec.data).name.rpartition("-")
     if run.protocol in FOLDS or source != "real":
         return FOLDS.get(run.protocol)
-    kept = kept_results(run.hp.path.resolve().parents[2] / corpus)
+    kept = kept_results(run.hp.recipe.resolve().parent / corpus)
     return next((one["folds_of_protocol"] for one in kept if one.get("protocol") == run.protocol), None)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora.labels import EMOTIONS
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.nearest import suggestion
 
 
 def printed(path: Path, rows: Sequence[dict[str, Any]], key: str, read: Callable[[Any, str], Any]) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def recalls_of(recalls: Any, where: str) -> dict[str, float]:
     found = {}
     for name, value in recalls.items():
         if name not in EMOTIONS:
-            raise UserError(f"{where}: class {name}: {nearest(str(name), EMOTIONS, 'classes')}")
+            raise UserError(f"{where}: class {name}: {suggestion(str(name), EMOTIONS, 'classes')}")
         share = fraction(value, f"{where}: {name}")
         if share is None:
             raise UserError(f"{where}: {name}: expected per cent, found none")
@@ -83,13 +83,7 @@ def check_keys(tree: Any, known: Sequence[str], where: str, optional: Sequence[s
         raise UserError(f"{where}: expected the keys {', '.join(known)}, found {tree!r}")
     for key in tree:
         if key not in known:
-            raise UserError(f"{where}: unknown key {key}: {nearest(key, known, 'keys')}")
+            raise UserError(f"{where}: unknown key {key}: {suggestion(key, known, 'keys')}")
     missing = [key for key in known if key not in tree and key not in optional]
     if missing:
         raise UserError(f"{where}: missing key {missing[0]}: add it")
-
-
-def nearest(word: str, known: Sequence[str], what: str) -> str:
-    """The end of an error message: the name that was meant, or all that there are."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"{what}: {', '.join(known) or 'none'}"

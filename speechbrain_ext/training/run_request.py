@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 from speechbrain_ext.hparams import parse_overrides
 from speechbrain_ext.training.experiment import Experiment
@@ -64,7 +63,7 @@ class RunRequest:
         """
         for name in self.folds:
             experiment.fold(name)
-        return [fold["name"] for fold in experiment.folds["folds"] if not self.folds or fold["name"] in self.folds]
+        return [name for name in experiment.folds.names if not self.folds or name in self.folds]
 
 
 def with_row(spec: RunSpec, tag: str = "") -> RunSpec:
@@ -87,7 +86,7 @@ def with_row(spec: RunSpec, tag: str = "") -> RunSpec:
     if tag and not (is_name(tag) and len(tag.encode()) <= LONGEST_TAG):
         raise UsageError(f"--tag {tag[:200]}: expected a plain name of up to {LONGEST_TAG} bytes: choose another")
     if spec.table:
-        return _of_table(spec, load_table(Path(spec.recipe_yaml).parents[1], spec.table), spec.table_row, tag)
+        return _of_table(spec, load_table(spec.recipe, spec.table), spec.table_row, tag)
     if RESERVED.match(tag):
         raise UsageError(f"--tag {tag}: such names are for the rows of --table: choose another")
     return replace(spec, row=tag or ("default" if spec.preset == "paper" else spec.preset))
@@ -109,7 +108,7 @@ def _of_table(spec: RunSpec, table: Table, name: str, tag: str) -> RunSpec:
     row = table.row(name)
     return replace(
         spec,
-        recipe_yaml=str(Path(spec.recipe_yaml).with_name(f"{row.system}.yaml")),
+        system=row.system,
         row=".".join([row.folder, *([] if spec.preset == "paper" else [spec.preset]), *filter(None, [tag])]),
         protocol=row.protocol if spec.protocol == "paper" else spec.protocol,
         overrides=words_of(table, row, spec.overrides),

@@ -1,45 +1,149 @@
-"""Classifiers that are no networks: fitted at once to one row of features per utterance."""
+"""Linear support vector machines: classifiers and regressors fitted at once to one row of features per utterance."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from scipy.special import log_softmax
 
 from speechbrain_ext.dataio.statistics import statistics
-from speechbrain_ext.metrics.classes import unweighted_average_recall
+from speechbrain_ext.metrics.classes import unweighted_average_recall, weighted_accuracy
+from speechbrain_ext.training.objectives import mean_concordance
 from speechbrain_ext.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from sklearn.svm import SVC
+    from sklearn.svm import SVC, SVR
 
 
-class LinearSVM:
-    """Linear support vector machines, one for each two classes, on standardised and clipped features.
+class _LinearMachine(ABC):
+    """What the classifier and the regressor share: standardised and clipped features, and the choice of C.
 
-    C is chosen by cross-validation inside the training part: folds share no
-    speaker, the score is the mean UAR over folds, among equals the smallest C
-    wins. Nothing is drawn at random and sums run in one thread, so two fits on
-    one machine are the same.
-
-    Posteriors are a softmax over the classes' votes and bounded confidences,
-    scikit-learn's decision function for one against one: the greatest is
-    scikit-learn's own prediction, and their values are NOT calibrated.
+    C is chosen by cross-validation inside the training set: folds share no speaker, scores are averaged over folds,
+    and among equals the smallest C wins. Nothing is drawn at random and sums run in one thread, so two fits on one
+    machine are the same.
 
     Arguments
     ---------
-    n_classes : int
-        Number of classes; one without training utterances is never predicted.
     c_grid : sequence of float
         Values of C to choose from; with one value nothing is chosen.
     inner_folds : int
         Folds of the choice of C; fewer where there are fewer speakers.
     clip_deviations : float
-        Standardised features are cut to this many deviations on either side: some functionals have
-        outliers of a thousand.
+        Standardised features are cut to this many deviations on either side: some functionals have outliers of a
+        thousand.
+
+    Raises
+    ------
+    UserError
+        A value that fits none of these descriptions.
+    """
+
+    warnings: ClassVar[tuple[str, ...]]
+    arrays: ClassVar[tuple[str, ...]] = ("mean", "deviation", "coefficients", "intercepts", "C")
+
+    def __init__(self, c_grid: Sequence[float], inner_folds: int = 4, clip_deviations: float = 10.0) -> None:
+        self.c_grid, self.inner_folds, self.clip_deviations = checked_c_grid(c_grid), inner_folds, clip_deviations
+        if inner_folds < 2:
+            raise UserError(f"inner_folds: expected 2 or more, found {inner_folds}: try 4")
+        if not clip_deviations > 0:
+            raise UserError(f"clip_deviations: expected a value above 0, found {clip_deviations}: try 10.0")
+        self.model: dict[str, np.ndarray] = {}
+        self.inner_scores: dict[float, float] = {}
+
+    def fit(self, features: np.ndarray, targets: Sequence[int] | np.ndarray, speakers: Sequence[str]) -> Self:
+        """Choose C and fit on all of the training set.
+
+        Arguments
+        ---------
+        features : np.ndarray
+            [utterance, feature].
+        targets : sequence of int, or np.ndarray
+            Class indices, or values [utterance, dimension].
+        speakers : sequence of str
+            Speaker of each utterance.
+
+        Raises
+        ------
+        UserError
+            Fewer than two classes, or than two speakers where C is to be chosen.
+        """
+        from threadpoolctl import threadpool_limits
+
+        features, targets = np.asarray(features, dtype=np.float64), np.asarray(targets)
+        with threadpool_limits(1):
+            c = self._choose(features, targets, speakers) if len(self.c_grid) > 1 else self.c_grid[0]
+            mean, deviation = statistics([features])
+            fitted = self._fit(self._standardise(features, mean, deviation), targets, c)
+        self.model = {"mean": mean, "deviation": deviation, **fitted, "C": np.float64(c)}
+        return self
+
+    @property
+    def c(self) -> float:
+        """The C that was chosen."""
+        return float(self.model["C"])
+
+    @property
+    def parameters(self) -> int:
+        """Number of coefficients and intercepts."""
+        return self.model["coefficients"].size + self.model["intercepts"].size
+
+    def load(self, model: Mapping[str, np.ndarray]) -> Self:
+        """Take over the arrays of `model` of a fitted one."""
+        self.model = {name: np.asarray(model[name]) for name in self.arrays}
+        return self
+
+    def _standardise(self, features: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+        return np.clip((features - mean) / deviation, -self.clip_deviations, self.clip_deviations)
+
+    def _margins(self, features: np.ndarray) -> np.ndarray:
+        """Linear functions of features [utterance, feature]: [utterance, pair of classes or dimension]."""
+        model = self.model
+        rows = self._standardise(np.asarray(features, dtype=np.float64), model["mean"], model["deviation"])
+        # Row by row, as a product of matrices may round a row differently in another batch.
+        products = [model["coefficients"] @ row for row in rows]
+        return np.reshape(products, (len(rows), -1)) + model["intercepts"]
+
+    def _choose(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str]) -> float:
+        scores = np.zeros(len(self.c_grid))
+        folds = speaker_folds(speakers, self.inner_folds)
+        for held_out in folds:
+            trained = np.setdiff1d(np.arange(len(targets)), held_out)
+            mean, deviation = statistics([features[trained]])
+            rows = self._standardise(features[trained], mean, deviation)  # [utterance, feature]
+            tested = self._standardise(features[held_out], mean, deviation)  # [utterance, feature]
+            # One product serves all values of C: with thousands of features it takes most of the time.
+            gram, cross = rows @ rows.T, tested @ rows.T  # [trained, trained], [held out, trained]
+            for place, c in enumerate(self.c_grid):
+                score = self._score(gram, targets[trained], cross, targets[held_out], c)
+                scores[place] += score / len(folds)
+        self.inner_scores = {c: float(score) for c, score in zip(self.c_grid, scores, strict=True)}
+        return self.c_grid[int(np.argmax(scores))]
+
+    @abstractmethod
+    def _fit(self, rows: np.ndarray, targets: np.ndarray, c: float) -> dict[str, np.ndarray]:
+        """Fit to standardised rows [utterance, feature] and give the arrays of the model."""
+
+    @abstractmethod
+    def _score(self, gram: np.ndarray, targets: np.ndarray, cross: np.ndarray, truth: np.ndarray, c: float) -> float:
+        """Score of a machine that is fitted to a precomputed kernel, on the held-out utterances."""
+
+
+class LinearSVM(_LinearMachine):
+    """Linear support vector machines, one for each two classes; C is chosen by mean UAR.
+
+    Posteriors are a softmax over the classes' votes and bounded confidences, scikit-learn's decision function for
+    one against one: the greatest is scikit-learn's own prediction, and their values are NOT calibrated.
+
+    Arguments
+    ---------
+    n_classes : int
+        A class without training utterances is never predicted.
+    c_grid, inner_folds, clip_deviations
+        Values of C to choose from, folds of the choice, deviations that standardised features are cut to.
     class_weight : str or None
         "balanced": errors are weighted by inverse class frequency; None: they are not.
 
@@ -56,11 +160,13 @@ class LinearSVM:
     -------
     >>> rows = np.array([[0.0, 1.0], [0.2, 1.0], [3.0, 1.0], [3.1, 1.0]])
     >>> svm = LinearSVM(n_classes=2, c_grid=[1.0]).fit(rows, [0, 0, 1, 1], ["03", "08", "03", "08"])
-    >>> svm.log_posteriors(rows).argmax(axis=1).tolist()
+    >>> svm.predict(rows).argmax(axis=1).tolist()
     [0, 0, 1, 1]
     """
 
     warnings = ("posteriors are a softmax of SVM scores, not calibrated",)
+    arrays = (*_LinearMachine.arrays, "classes")
+    class_options = ("class_weight",)
 
     def __init__(
         self,
@@ -70,69 +176,15 @@ class LinearSVM:
         clip_deviations: float = 10.0,
         class_weight: str | None = "balanced",
     ) -> None:
-        self.n_classes, self.inner_folds, self.clip_deviations = n_classes, inner_folds, float(clip_deviations)
-        self.c_grid, self.class_weight = checked_c_grid(c_grid), class_weight
-        if inner_folds < 2:
-            raise UserError(f"inner_folds: expected 2 or more, found {inner_folds}: try 4")
-        if not self.clip_deviations > 0:
-            raise UserError(f"clip_deviations: expected a value above 0, found {clip_deviations}: try 10.0")
+        super().__init__(c_grid, inner_folds, clip_deviations)
+        self.n_classes, self.class_weight = n_classes, class_weight
         if class_weight not in ("balanced", None):
             raise UserError(f"class_weight: expected balanced or null, found {class_weight!r}")
-        self.model: dict[str, np.ndarray] = {}
-        self.inner_uar: dict[float, float] = {}
 
-    def fit(self, features: np.ndarray, targets: Sequence[int], speakers: Sequence[str]) -> LinearSVM:
-        """Choose C and fit on all of the training part.
-
-        Arguments
-        ---------
-        features : np.ndarray
-            [utterance, feature].
-        targets : sequence of int
-            Class indices.
-        speakers : sequence of str
-            Who speaks each utterance.
-
-        Raises
-        ------
-        UserError
-            Fewer than two classes, or than two speakers where C is to be chosen.
-        """
-        from threadpoolctl import threadpool_limits
-
-        features, targets = np.asarray(features, dtype=np.float64), np.asarray(targets)
-        with threadpool_limits(1):
-            c = self._choose(features, targets, list(speakers)) if len(self.c_grid) > 1 else self.c_grid[0]
-            mean, deviation = statistics([features])
-            rows = self._standardise(features, mean, deviation)  # [utterance, feature]
-            svm = self._svc("linear", c, targets).fit(rows, targets)
-        # Of two classes only, scikit-learn turns the sign: positive there means the second one.
-        sign = -1.0 if len(svm.classes_) == 2 else 1.0
-        self.model = {
-            "mean": mean,
-            "deviation": deviation,
-            "coefficients": sign * svm.coef_,  # [pair of classes, feature]
-            "intercepts": sign * svm.intercept_,  # [pair of classes]
-            "C": np.float64(c),
-            "classes": np.asarray(svm.classes_, dtype=np.int64),
-        }
-        return self
-
-    @property
-    def c(self) -> float:
-        """The C that was chosen."""
-        return float(self.model["C"])
-
-    @property
-    def parameters(self) -> int:
-        """Number of coefficients and intercepts."""
-        return self.model["coefficients"].size + self.model["intercepts"].size
-
-    def load(self, model: Mapping[str, np.ndarray]) -> LinearSVM:
-        """Take over what `model` of a fitted one holds."""
-        names = ("mean", "deviation", "coefficients", "intercepts", "C", "classes")
-        self.model = {name: np.asarray(model[name]) for name in names}
-        return self
+    @classmethod
+    def for_dimensions(cls, n_classes: int, class_weight: str | None = None, **options: Any) -> LinearSVR:
+        """The regressor with the same options; a regression has no classes."""
+        return LinearSVR(**options)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Votes and bounded confidences [utterance, class]; minus infinity for a class that was not trained.
@@ -141,28 +193,43 @@ class LinearSVM:
         ------
         scikit-learn's `SVC.decision_function` with `decision_function_shape="ovr"`.
         """
-        model = self.model
-        rows = self._standardise(np.asarray(features, dtype=np.float64), model["mean"], model["deviation"])
-        # Row by row, as a product of matrices may round a row otherwise beside other rows.
-        products = [model["coefficients"] @ row for row in rows]
-        margins = np.reshape(products, (len(rows), -1)) + model["intercepts"]  # [utterance, pair]
-        classes = model["classes"]
-        votes, confidence = np.zeros((2, len(rows), len(classes)))  # [utterance, trained class] each
+        margins, classes = self._margins(features), self.model["classes"]  # [utterance, pair], [trained class]
+        votes, confidence = np.zeros((2, len(margins), len(classes)))  # [utterance, trained class] each
         for pair, (first, second) in enumerate(combinations(range(len(classes)), 2)):
             votes[:, first] += margins[:, pair] >= 0
             votes[:, second] += margins[:, pair] < 0
             confidence[:, first] += margins[:, pair]
             confidence[:, second] -= margins[:, pair]
-        scores = np.full((len(rows), self.n_classes), -np.inf)
+        scores = np.full((len(margins), self.n_classes), -np.inf)
         scores[:, classes] = votes + confidence / (3 * (np.abs(confidence) + 1))  # [utterance, class]
         return scores
 
-    def log_posteriors(self, features: np.ndarray) -> np.ndarray:
-        """Softmax of the scores, as logarithms [utterance, class]: not calibrated."""
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Log-posteriors [utterance, class], a softmax of the scores: not calibrated."""
         return log_softmax(self.scores(features), axis=1)
 
-    def _standardise(self, features: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-        return clipped(features, mean, deviation, self.clip_deviations)
+    def training_scores(self, features: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Scores of the choice of C, and WA and UAR on the training set, for the log."""
+        found = self.predict(features).argmax(axis=1)  # [utterance]
+        return {
+            "inner_uar": self.inner_scores,
+            "train_wa": weighted_accuracy(targets, found),
+            "train_uar": unweighted_average_recall(targets, found),
+        }
+
+    def _fit(self, rows: np.ndarray, targets: np.ndarray, c: float) -> dict[str, np.ndarray]:
+        svm = self._svc("linear", c, targets).fit(rows, targets)
+        # Of two classes only, scikit-learn turns the sign: positive there means the second one.
+        sign = -1.0 if len(svm.classes_) == 2 else 1.0
+        return {
+            "coefficients": sign * svm.coef_,  # [pair of classes, feature]
+            "intercepts": sign * svm.intercept_,  # [pair of classes]
+            "classes": np.asarray(svm.classes_, dtype=np.int64),
+        }
+
+    def _score(self, gram: np.ndarray, targets: np.ndarray, cross: np.ndarray, truth: np.ndarray, c: float) -> float:
+        found = self._svc("precomputed", c, targets).fit(gram, targets).predict(cross)
+        return unweighted_average_recall(truth, found)
 
     def _svc(self, kernel: str, c: float, targets: np.ndarray) -> SVC:
         from sklearn.svm import SVC
@@ -171,21 +238,73 @@ class LinearSVM:
             raise UserError(f"expected utterances of two classes or more to train on, found {len(np.unique(targets))}")
         return SVC(C=c, kernel=kernel, class_weight=self.class_weight, break_ties=True)
 
-    def _choose(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str]) -> float:
-        uars = np.zeros(len(self.c_grid))
-        folds = speaker_folds(speakers, self.inner_folds)
-        for held_out in folds:
-            trained = np.setdiff1d(np.arange(len(targets)), held_out)
-            mean, deviation = statistics([features[trained]])
-            rows = self._standardise(features[trained], mean, deviation)  # [utterance, feature]
-            tested = self._standardise(features[held_out], mean, deviation)  # [utterance, feature]
-            # One product serves all values of C: with thousands of features it is what costs.
-            gram, cross = rows @ rows.T, tested @ rows.T  # [trained, trained], [held out, trained]
-            for place, c in enumerate(self.c_grid):
-                svm = self._svc("precomputed", c, targets[trained]).fit(gram, targets[trained])
-                uars[place] += unweighted_average_recall(targets[held_out], svm.predict(cross)) / len(folds)
-        self.inner_uar = {c: float(uar) for c, uar in zip(self.c_grid, uars, strict=True)}
-        return self.c_grid[int(np.argmax(uars))]
+
+class LinearSVR(_LinearMachine):
+    """Linear support vector regression, one for each dimension; one C for all is chosen by mean CCC.
+
+    Values are standardised too.
+
+    Arguments
+    ---------
+    c_grid, inner_folds, clip_deviations
+        As in `LinearSVM`.
+    epsilon : float
+        Errors below this many deviations of a value cost nothing: scikit-learn's own 0.1.
+
+    Source
+    ------
+    Drucker et al., NIPS 1996; scikit-learn's SVR (libsvm).
+
+    Example
+    -------
+    >>> rows = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> svr = LinearSVR(c_grid=[1.0]).fit(rows, rows + 1, ["03", "08", "03", "08"])
+    >>> svr.predict(np.array([[1.5]])).round(3).tolist()
+    [[2.5]]
+    """
+
+    warnings = ("class_weight plays no part: a regression has no classes",)
+    arrays = (*_LinearMachine.arrays, "value_mean", "value_deviation")
+
+    def __init__(
+        self, c_grid: Sequence[float], inner_folds: int = 4, clip_deviations: float = 10.0, epsilon: float = 0.1
+    ) -> None:
+        super().__init__(c_grid, inner_folds, clip_deviations)
+        self.epsilon = epsilon
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Standardised predictions [utterance, dimension]."""
+        return self._margins(features)
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Predictions in the units of the values [utterance, dimension]."""
+        return self.scores(features) * self.model["value_deviation"] + self.model["value_mean"]
+
+    def training_scores(self, features: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Scores of the choice of C, and mean CCC on the training set, for the log."""
+        return {"inner_ccc": self.inner_scores, "train_ccc": mean_concordance(targets, self.predict(features))}
+
+    def _fit(self, rows: np.ndarray, targets: np.ndarray, c: float) -> dict[str, np.ndarray]:
+        mean, deviation = statistics([targets])
+        fitted = self._fitted("linear", c, rows, (targets - mean) / deviation)
+        return {
+            "value_mean": mean,
+            "value_deviation": deviation,
+            "coefficients": np.concatenate([svr.coef_ for svr in fitted]),  # [dimension, feature]
+            "intercepts": np.concatenate([svr.intercept_ for svr in fitted]),  # [dimension]
+        }
+
+    def _score(self, gram: np.ndarray, targets: np.ndarray, cross: np.ndarray, truth: np.ndarray, c: float) -> float:
+        mean, deviation = statistics([targets])
+        fitted = self._fitted("precomputed", c, gram, (targets - mean) / deviation)
+        found = np.transpose([svr.predict(cross) for svr in fitted])  # [held out, dimension]
+        return mean_concordance((truth - mean) / deviation, found)
+
+    def _fitted(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> list[SVR]:
+        """One machine for each dimension of standardised targets [utterance, dimension]."""
+        from sklearn.svm import SVR
+
+        return [SVR(C=c, kernel=kernel, epsilon=self.epsilon).fit(rows, target) for target in targets.T]
 
 
 def speaker_folds(speakers: Sequence[str], folds: int) -> list[np.ndarray]:
@@ -194,7 +313,7 @@ def speaker_folds(speakers: Sequence[str], folds: int) -> list[np.ndarray]:
     Arguments
     ---------
     speakers : sequence of str
-        Who speaks each utterance.
+        Speaker of each utterance.
     folds : int
         Number of folds; fewer where there are fewer speakers.
 
@@ -228,17 +347,6 @@ def speaker_folds(speakers: Sequence[str], folds: int) -> list[np.ndarray]:
         fold_of[str(names[place])] = smallest
     places = np.array([fold_of[str(speaker)] for speaker in speakers])
     return [np.flatnonzero(places == number) for number in range(len(sizes))]
-
-
-def clipped(features: np.ndarray, mean: np.ndarray, deviation: np.ndarray, deviations: float) -> np.ndarray:
-    """Standardise features [utterance, feature], cut to so many deviations on either side.
-
-    Example
-    -------
-    >>> clipped(np.array([[1.0, 9.0]]), np.array([0.0, 1.0]), np.array([2.0, 1.0]), 3.0).tolist()
-    [[0.5, 3.0]]
-    """
-    return np.clip((features - mean) / deviation, -deviations, deviations)
 
 
 def checked_c_grid(values: Sequence[float]) -> list[float]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import torch
 
-from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.augment import SpectrogramMask, parse_variant
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.hparams import Hparams
-from speechbrain_ext.hparams.system_checks import training_value
+from speechbrain_ext.hparams.training import training_of
+from speechbrain_ext.lobes.network import declared_network
 from speechbrain_ext.utils.errors import UserError
 
 ITEMS = 2
@@ -57,41 +56,47 @@ def _check_phase(built: dict[str, Any], name: str, extractors: dict[str, Extract
     if "classifier" in node:
         node["classifier"]()
         return
-    setting = partial(training_value, built, node)
-    make, known = node["network"], getattr(node["network"], "keywords", {})
-    if "ssl_model" in known:
-        with torch.device("meta"):
-            make(**_without_weights(known))
-    else:
+    training = training_of(built, name)
+    kind, options = declared_network(node["network"])
+    if kind.outline(**options) is None:
         inputs = _inputs(built, node, extractors, outputs)
-        network = make().eval()
+        network = kind(**options).eval()
         if inputs is not None:
             outputs[name] = network(*inputs)
     if "loss" in node:
         node["loss"]()
-    optimizer = getattr(torch.optim, setting("optimizer"))
-    options = dict(setting("optimizer_options", {}) or {})
-    optimizer([torch.nn.Parameter(torch.zeros(1))], lr=setting("lr"), weight_decay=setting("weight_decay"), **options)
-    if mask := setting("spec_augment"):
+    optimizer = getattr(torch.optim, training.optimizer)
+    options = dict(training.optimizer_options or {})
+    optimizer([torch.nn.Parameter(torch.zeros(1))], lr=training.lr, weight_decay=training.weight_decay, **options)
+    if mask := training.spec_augment:
         SpectrogramMask(**mask)
-    for variant in setting("augment_waveform"):
+    for variant in training.augment_waveform:
         parse_variant(variant)
 
 
+def check_resources(hp: Hparams) -> None:
+    """Refuse what the networks of a system lack, before hours are spent on features.
+
+    Raises
+    ------
+    UserError
+        Saying what to install or to type.
+    """
+    nodes = hp.build()["phases"]
+    for name in hp.phases:
+        if "network" in nodes[name]:
+            kind, options = declared_network(nodes[name]["network"])
+            kind.check_resources(**options)
+
+
 def _feature(name: str, make: Any) -> Extractor | None:
-    """A feature's extractor; None where it is the self-supervised model's, which only stage 1 may fetch."""
-    if "ssl_model" in getattr(make, "keywords", {}):
+    """A feature's extractor; None for a pretrained model's, which only stage 1 may fetch."""
+    if make.func.pretrained:
         return None
     try:
         return make()
     except FAULTS as fault:
         raise UserError(f"feature {name}: {_line(fault)}: change this hyper-parameter") from None
-
-
-def _without_weights(known: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of a network that say what it would fetch, changed to what needs no fetching."""
-    changed: dict[str, Any] = {"ssl_model": ssl_models.outline(str(known["ssl_model"]))}
-    return changed | ({"alexnet_weights": "random"} if "alexnet_weights" in known else {})
 
 
 def _inputs(
@@ -120,7 +125,7 @@ def _inputs(
 def _rows(built: dict[str, Any], extractor: Extractor) -> int:
     """Rows of a segment, or of the longest utterance; 0 for a feature whose rows are not frames."""
     key = "segment_s" if built.get("segment_s") else "duration_s"
-    rows = getattr(extractor, "segment_rows", 0) if key == "segment_s" else 0
+    rows = extractor.segment_rows if key == "segment_s" else 0
     if not extractor.hop_s or key not in built:
         return rows
     rows = rows or round(built[key] / extractor.hop_s)

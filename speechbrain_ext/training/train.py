@@ -80,7 +80,7 @@ def _train(tasks: list[tuple[Experiment, str]], jobs: int, nproc: int) -> None:
 def _phases(run: Experiment, fold: str, number: int, rates: Rates) -> list[TimedPhase]:
     """The phases of a fold that are to be trained, with the seconds of an epoch where they are known."""
     missing = [phase for phase in run.hp.phases if not is_finished(run.phase_folder(phase, fold), phase)]
-    n_train = len(run.fold(fold)["train"])
+    n_train = len(run.fold(fold).train)
     phases = []
     for phase in missing:
         rate = rates.of(phase, n_train)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Container, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from ruamel.yaml.comments import CommentedMap, TaggedScalar
 from ruamel.yaml.error import YAMLError
 
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.nearest import suggestion
 from speechbrain_ext.utils.yaml_safety import MAX_BYTES, REF, refuse_tags
 
 REFERENCE = re.compile(r"<([A-Za-z_][A-Za-z0-9_]*)(?:\[[^>]*\])?>")
@@ -101,9 +101,8 @@ def merge(
     for key, raw in overrides.items():
         value = plain(raw)
         if key not in tree:
-            near = difflib.get_close_matches(key, list(tree), n=1)
-            hint = f": did you mean {near[0]}?" if near else f": keys: {', '.join(k for k in tree if k != '__tag__')}"
-            raise error(f"{where}: unknown key {key}{hint}")
+            keys = [each for each in tree if each != "__tag__"]
+            raise error(f"{where}: unknown key {key}: {suggestion(key, keys, 'keys')}")
         old = tree[key]
         if isinstance(old, dict) and isinstance(value, dict):
             merged[key] = merge(old, value, f"{where}: {key}", error)

@@ -77,7 +77,7 @@ SD_CAFF = {
     "silence_removal": True,  # (c)
     "silence_bug": False,
     "delta_axis": "time",  # equation 1
-    "twice": [],
+    "oversample_classes": [],
     "dynamic": "M+D",  # Table 1
     "pool": "after",  # section 2.2: after the convolution, before the norm
     "activation": "dynamic",
@@ -161,7 +161,7 @@ SETTINGS: dict[tuple[str, str, str], dict[str, Any]] = {
     ("EmoDB", "amsnet", "paper"): AMSNET_3_S,
     ("IEMOCAP", "amsnet", "paper"): AMSNET_5_S,
     ("MSP-IMPROV", "amsnet", "paper"): AMSNET_5_S,
-    ("IEMOCAP", "sd_caff", "official"): SD_CAFF_OFFICIAL | {"twice": ["anger"]},
+    ("IEMOCAP", "sd_caff", "official"): SD_CAFF_OFFICIAL | {"oversample_classes": ["anger"]},
 }
 
 # What is recognised, and the protocol, where a paper has values for the corpus.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,8 +15,9 @@ from speechbrain.utils.epoch_loop import EpochCounter
 from tiny_ssl import write_tiny
 
 from speechbrain_ext import hparams
+from speechbrain_ext.lobes.network import BaseNetwork
 from speechbrain_ext.training.brain import PhaseModel
-from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.checkpoints import SafeCheckpointer
 from speechbrain_ext.training.network_phase import NetworkPhase
 from speechbrain_ext.training.run_spec import RunSpec
 
@@ -60,11 +62,10 @@ def model(tmp_path_factory):
 
 def phase_of(recipe: str, system: str, preset: str, phase: str, model: str, folder: Path) -> NetworkPhase:
     """A phase as training builds it, without a corpus."""
-    path = RECIPES / recipe / "hparams" / f"{system}.yaml"
-    known = hparams.load(path).tree
+    known = hparams.load(RECIPES / recipe, system).tree
     overrides = {key: value for key, value in {"ssl_model": model}.items() if key in known}
-    hp = hparams.load(path, overrides, preset=preset)
-    spec = RunSpec(recipe_yaml=str(path), data=str(folder), exp=str(folder), cache=str(folder / "cache"))
+    hp = hparams.load(RECIPES / recipe, system, overrides, preset=preset)
+    spec = RunSpec(str(RECIPES / recipe), system, str(folder), str(folder), str(folder / "cache"))
     facts = {"hp": hp, "spec": spec, "selection": "last", "task": hp.task, "utterances": {}}
     experiment = SimpleNamespace(**facts, phase_folder=lambda name, fold: folder)
     return NetworkPhase(experiment, phase, "1", dict.fromkeys(hp.frozen(phase)))
@@ -82,7 +83,7 @@ def one_item() -> DynamicItemDataset:
     return DynamicItemDataset(data, dynamic_items=[features], output_keys=["id", "target", "shares", "features"])
 
 
-class Net(torch.nn.Module):
+class Net(BaseNetwork):
     """A linear layer over the mean of frames."""
 
     def __init__(self):
@@ -95,11 +96,10 @@ class Net(torch.nn.Module):
 
 
 def brain_of(step: NetworkPhase, folder: Path):
-    network, history, counter = PhaseModel(Net(), {}), History(), EpochCounter(step.epochs)
-    recoverables = {"model": network, "counter": counter, "history": history}
-    brain = step._brain(network, SafeCheckpointer(folder / "save", recoverables), history, counter, None)
-    brain.hparams.checkpoint_epochs = 10**6
-    return brain
+    model = PhaseModel(Net(), {})
+    settings = replace(step._settings(model), checkpoint_epochs=10**6)
+    recoverables = {"model": model, "history": settings.history}
+    return step._brain(model, SafeCheckpointer(folder / "save", recoverables), settings)
 
 
 @pytest.mark.parametrize("recipe", CORPORA)
@@ -115,7 +115,7 @@ def test_the_optimiser_is_the_paper_s(recipe, system, preset, phase, model, tmp_
         batch_size, epochs = AMSNET[recipe]
         if phase in ("fusion", "concat"):
             epochs = step.epochs  # (r) the head's number has its own key
-    assert (step.setting("batch_size"), step.epochs) == (batch_size, epochs)
+    assert (step.training.batch_size, step.epochs) == (batch_size, epochs)
 
 
 @pytest.mark.parametrize(("system", "preset", "phase"), [key for key, typed in TYPED.items() if typed[3]])
@@ -130,8 +130,7 @@ def test_every_epoch_runs_at_the_paper_s_learning_rate(system, preset, phase, mo
         taken()
 
     brain.optimizers_step = optimizers_step
-    loaders = {"batch_size": 1}
-    brain.fit(brain.hparams.epoch_counter, one_item(), None, train_loader_kwargs=loaders, valid_loader_kwargs=loaders)
+    brain.fit(EpochCounter(step.epochs), one_item(), train_loader_kwargs={"batch_size": 1})
     assert rates == pytest.approx(TYPED[system, preset, phase][3], rel=1e-9)
     assert [row["lr"] for row in brain.hparams.history.rows] == rates
 
@@ -139,4 +138,4 @@ def test_every_epoch_runs_at_the_paper_s_learning_rate(system, preset, phase, mo
 @pytest.mark.parametrize("key", [key for key, typed in TYPED.items() if not typed[3]], ids="-".join)
 def test_the_other_phases_have_a_constant_rate(key, model, tmp_path):
     step = phase_of("IEMOCAP", *key, model, tmp_path)
-    assert step.setting("scheduler") is None
+    assert step.training.scheduler is None

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
+from functools import partial
 
 import pytest
+import speechbrain as sb
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.nnet import schedulers
+from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
+from speechbrain_ext.lobes.network import BaseNetwork
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, gather, seed_of
-from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.brain_settings import BrainSettings
+from speechbrain_ext.training.checkpoints import SafeCheckpointer
 from speechbrain_ext.training.objectives import ClassObjective, Output
+from speechbrain_ext.utils.errors import UserError
 
 
-class Net(torch.nn.Module):
+class Net(BaseNetwork):
     """Mean over real frames, dropout, linear."""
 
     def __init__(self):
@@ -50,22 +57,18 @@ def brain(folder, epochs=4, select=False, patience=0, **more):
     torch.manual_seed(1)
     model = PhaseModel(Net(), {"lld": FeatureNormalizer(4)})
     counter = EpochCounterWithStopper(epochs, patience, 0, "max") if patience else EpochCounter(epochs)
-    history = History()
-    keys = {
-        "seed": 1, "phase_name": "net", "history": history, "epoch_counter": counter, "scheduler": None,
-        "objective": ClassObjective(), "balanced_sampling": False, "augment": None, "chooser": None,
-        "checkpoint_epochs": 1, "select": select, "stopper": bool(patience), "has_dev": select, "batch_size": 8,
-        "on_epoch": None, **more,
-    }  # fmt: skip
-    recoverables = {"model": model, "counter": counter, "history": history}
+    settings = BrainSettings(**{"seed": 1, "batch_size": 8, "phase_name": "net", "keep_best": select, **more})
+    recoverables = {"model": model, "counter": counter, "history": settings.history}
     checkpointer = SafeCheckpointer(folder, recoverables)
     options = {"device": "cpu", "noprogressbar": True, "max_grad_norm": 1e9}
-    return EmotionBrain({"model": model}, lambda p: torch.optim.Adam(p, lr=0.05), keys, options, checkpointer)
+    one = EmotionBrain({"model": model}, partial(torch.optim.Adam, lr=0.05), settings, options, checkpointer)
+    one.epoch_counter = counter
+    return one
 
 
 def fit(one, train, dev=None):
     one.fit(
-        one.hparams.epoch_counter,
+        one.epoch_counter,
         train,
         dev,
         train_loader_kwargs={"batch_size": 8},
@@ -81,24 +84,24 @@ def test_scores_are_those_of_scikit_learn_over_utterances():
         logits = torch.tensor([generator.gauss(0, 1) for _ in range(3)], dtype=torch.float64)
         posteriors = tuple(logits.log_softmax(0).tolist())
         target = generator.randrange(3)
-        outputs.append(Output(f"u{i}", target, posteriors, (), -posteriors[target]))
-    truth = [o.target for o in outputs]
-    prediction = [max(range(3), key=o.log_posteriors.__getitem__) for o in outputs]
+        outputs.append(Output(f"u{i}", target, posteriors, ()))
+    truth = [o.truth for o in outputs]
+    prediction = [max(range(3), key=o.predicted.__getitem__) for o in outputs]
     found = ClassObjective().dev_scores(gather([*outputs, outputs[0]]))
     assert found["dev_wa"] == pytest.approx(accuracy_score(truth, prediction))
     assert found["dev_uar"] == pytest.approx(balanced_accuracy_score(truth, prediction))
-    shares = [[math.exp(x) for x in o.log_posteriors] for o in outputs]
+    shares = [[math.exp(x) for x in o.predicted] for o in outputs]
     assert found["dev_loss"] == pytest.approx(log_loss(truth, shares))
 
 
 def test_outputs_do_not_depend_on_batch_mates(tmp_path):
     one = brain(tmp_path)
     whole = one.run(dataset(10, 0))
-    one.hparams.batch_size = 1
+    one.hparams = replace(one.hparams, batch_size=1)
     alone = one.run(dataset(10, 0))
     assert [o.id for o in whole] == [o.id for o in alone]
     for left, right in zip(whole, alone, strict=True):
-        assert left.log_posteriors == pytest.approx(right.log_posteriors, abs=1e-6)
+        assert left.predicted == pytest.approx(right.predicted, abs=1e-6)
 
 
 def test_same_seed_same_weights_and_another_seed_others(tmp_path):
@@ -149,8 +152,8 @@ def test_class_weights_and_smoothing_change_the_training_loss_only(tmp_path):
     weighted = fit(brain(tmp_path / "b", objective=ClassObjective(weights)), dataset(30, 0))
     assert any(not torch.equal(plain[name], weighted[name]) for name in plain)
     one = brain(tmp_path / "c", objective=ClassObjective(weights, 0.5))
-    for output in one.run(dataset(9, 0)):
-        assert output.loss == pytest.approx(-output.log_posteriors[output.target])
+    losses = [-output.predicted[output.truth] for output in one.run(dataset(9, 0))]
+    assert one.evaluate(dataset(9, 0), test_loader_kwargs={"batch_size": 9}) == pytest.approx(sum(losses) / 9)
 
 
 def test_seeds_differ_by_every_part():
@@ -173,3 +176,65 @@ def test_the_scheduler_sets_the_rate_of_the_next_epoch(tmp_path, kind):
     assert rates[0] == 0.05 and all(after <= before for before, after in zip(rates, rates[1:], strict=False))
     if kind != "ReduceLROnPlateau":
         assert rates[-1] < 0.05
+
+
+def by_hand(**settings):
+    """A Brain as a user of SpeechBrain builds it: hparams by name, no checkpointer."""
+    model = PhaseModel(Net(), {"lld": FeatureNormalizer(4)})
+    opt_class = partial(torch.optim.Adam, lr=0.05)
+    return EmotionBrain(
+        modules={"model": model}, opt_class=opt_class, hparams=settings, run_opts={"noprogressbar": True}
+    )
+
+
+def test_fit_works_without_a_checkpointer_and_as_a_brain_of_speechbrain():
+    torch.manual_seed(1)
+    one = by_hand(seed=1, batch_size=8)
+    assert isinstance(one, sb.Brain) and one.hparams.seed == 1
+    one.fit(epoch_counter=EpochCounter(6), train_set=dataset(30, 0), valid_set=dataset(12, 5))
+    rows = one.hparams.history.rows
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6] and rows[-1]["dev_uar"] > 0.5
+    assert rows[-1]["train_loss"] < rows[0]["train_loss"]
+    assert one.evaluate(dataset(9, 0), test_loader_kwargs={"batch_size": 4}) < 1.1
+    assert [output.id for output in one.run(dataset(9, 0))] == [f"u{n:03d}" for n in range(9)]
+
+
+def test_a_checkpointer_of_speechbrain_saves_and_recovers(tmp_path):
+    train, states = dataset(30, 0), []
+    for epochs in (2, 4):
+        torch.manual_seed(1)
+        one, counter = by_hand(seed=1, batch_size=8), EpochCounter(epochs)
+        recoverables = {"model": one.modules.model, "counter": counter, "history": one.hparams.history}
+        one.checkpointer = Checkpointer(tmp_path, recoverables)
+        one.fit(counter, train)
+        states.append(one.hparams.history.rows)
+    assert [row["epoch"] for row in states[1]] == [1, 2, 3, 4] and states[1][:2] == states[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "hparams: missing seed, batch_size"),
+        ({"seed": 1}, "hparams: missing batch_size"),
+        ({"seed": 1, "batch_size": 8, "batchsize": 8}, "hparams: unknown batchsize"),
+        ({"seed": "one", "batch_size": 8}, "seed: expected a whole number of at least 0, found 'one'"),
+        ({"seed": 1, "batch_size": 0}, "batch_size: expected a whole number of at least 1, found 0"),
+        ({"seed": 1, "batch_size": 8, "objective": "classes"}, "objective: expected an Objective"),
+        ({"seed": 1, "batch_size": 8, "mean_of": "votes"}, "mean_of: expected one of posteriors, log_posteriors"),
+        ({"seed": 1, "batch_size": 8, "scheduler": 0.1}, "scheduler: expected a function or None, found 0.1"),
+        ({"seed": 1, "batch_size": 8, "keep_best": "yes"}, "keep_best: expected True or False, found 'yes'"),
+    ],
+)
+def test_a_setting_that_is_missing_or_wrong_is_named(settings, said):
+    with pytest.raises(UserError, match=said) as fault:
+        by_hand(**settings)
+    assert "\n" not in str(fault.value)
+
+
+def test_other_parts_that_are_wrong_are_named():
+    with pytest.raises(UserError, match='modules: expected {"model": PhaseModel'):
+        EmotionBrain({"net": Net()}, torch.optim.Adam, {"seed": 1, "batch_size": 8})
+    with pytest.raises(UserError, match="epoch_counter: expected an EpochCounter of SpeechBrain, found range"):
+        by_hand(seed=1, batch_size=8).fit(range(2), dataset(9, 0))
+    with pytest.raises(UserError, match="valid_set: expected a development set, as keep_best is True, found none"):
+        by_hand(seed=1, batch_size=8, keep_best=True).fit(EpochCounter(1), dataset(9, 0))

@@ -18,12 +18,13 @@ from speechbrain_ext.features.ca_mser.encoded import CaMserEncoded
 from speechbrain_ext.features.ca_mser.features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.lobes import alexnet
-from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.preparation.folds import folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.extract import check_resources
 from speechbrain_ext.training.fold import phases_of, predict_fold, train_fold
 from speechbrain_ext.training.network_phase import NetworkPhase
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.system_build import check_resources
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import write_sealed
 
@@ -54,13 +55,14 @@ def spec(tmp_path_factory, repository, model):
     write_data(data, facts, utterances)
     task = Task(CLASSES)
     path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_sealed(path, make_folds(utterances, "speaker", "none", task=task))
+    write_sealed(path, make_folds(utterances, "speaker", "none", task=task).to_json())
     for extractor in (CaMserSpectrogram(), CaMserMfcc(), CaMserAudio(), CaMserEncoded(str(model))):
         with FeatureCache(folder / "cache", extractor).writer() as writer:
             for name, signal in signals.items():
                 writer.add(name, extractor(signal))
     return RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/ca_mser.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="ca_mser",
         data=str(data),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),
@@ -89,7 +91,7 @@ def test_the_range_of_the_bins_is_that_of_the_training_part(spec, tuned):
     assert facts["n_train"] == 14 and facts["optimizer_steps"] == 2, "16 segments in batches of 8"
     state = state_of(run)
     cache = FeatureCache(spec.cache, CaMserSpectrogram())
-    frames = np.concatenate([cache.get(identity) for identity in Experiment(run).fold(FOLD)["train"]])
+    frames = np.concatenate([cache.get(identity) for identity in Experiment(run).fold(FOLD).train])
     assert np.array_equal(state["network.low"].numpy(), frames.min(0))
     assert np.array_equal(state["network.high"].numpy(), frames.max(0))
 
@@ -104,25 +106,25 @@ def test_a_trained_row_is_scored_without_the_model(spec, tuned, model, tmp_path)
         after = predict_fold(run, FOLD)
     finally:
         shutil.move(aside, model)
-    assert [output.log_posteriors for output in after] == [output.log_posteriors for output in before]
-    assert [output.id for output in before] == sorted(Experiment(run).fold(FOLD)["test"])
+    assert [output.predicted for output in after] == [output.predicted for output in before]
+    assert [output.id for output in before] == sorted(Experiment(run).fold(FOLD).test)
 
 
 def test_an_utterance_is_the_mean_of_its_segments_one_way_or_the_other(spec, tuned, model):
     run, _ = tuned
     step = phases_of(Experiment(run), FOLD)[-1]
     brain = step._trained(step.trained)
-    brain.hparams.pieces = False
-    segments = {output.id: np.array(output.log_posteriors) for output in brain.run(step._dataset(["08-0"]))}
+    brain.hparams = replace(brain.hparams, segments=False)
+    segments = {output.id: np.array(output.predicted) for output in brain.run(step._dataset(["08-0"]))}
     assert len(segments) == 2
     rows = np.stack(list(segments.values()))
-    brain.hparams.pieces = True
+    brain.hparams = replace(brain.hparams, segments=True)
     (mean,) = brain.run(step._dataset(["08-0"]))
-    assert np.exp(mean.log_posteriors) == pytest.approx(np.exp(rows).mean(0))
-    brain.hparams.utterance = "log_posteriors"
+    assert np.exp(mean.predicted) == pytest.approx(np.exp(rows).mean(0))
+    brain.hparams = replace(brain.hparams, mean_of="log_posteriors")
     (other,) = brain.run(step._dataset(["08-0"]))
     expected = np.exp(rows.mean(0)) / np.exp(rows.mean(0)).sum()
-    assert np.exp(other.log_posteriors) == pytest.approx(expected)
+    assert np.exp(other.predicted) == pytest.approx(expected)
     with pytest.raises(UserError, match="utterance: expected one of posteriors"):
         train_fold(run_of(spec, model, "wrong", utterance="votes"), FOLD)
 
@@ -204,10 +206,10 @@ def test_weights_out_of_reach_are_told_before_stage_1(spec, model, monkeypatch, 
     )
     run = Experiment(run_of(spec, model, "resources", variant=variant, alexnet_weights=weights))
     if expected is None:
-        check_resources(run.hp.build(), run.hp.phases)
+        check_resources(run.hp)
         return
     with pytest.raises(UserError, match=expected) as fault:
-        check_resources(run.hp.build(), run.hp.phases)
+        check_resources(run.hp)
     assert "\n" not in str(fault.value) and "-- --alexnet_weights" in str(fault.value)
 
 

@@ -48,15 +48,15 @@ def test_it_is_scikit_learns_search_pipeline_and_prediction(classes, seed):
     search = plain(rows, targets, None, PredefinedSplit(groups))
     ours = LinearSVM(classes, GRID).fit(rows, targets, speakers)
     assert ours.c == search.best_params_["svc__C"]
-    np.testing.assert_allclose(list(ours.inner_uar.values()), search.cv_results_["mean_test_score"], atol=1e-12)
+    np.testing.assert_allclose(list(ours.inner_scores.values()), search.cv_results_["mean_test_score"], atol=1e-12)
     svc = search.best_estimator_[-1]
     sign = -1 if classes == 2 else 1
     np.testing.assert_allclose(ours.model["coefficients"], sign * svc.coef_, atol=1e-7)
     for features in (rows, others):
-        np.testing.assert_array_equal(ours.log_posteriors(features).argmax(axis=1), search.predict(features))
+        np.testing.assert_array_equal(ours.predict(features).argmax(axis=1), search.predict(features))
     if classes > 2:
         np.testing.assert_allclose(ours.scores(others), search.decision_function(others), atol=1e-7)
-    np.testing.assert_allclose(np.exp(ours.log_posteriors(others)), softmax(ours.scores(others), axis=1), atol=1e-12)
+    np.testing.assert_allclose(np.exp(ours.predict(others)), softmax(ours.scores(others), axis=1), atol=1e-12)
 
 
 def test_without_weights_it_is_another_machine():
@@ -107,8 +107,8 @@ def test_each_inner_fold_is_standardised_without_its_held_out_speakers(monkeypat
 def test_an_utterances_scores_do_not_depend_on_others():
     rows, targets, speakers = corpus()
     svm = LinearSVM(5, [0.01]).fit(rows, targets, speakers)
-    together = svm.log_posteriors(rows)
-    alone = np.concatenate([svm.log_posteriors(row[None]) for row in rows])
+    together = svm.predict(rows)
+    alone = np.concatenate([svm.predict(row[None]) for row in rows])
     assert np.array_equal(together, alone)
 
 
@@ -117,7 +117,7 @@ def test_fitted_twice_and_loaded_it_is_the_same():
     one, two = (LinearSVM(5, GRID).fit(rows, targets, speakers) for _ in range(2))
     loaded = LinearSVM(5, GRID).load(one.model)
     assert all(np.array_equal(one.model[name], two.model[name]) for name in one.model)
-    assert np.array_equal(loaded.log_posteriors(rows), one.log_posteriors(rows)) and loaded.c == one.c
+    assert np.array_equal(loaded.predict(rows), one.predict(rows)) and loaded.c == one.c
     assert one.parameters == 10 * 41
 
 
@@ -133,7 +133,7 @@ def test_a_class_that_was_not_trained_is_never_predicted():
     rows, targets, speakers = corpus(4)
     kept = targets != 1
     svm = LinearSVM(4, [0.01]).fit(rows[kept], targets[kept], speakers[kept])
-    posteriors = np.exp(svm.log_posteriors(rows))
+    posteriors = np.exp(svm.predict(rows))
     assert np.all(posteriors[:, 1] == 0) and np.allclose(posteriors.sum(axis=1), 1)
 
 

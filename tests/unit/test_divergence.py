@@ -64,7 +64,7 @@ def test_a_weight_that_is_not_finite_after_an_epoch_stops_it(tmp_path, monkeypat
 
     def step():
         inner()
-        if one.hparams.epoch_counter.current == epoch and one.step == 4:
+        if one.epoch_counter.current == epoch and one.step == 4:
             with torch.no_grad():
                 one.modules.model.network.out.bias[1] = value
 
@@ -88,7 +88,7 @@ def test_finite_weights_with_outputs_that_are_not_finite_stop_the_last_epoch(tmp
 
     def step():
         inner()
-        if one.hparams.epoch_counter.current == 2 and one.step == 4:
+        if one.epoch_counter.current == 2 and one.step == 4:
             with torch.no_grad():
                 one.modules.model.network.out.weight.fill_(3e38)
 

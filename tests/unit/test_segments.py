@@ -10,7 +10,7 @@ import torch
 
 from speechbrain_ext import hparams
 from speechbrain_ext.features.segments import count_segments, group, mean_posteriors, segment_name, utterance_of
-from speechbrain_ext.training.objectives import Output, ValueOutput, merge_pieces
+from speechbrain_ext.training.objectives import Output, merge_segments
 from speechbrain_ext.training.schedule import PiecewiseRate, scaled_epochs
 
 
@@ -38,20 +38,16 @@ def test_posteriors_are_the_mean_of_the_pieces():
 
 def test_outputs_are_merged_by_utterance():
     pieces = [
-        Output("b#0", 1, (math.log(0.2), math.log(0.8)), (1.0, 3.0), -math.log(0.8)),
-        Output("a#1", 0, (math.log(0.6), math.log(0.4)), (4.0, 0.0), -math.log(0.6)),
-        Output("a#0", 0, (math.log(0.2), math.log(0.8)), (0.0, 2.0), -math.log(0.2)),
+        Output("b#0", 1, (math.log(0.2), math.log(0.8)), (1.0, 3.0)),
+        Output("a#1", 0, (math.log(0.6), math.log(0.4)), (4.0, 0.0)),
+        Output("a#0", 0, (math.log(0.2), math.log(0.8)), (0.0, 2.0)),
     ]
-    first, second = merge_pieces(pieces)
-    assert (first.id, second.id) == ("a", "b") and second == Output("b", 1, *second_values(pieces[0]))
-    assert np.exp(first.log_posteriors) == pytest.approx([0.4, 0.6])
-    assert first.embedding == (2.0, 1.0) and first.loss == pytest.approx(-math.log(0.4))
-    values = [ValueOutput(f"u#{n}", (3.0,), (float(n),), (1.0,)) for n in range(3)]
-    assert merge_pieces(values) == [ValueOutput("u", (3.0,), (1.0,), (1.0,))]
-
-
-def second_values(output):
-    return output.log_posteriors, output.embedding, output.loss
+    first, second = merge_segments(pieces)
+    assert (first.id, second.id) == ("a", "b") and second == Output("b", 1, pieces[0].predicted, pieces[0].embedding)
+    assert np.exp(first.predicted) == pytest.approx([0.4, 0.6])
+    assert first.embedding == (2.0, 1.0)
+    values = [Output(f"u#{n}", (3.0,), (float(n),), (1.0,)) for n in range(3)]
+    assert merge_segments(values) == [Output("u", (3.0,), (1.0,), (1.0,))]
 
 
 def test_the_papers_schedule_by_epoch():
@@ -70,8 +66,8 @@ def test_the_papers_schedule_by_epoch():
 
 def test_both_systems_train_the_same_first_stage(repository):
     """Rows with and without wav2vec 2.0 share one AM-ResNet: its step depends on the same keys in both files."""
-    recipe = repository / "recipes/IEMOCAP/hparams"
-    one, other = (hparams.load(recipe / f"{name}.yaml") for name in ("am_resnet", "am_resnet_w2v2_ca"))
+    recipe = repository / "recipes/IEMOCAP"
+    one, other = (hparams.load(recipe, name) for name in ("am_resnet", "am_resnet_w2v2_ca"))
     assert one.phase_tree("am_resnet") == other.phase_tree("am_resnet")
     assert one.shared("am_resnet") and other.shared("am_resnet") and not one.shared("resnet")
     assert "ssl_model" not in other.phase_tree("am_resnet")["keys"] and "ssl_model" in other.phase_tree("ca")["keys"]

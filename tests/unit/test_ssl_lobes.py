@@ -11,7 +11,7 @@ from tiny_ssl import KINDS, LAYERS, SIZE, waves, write_tiny
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ssl import SSLLayerMeans, prepare
 from speechbrain_ext.lobes.ssl_finetune import SSLFinetune, frames_of
-from speechbrain_ext.lobes.ssl_probe import SSLProbe, probe_of
+from speechbrain_ext.lobes.ssl_probe import SSLModelProbe, SSLProbe
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_probe_on_means_equals_weighting_projecting_and_pooling_frames():
 
 
 def test_probe_takes_its_sizes_from_the_model_and_refuses_another(models):
-    probe = probe_of(models["wavlm"], n_classes=7)
+    probe = SSLModelProbe(models["wavlm"], n_classes=7)
     assert (len(probe.layer_weights), probe.projection.in_features) == (LAYERS + 1, SIZE)
     assert probe.projection.out_features == 256
     with pytest.raises(ValueError, match="expected 3 layers, found 4"):

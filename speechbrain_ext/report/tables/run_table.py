@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from speechbrain_ext.evaluation.evaluate import NO_FIGURES, RunFigures, evaluate
+from speechbrain_ext.evaluation.evaluate import evaluate
 from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.report.figures.drawing import draw_file, draw_print
 from speechbrain_ext.report.figures.figures import build_confusion
@@ -50,14 +50,8 @@ class TableRequest:
     paper: bool = False
 
 
-def run_table(request: TableRequest, figures: RunFigures = NO_FIGURES) -> None:
+def run_table(request: TableRequest) -> None:
     """Run the stages of every row, then write the table.
-
-    Arguments
-    ---------
-    request : TableRequest
-    figures : RunFigures
-        Draws figures beside the results of each row.
 
     Raises
     ------
@@ -74,7 +68,7 @@ def run_table(request: TableRequest, figures: RunFigures = NO_FIGURES) -> None:
             for run in row.experiments:
                 with folder_lock(run.seed_folder, row.wait):
                     forget(run, row.fold_names(run), row.wait)
-    calls = {1: extract, 2: train, 3: partial(evaluate, figures=figures)}
+    calls = {1: extract, 2: train, 3: evaluate}
     for number, (row, known) in enumerate(zip(rows, request.table.rows, strict=True), 1):
         print(f"row {number} of {len(rows)}: {known.name} ({known.folder})", flush=True)
         for stage in request.stages:

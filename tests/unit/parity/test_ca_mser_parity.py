@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from speechbrain_ext.lobes.ca_mser import CAMSER
-from speechbrain_ext.lobes.ca_mser_official import official
+from speechbrain_ext.lobes.ca_mser import CAMSER, OFFICIAL
 
 TOLERANCE = {"f64": 1e-10, "f32": 1e-5}
 DTYPE = {"f64": torch.float64, "f32": torch.float32}
@@ -110,7 +109,7 @@ def test_loss_and_every_gradient(vectors, kind):
     z, p, tolerance = vectors.z, f"train/{kind}", TOLERANCE[kind]
     close(loss, z[f"{p}/loss"], tolerance, "loss")
     loss.backward()
-    gradients = official({name: parameter.grad for name, parameter in net.named_parameters()})
+    gradients = {OFFICIAL.name(name): parameter.grad for name, parameter in net.named_parameters()}
     checked = 0
     for key in z:
         what, _, name = key.removeprefix(f"{p}/").partition("/")
