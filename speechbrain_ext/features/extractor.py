@@ -61,6 +61,7 @@ class Extractor(ABC):
     def silence(self) -> np.ndarray:
         """Give the steady frame of digital silence, float32 [dim]."""
 
+<<<<<<< HEAD
     def cached_facts(self, frames: Iterable[np.ndarray]) -> dict[str, float]:
         """Facts of the cached utterances for results.json, by name.
 
@@ -68,6 +69,15 @@ class Extractor(ABC):
         ---------
         frames : iterable of numpy.ndarray
             The frames [time, dim] of each utterance.
+=======
+    def cached_facts(self, rows: Iterable[np.ndarray]) -> dict[str, float]:
+        """Facts of cached utterances for results.json, by name.
+
+        Arguments
+        ---------
+        rows : iterable of arrays [frame, dim]
+            One for each utterance.
+>>>>>>> network
         """
         return {}
 

@@ -91,7 +91,7 @@ def check_resources(hp: Hparams) -> None:
 
 def _feature(name: str, make: Any) -> Extractor | None:
     """A feature's extractor; None for a pretrained model's, which only stage 1 may fetch."""
-    if make.func.pretrained:
+    if getattr(make, "func", make).pretrained:
         return None
     try:
         return make()
