@@ -105,7 +105,9 @@ def _feature_facts(run: Experiment) -> dict[str, float]:
 
     built = run.hp.build()["features"]
     # Others are not built: a pretrained model may be out of reach by now.
-    extractors = [built[name]() for name in run.hp.features() if getattr(built[name], "func", built[name]).reports_facts]
+    extractors = [
+        built[name]() for name in run.hp.features() if getattr(built[name], "func", built[name]).reports_facts
+    ]
     keys = [run.utterances[identity].sha256 for identity in run.used]
     caches = [(extractor, FeatureCache(run.spec.cache, extractor)) for extractor in extractors]
     facts: dict[str, float] = {}
