@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from speechbrain_ext.corpora.label_map import read_label_map
     from speechbrain_ext.corpora.manifest import CorpusFaults
     from speechbrain_ext.preparation import Request, prepare
-    from speechbrain_ext.preparation.folds import check_rules
+    from speechbrain_ext.preparation.protocols import check_rules
 
     label_map = read_label_map(asked.label_map) if asked.label_map else {}
     corpus = _corpus(asked, label_map)

@@ -129,7 +129,7 @@ def chosen_folds(args: argparse.Namespace, experiment: Experiment) -> list[str]:
     names = [name for name in args.folds.replace(",", " ").split() if name]
     for name in names:
         experiment.fold(name)
-    return [fold["name"] for fold in experiment.folds["folds"] if not names or fold["name"] in names]
+    return [name for name in experiment.folds.names if not names or name in names]
 
 
 def _seeds(text: str) -> list[int]:

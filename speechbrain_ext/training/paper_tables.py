@@ -17,7 +17,7 @@ from ruamel.yaml.error import YAMLError
 
 from speechbrain_ext import hparams
 from speechbrain_ext.corpora.task import TASK_KEYS
-from speechbrain_ext.preparation.folds import PROTOCOLS
+from speechbrain_ext.preparation.protocols import PROTOCOLS
 from speechbrain_ext.training.printed_scores import check_keys, folds_of, fraction, printed, recalls_of
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.nearest import suggestion

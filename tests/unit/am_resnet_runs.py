@@ -12,7 +12,8 @@ from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.preparation.folds import folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.files import write_sealed
 
@@ -54,7 +55,7 @@ def make_run(folder: Path, repository: Path, model: Path) -> RunSpec:
     write_data(data, facts, utterances)
     task = Task(CLASSES)
     path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_sealed(path, make_folds(utterances, "speaker", "none", task=task))
+    write_sealed(path, make_folds(utterances, "speaker", "none", task=task).to_json())
     spec = RunSpec(
         recipe=str(repository / "recipes/EmoDB"),
         system="am_resnet_w2v2_ca",
