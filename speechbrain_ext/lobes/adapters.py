@@ -41,7 +41,7 @@ class ReadableLoRA(LoRA):
 
 
 def adapter_settings(adapter: str | None, rank: int = 8, alpha: float = 16.0) -> dict[str, Any] | None:
-    """Check the keys of an adapter, and give what `add_adapters` takes beside the encoder.
+    """Check the settings of an adapter, and give the arguments of `add_adapters`.
 
     Arguments
     ---------
@@ -90,10 +90,10 @@ def add_adapters(encoder: nn.Module, adapter: str, rank: int, alpha: float = 1.0
     ---------
     encoder : transformers.PreTrainedModel
         wav2vec 2.0, HuBERT or WavLM, changed in place. Its other parts keep their names; an adapted layer
-        moves to `pretrained_module` (lora) or `pretrained_linear` (houlsby), beside `adapter_down_proj` and
+        moves to `pretrained_module` (lora) or `pretrained_linear` (houlsby), next to `adapter_down_proj` and
         `adapter_up_proj`.
     adapter : str
-        "lora": beside the projections of queries and values. "houlsby": behind the attention's and the
+        "lora": at the projections of queries and values. "houlsby": behind the attention's and the
         feed-forward's last layer; with WavLM behind the feed-forward's only.
     rank : int
     alpha : float
@@ -123,13 +123,13 @@ def add_adapters(encoder: nn.Module, adapter: str, rank: int, alpha: float = 1.0
     encoder.config.layerdrop = 0.0
     kinds = {"lora": (ReadableLoRA, {"rank": rank, "alpha": alpha}), "houlsby": (_Houlsby, {"projection_size": rank})}
     kind, options = kinds[adapter]
-    # SpeechBrain's wrapper is left behind: it would rename every part.
+    # SpeechBrain's wrapper is not kept: it would rename every layer.
     AdaptedModel(encoder, kind, target_layers=_places(encoder, adapter), adapter_kwargs=options)
     return encoder.to(dtype).train(encoder.training)
 
 
 def unlike(own: dict[str, Any] | None, found: dict[str, Any] | None) -> list[str]:
-    """What to tell where a state is of other adapters than the network; alpha would show nowhere else.
+    """Error message for adapter weights that do not match the model: alpha shows in no shape.
 
     Example
     -------
@@ -138,8 +138,8 @@ def unlike(own: dict[str, Any] | None, found: dict[str, Any] | None) -> list[str
     """
     if own == found:
         return []
-    told = [", ".join(f"{key} {value}" for key, value in (each or {}).items()) or "none" for each in (own, found)]
-    return [f"adapter: expected a state with {told[0]}, found one with {told[1]}"]
+    settings = [", ".join(f"{key} {value}" for key, value in (each or {}).items()) or "none" for each in (own, found)]
+    return [f"adapter: expected a state with {settings[0]}, found one with {settings[1]}"]
 
 
 class _Houlsby(HoulsbyAdapterLinear):

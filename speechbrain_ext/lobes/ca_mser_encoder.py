@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from speechbrain_ext.lobes.adapters import adapter_settings, add_adapters, unlike
-from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import fasten
+from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import use_fast_convolutions
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 
 ADAPTER = "adapter"  # no field of any configuration of these models
@@ -48,7 +48,7 @@ class EncoderInState(nn.Module):
         return json.dumps(config | ({ADAPTER: self.adapter} if self.adapter else {}), sort_keys=True)
 
     def set_extra_state(self, state: str) -> None:
-        """Nothing is left to do: the configuration is taken before the weights."""
+        """No-op: the encoder was already built when the state was loaded."""
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         # Called before the parts' own weights are looked up, hence the place to make the encoder.
@@ -59,11 +59,11 @@ class EncoderInState(nn.Module):
             if self.encoder is None:
                 self._take(encoder_of(config).to(next(self.parameters())), adapter)
             else:
-                args[-1].extend(unlike(self.adapter, adapter))  # the faults that torch tells
+                args[-1].extend(unlike(self.adapter, adapter))  # torch raises these faults
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _take(self, encoder: nn.Module, adapter: dict[str, Any] | None) -> None:
-        self.encoder = fasten(encoder).train(self.training)
+        self.encoder = use_fast_convolutions(encoder).train(self.training)
         masked = encoder.config.apply_spec_augment and encoder.config.mask_time_prob > 0
         if hasattr(encoder, "masked_spec_embed"):
             # Without masking it has no gradient, for which several ranks would wait.

@@ -1,4 +1,4 @@
-"""A self-supervised model trained whole on raw audio, under SUPERB's probe."""
+"""A self-supervised model that is fine-tuned on raw audio, under SUPERB's probe."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ssl import hidden_states, prepare
 from speechbrain_ext.lobes.adapters import adapter_settings, add_adapters, unlike
-from speechbrain_ext.lobes.lengths import refuse_relative
-from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.checks import refuse_relative, take_feature
 from speechbrain_ext.lobes.ssl_encoder import SSLNetwork
 from speechbrain_ext.lobes.ssl_probe import SSLProbe
 
@@ -36,7 +35,7 @@ class SSLFinetune(SSLNetwork):
     freeze_cnn : bool
         Leave the convolutions in front of the transformer as they are.
     pretrained : bool
-        Start from the model's weights; False: wait for a state, which also tells its adapters.
+        Start from the model's weights; False: wait for a state, which also holds the settings of its adapters.
     adapter : str or None
         "lora" or "houlsby": only adapters and the probe are trained, whatever `freeze_cnn` says; None: no adapters.
     adapter_rank, adapter_alpha
@@ -113,7 +112,7 @@ class SSLFinetune(SSLNetwork):
         return self.about
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Nothing is left to do: the configuration is taken before the weights."""
+        """No-op: the encoder was already built when the state was loaded."""
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         # Called before the parts' own weights are looked up, hence the place to make the parts.
@@ -121,7 +120,7 @@ class SSLFinetune(SSLNetwork):
         if self.encoder is None and about:
             self._take(about, ssl_models.blank(json.loads(about["config"])))
         elif about:
-            args[-1].extend(unlike(self.about.get("adapter"), about.get("adapter")))  # the faults that torch tells
+            args[-1].extend(unlike(self.about.get("adapter"), about.get("adapter")))  # torch raises these faults
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _take(self, about: dict[str, Any], encoder: nn.Module) -> None:

@@ -8,7 +8,6 @@ import resource
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,13 +21,12 @@ from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
 from speechbrain_ext.hparams.training import Training, training_of
 from speechbrain_ext.lobes.network import declared_network
-from speechbrain_ext.lobes.normalization import FeatureNormalizer
-from speechbrain_ext.lobes.value_scale import ValueScale
+from speechbrain_ext.lobes.normalization import FeatureNormalizer, ValueScale
 from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, seed_of
 from speechbrain_ext.training.brain_settings import BrainSettings
 from speechbrain_ext.training.checkpoints import SafeCheckpointer
 from speechbrain_ext.training.divergence import check_statistics
-from speechbrain_ext.training.finished import TRAIN
+from speechbrain_ext.training.finished import TRAIN, FinishedPhase
 from speechbrain_ext.training.objectives import (
     DEV_SCORES,
     ClassObjective,
@@ -71,14 +69,14 @@ class NetworkPhase(Phase):
         """The trained phase's network in evaluation mode, for a look inside."""
         return self._trained(self.trained).plain_model.network.eval()
 
-    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
+    def _run(self, done: FinishedPhase, ids: list[str]) -> list[Output]:
         return self._trained(done).run(self._dataset(ids))
 
-    def _trained(self, done: dict[str, Any]) -> EmotionBrain:
-        name = f"save/{done['checkpoint']}/model.ckpt"
+    def _trained(self, done: FinishedPhase) -> EmotionBrain:
+        name = f"save/{done.checkpoint}/model.ckpt"
         model = self._model(trained=True)
         # Hashed and loaded from the same bytes.
-        data = read_checked(self.folder / name, done["files"][name], TRAIN)
+        data = read_checked(self.folder / name, done.files[name], TRAIN)
         model.load_state_dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
         return self._brain(model, None, self._settings(model))
 
@@ -247,19 +245,18 @@ class NetworkPhase(Phase):
         write_text(
             self.folder / f"train_log-{self.name}.jsonl", "".join(json.dumps(row) + "\n" for row in history.rows)
         )
-        checkpoint = Path(chosen.path).name
-        self._write_done(
-            [f"save/{checkpoint}/model.ckpt"],
-            {
-                "checkpoint": checkpoint,
-                "epochs": len(history.rows),
-                "selected_epoch": epoch,
-                **{key: of_epoch[key] for key in DEV_SCORES if key in of_epoch},
-                "of_last_epoch": {key: history.rows[-1][key] for key in DEV_SCORES if key in history.rows[-1]},
-                "optimizer_steps": brain.optimizer_step,
-                "parameters": sum(p.numel() for p in brain.modules.parameters() if p.requires_grad),
-                "parameters_total": sum(p.numel() for p in brain.modules.parameters()),
-                "train_seconds": round(sum(row["seconds"] for row in history.rows), 2),
-                "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-            },
+        checkpoint, parameters = Path(chosen.path).name, list(brain.modules.parameters())
+        finished = FinishedPhase(
+            phase=self.name,
+            checkpoint=checkpoint,
+            epochs=len(history.rows),
+            selected_epoch=epoch,
+            optimizer_steps=brain.optimizer_step,
+            parameters=sum(p.numel() for p in parameters if p.requires_grad),
+            parameters_total=sum(p.numel() for p in parameters),
+            train_seconds=round(sum(row["seconds"] for row in history.rows), 2),
+            peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            dev_scores={key: of_epoch[key] for key in DEV_SCORES if key in of_epoch},
+            last_dev_scores={key: history.rows[-1][key] for key in DEV_SCORES if key in history.rows[-1]},
         )
+        self._write_done(f"save/{checkpoint}/model.ckpt", finished)

@@ -263,7 +263,7 @@ class LinearSVR(_LinearMachine):
     [[2.5]]
     """
 
-    warnings = ("class_weight plays no part: a regression has no classes",)
+    warnings = ("class_weight has no effect: a regression has no classes",)
     arrays = (*_LinearMachine.arrays, "value_mean", "value_deviation")
 
     def __init__(

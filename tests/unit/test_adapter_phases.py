@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -71,7 +71,7 @@ def test_results_count_what_is_trained_and_all(spec, adapter):
     run = replace(spec, row=adapter, overrides=(*spec.overrides, f"--adapter={adapter}", f"--adapter_rank={RANK}"))
     facts = train_fold(run, FOLD)
     experiment = Experiment(run)
-    done = phases_of(experiment, FOLD)[-1].done
+    done = asdict(phases_of(experiment, FOLD)[-1].done)
     head = LAYERS + 1 + (SIZE + 1) * 4 + (4 + 1) * 7
     encoder = encoder_of(experiment.hp.build()["ssl_model"])
     everything = sum(p.numel() for p in encoder.parameters())
