@@ -54,6 +54,14 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not found, f"the test leaves a changed process to the tests after it: {'; '.join(found)}"
 
 
+@pytest.fixture
+def small_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand-ins for the figures of runs, which take a second each."""
+    from speechbrain_ext.report.figures import run_figures
+
+    monkeypatch.setattr(run_figures, "draw_file", lambda path, *build: path.write_bytes(f"{path} drawn".encode()))
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The repository's root."""

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from speechbrain_ext.evaluation.cards import corpus_name
-from speechbrain_ext.report.figures.drawing import BAR, INK, LINE, SOFT, WIDTH_IN, draw_file, draw_watermark, run_name
+from speechbrain_ext.evaluation.records import Identity
+from speechbrain_ext.report.figures.drawing import BAR, INK, LINE, SOFT, WIDTH_IN, draw_watermark
 
 if TYPE_CHECKING:
     from speechbrain_ext.analysis.mask_maps import MaskMaps, StageMap
@@ -30,23 +29,16 @@ COLUMNS = 500
 KINDS = (("masked", "with masks"), ("plain", "same weights, no masks"))
 
 
-def mask_figure(maps: MaskMaps, facts: dict[str, Any], path: str | Path) -> None:
-    """Draw the figure into a file.
+def build_mask_figure(maps: MaskMaps, run: Identity) -> Figure:
+    """Build the figure.
 
     Arguments
     ---------
     maps : MaskMaps
         As `speechbrain_ext.analysis.mask_runs.mask_maps` gives them.
-    facts : dict
-        "corpus", "source", "edition", "system" and "row" as in results.json; the source "mini" draws the watermark.
-    path : str or Path
-        The file, .png or .pdf.
+    run : Identity
+        What the run is.
     """
-    draw_file(path, build_mask_figure, maps, facts)
-
-
-def build_mask_figure(maps: MaskMaps, facts: dict[str, Any]) -> Figure:
-    """Build the figure."""
     stages = len(maps.stages)
     figure = Figure(figsize=(WIDTH_IN, 3.2 + 1.2 * stages), layout="constrained")
     heights = [0.8, 0.8, *[1.0, 0.1] * stages]
@@ -76,8 +68,8 @@ def build_mask_figure(maps: MaskMaps, facts: dict[str, Any]) -> Figure:
             strip.tick_params(labelsize=7, length=2)
             if number == stages - 1:
                 strip.set_xlabel("s", fontsize=8)
-    figure.suptitle(_title(maps, facts), fontsize=10)
-    draw_watermark(figure, facts["source"])
+    figure.suptitle(_title(maps, run), fontsize=10)
+    draw_watermark(figure, run.source)
     return figure
 
 
@@ -94,11 +86,11 @@ def percent_of_zeros(share: float | None) -> str:
     return "100 %" if share == 1 else f"{math.floor(1000 * share) / 10:.1f} %"
 
 
-def _title(maps: MaskMaps, facts: dict[str, Any]) -> str:
+def _title(maps: MaskMaps, run: Identity) -> str:
     end_s = maps.start_s + len(maps.processed) / SAMPLE_RATE_HZ
     return (
-        f"Silence in the network: {run_name(facts)}, trained as {maps.variant}\n"
-        f"{corpus_name(facts)}: fold {maps.fold}, utterance {maps.utterance}, {maps.start_s:.2f} to {end_s:.2f} s"
+        f"Silence in the network: {run.run_name}, trained as {maps.variant}\n"
+        f"{run.corpus_name}: fold {maps.fold}, utterance {maps.utterance}, {maps.start_s:.2f} to {end_s:.2f} s"
     )
 
 

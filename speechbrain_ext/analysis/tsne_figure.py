@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from speechbrain_ext.evaluation.cards import corpus_name, has_epochs, protocol_name
+from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.report.figures.drawing import (
     BAR,
     DEV_LINE,
@@ -25,11 +23,9 @@ from speechbrain_ext.report.figures.drawing import (
     LINE,
     SOFT,
     WIDTH_IN,
-    draw_file,
     draw_watermark,
     is_narrow,
     new_figure,
-    run_name,
     set_title,
 )
 from speechbrain_ext.utils.errors import UserError
@@ -50,8 +46,8 @@ class Panel:
 
     Attributes
     ----------
-    facts : dict
-        Of the run, as in results.json.
+    results : Results
+        Of the run.
     kind, fold : str
         Name of the vectors; the fold, or "all".
     points : array
@@ -60,7 +56,7 @@ class Panel:
         [utterance], true classes.
     """
 
-    facts: dict[str, Any]
+    results: Results
     kind: str
     fold: str
     points: np.ndarray
@@ -117,54 +113,41 @@ def perplexity_of(count: int) -> float:
     return min(LARGEST_PERPLEXITY, (count - 1) / 3)
 
 
-def tsne_figure(panels: Sequence[Sequence[Panel]], path: str | Path) -> None:
-    """Draw the figure into a file.
-
-    Arguments
-    ---------
-    panels : sequence of sequences of Panel
-        Rows of the figure, equally long.
-    path : str or Path
-        The file, .png or .pdf.
-    """
-    draw_file(path, build_tsne, panels)
-
-
 def build_tsne(panels: Sequence[Sequence[Panel]]) -> Figure:
-    """Build the figure."""
+    """Build the figure from its panels [row][column]."""
     rows, columns = len(panels), len(panels[0])
     width = max(WIDTH_IN, 3.2 * columns)
     # A single panel would be as high as it is wide.
     height = 1.5 + rows * min(4.4, width / columns)
     figure = new_figure(width, height)
     grid = figure.subplots(rows, columns, squeeze=False)
-    first = panels[0][0].facts
-    runs = {_identity(panel.facts): panel for row in panels for panel in row}
+    first = panels[0][0].results
+    runs = {_key(panel.results): panel for row in panels for panel in row}
     for row, drawn in zip(grid, panels, strict=True):
         for axes, panel in zip(row, drawn, strict=True):
-            _points(axes, panel, first["classes"], is_named=len(runs) > 1)
+            _points(axes, panel, first.target.names, is_named=len(runs) > 1)
     handles = {
         name: handle for axes in grid.flat for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    names = [name for name in first["classes"] if name in handles]
+    names = [name for name in first.target.names if name in handles]
     drawn_handles = [handles[name] for name in names]
     columns = min(len(names), 3 if is_narrow() else 5)
     figure.legend(drawn_handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
     set_title(figure, _title(list(runs.values())))
-    draw_watermark(figure, first["source"], is_behind=True)
+    draw_watermark(figure, first.source, is_behind=True)
     return figure
 
 
-def _identity(facts: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(facts[key] for key in ("system", "row", "protocol", "seed"))
+def _key(results: Results) -> tuple[object, ...]:
+    return results.system, results.row, results.protocol, results.seed
 
 
 def _title(runs: Sequence[Panel]) -> str:
-    facts, folds = runs[0].facts, list(dict.fromkeys(panel.fold for panel in runs))
+    first, folds = runs[0].results, list(dict.fromkeys(panel.fold for panel in runs))
     words = "all folds, each of which has a space of its own" if folds == ["all"] else f"fold {', '.join(folds)}"
-    protocols = list(dict.fromkeys(protocol_name(panel.facts) for panel in runs))
-    named = f"{run_name(facts)}: " if len(runs) == 1 else ""
-    return f"{named}{corpus_name(facts)}, {', '.join(protocols)}\nt-SNE of tested utterances, {words}"
+    protocols = list(dict.fromkeys(panel.results.protocol_name for panel in runs))
+    named = f"{first.run_name}: " if len(runs) == 1 else ""
+    return f"{named}{first.corpus_name}, {', '.join(protocols)}\nt-SNE of tested utterances, {words}"
 
 
 def _points(axes: Axes, panel: Panel, classes: Sequence[str], is_named: bool) -> None:
@@ -181,9 +164,9 @@ def _points(axes: Axes, panel: Panel, classes: Sequence[str], is_named: bool) ->
                 linewidths=0.3,
                 label=name,
             )
-    is_scores = panel.kind == "embedding" and "folds" in panel.facts and not has_epochs(panel.facts)
+    is_scores = panel.kind == "embedding" and not panel.results.has_epochs
     words = SCORES if is_scores else KINDS.get(panel.kind, panel.kind)
-    run = f"{run_name(panel.facts)}, seed {panel.facts['seed']}\n" if is_named else ""
+    run = f"{panel.results.run_name}, seed {panel.results.seed}\n" if is_named else ""
     axes.set_title(f"{run}{words} (n = {len(panel.points)})", fontsize=9)
     # The axes of t-SNE have no unit and no direction.
     axes.set(xticks=[], yticks=[])

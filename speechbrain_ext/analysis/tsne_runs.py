@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.analysis.tsne_figure import Panel, coordinates
+from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results_files import read_results
-from speechbrain_ext.evaluation.value_results import is_dimensional
 from speechbrain_ext.evaluation.vectors import EMBEDDING, MAKE_VECTORS, NAME, Vectors, read_vectors
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import check_sha256
 
 ALL_FOLDS = "all"
 # What two pictures in one figure must share.
-SAME = ("corpus", "source", "edition", "classes")
+SAME = ("corpus", "source", "edition", "target")
 # How the variant with co-attention of another one is named, and what else a fair pair of them shares.
 WITH = "_coatt"
 SHARED = ("preset", "dev", "selection", "fold_seed", "manifest_sha256", "folds_sha256")
@@ -36,26 +36,25 @@ def counterpart(folder: str | Path) -> Path | None:
         The seed folder of a scored run; the other one lies in the folder of another row beside it.
     """
     folder = Path(folder)
-    own = _apart(read_results(folder / "results.json"))
+    own = _variant(read_results(folder / "results.json"))
     for path in sorted(folder.parents[2].glob(f"*/{folder.parent.name}/{folder.name}/results.json")):
-        other = _apart(read_results(path))
+        other = _variant(read_results(path))
         differ_by_it = own[0] + WITH == other[0] or own[0] == other[0] + WITH
         if own[0] and other[0] and differ_by_it and own[1:] == other[1:]:
             return path.parent
     return None
 
 
-def has_coattention(folder: str | Path) -> bool:
+def has_coattention(results: Results) -> bool:
     """Whether the variant of a scored run is named as one with co-attention."""
-    return _apart(read_results(Path(folder) / "results.json"))[0].endswith(WITH)
+    return _variant(results)[0].endswith(WITH)
 
 
-def _apart(results: dict[str, Any]) -> tuple[str, Any, list[Any]]:
-    """The variant of a run, and apart from it all that its counterpart shares."""
-    keys = results.get("hparams")
-    keys = dict(keys) if isinstance(keys, dict) else {}
+def _variant(results: Results) -> tuple[str, dict[str, Any], list[Any]]:
+    """The variant of a run, its other hyper-parameters, and what else its counterpart shares."""
+    keys = dict(results.hparams) if isinstance(results.hparams, Mapping) else {}
     variant = str(keys.pop("variant", ""))
-    return variant, keys, [*(results[key] for key in SHARED), [fold["name"] for fold in results["folds"]]]
+    return variant, keys, [*(getattr(results, key) for key in SHARED), [fold.name for fold in results.folds]]
 
 
 def run_panels(folders: Sequence[str | Path], kinds: Sequence[str] = (), fold: str = "") -> list[list[Panel]]:
@@ -77,36 +76,37 @@ def run_panels(folders: Sequence[str | Path], kinds: Sequence[str] = (), fold: s
         or it has too few utterances.
     """
     runs = [_read(Path(folder)) for folder in folders]
-    for folder, (facts, _) in zip(folders, runs, strict=True):
-        differing = next((key for key in SAME if facts[key] != runs[0][0][key]), None)
-        if differing:
-            raise UserError(
-                f"{folder}: expected the {differing} of {folders[0]}, found {facts[differing]}: "
-                "draw runs on one corpus and its classes"
-            )
+    for folder, (results, _) in zip(folders, runs, strict=True):
+        for key in SAME:
+            if getattr(results, key) != getattr(runs[0][0], key):
+                words = "classes" if key == "target" else key
+                raise UserError(
+                    f"{folder}: expected the {words} of {folders[0]}, found others: "
+                    "draw runs on one corpus and its classes"
+                )
     common = [name for name in runs[0][1].kinds if all(name in vectors.kinds for _, vectors in runs)]
     kinds = list(kinds) or [name for name in common if name != EMBEDDING] or [EMBEDDING]
     rows = [
-        [_panel(folder, facts, vectors, kind, fold) for folder, (facts, vectors) in zip(folders, runs, strict=True)]
+        [_panel(folder, results, vectors, kind, fold) for folder, (results, vectors) in zip(folders, runs, strict=True)]
         for kind in kinds
     ]
     return rows if len(runs) > 1 else [[row[0] for row in rows]]
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], Vectors]:
+def _read(folder: Path) -> tuple[Results, Vectors]:
     results = read_results(folder / "results.json")
-    if is_dimensional(results):
+    if results.has_dimensions:
         raise UserError(f"{folder}: expected a run on classes, found one on dimensions: name another folder with --run")
-    if NAME in results.get("files", {}):
-        check_sha256(folder / NAME, results["files"][NAME], MAKE_VECTORS)
+    if sha256 := (results.files or {}).get(NAME):
+        check_sha256(folder / NAME, sha256, MAKE_VECTORS)
     return results, read_vectors(folder / NAME)
 
 
-def _panel(folder: str | Path, facts: dict[str, Any], vectors: Vectors, kind: str, fold: str) -> Panel:
+def _panel(folder: str | Path, results: Results, vectors: Vectors, kind: str, fold: str) -> Panel:
     if kind not in vectors.kinds:
         known = ", ".join(vectors.kinds) or "none"
         raise UserError(f"{folder}: --vectors {kind}: expected vectors that this run has, found {known}: name these")
-    folds = [known["name"] for known in facts["folds"]]
+    folds = [one.name for one in results.folds]
     fold = fold or folds[0]
     if fold not in (*folds, ALL_FOLDS):
         raise UserError(f"{folder}: --fold {fold}: expected one of {', '.join(folds)} or {ALL_FOLDS}")
@@ -115,4 +115,4 @@ def _panel(folder: str | Path, facts: dict[str, Any], vectors: Vectors, kind: st
         points = coordinates(chosen.kinds[kind])
     except UserError as fault:
         raise UserError(f"{folder}: fold {fold}: {kind}: {fault}") from None
-    return Panel(facts, kind, fold, points, chosen.labels)
+    return Panel(results, kind, fold, points, chosen.labels)

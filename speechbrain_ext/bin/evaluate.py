@@ -1,23 +1,20 @@
-"""Stage 3: score every fold's test utterances: predictions.csv, results.json, figures, summary.json."""
+"""Stage 3: score every fold's test utterances: predictions.csv, results.json, embeddings.npz, summary.json."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from speechbrain_ext.bin.mask_figure import draw_beside_results as draw_masks
 from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
-from speechbrain_ext.bin.tsne import draw_beside_results as draw_vectors
-from speechbrain_ext.evaluation.provenance import differs_from_paper, paper_of, run_facts
 from speechbrain_ext.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from speechbrain_ext.evaluation.predicted_values import PredictedValues
-    from speechbrain_ext.evaluation.predictions import Prediction
+    from speechbrain_ext.evaluation.records import Results
+    from speechbrain_ext.evaluation.targets import Prediction
     from speechbrain_ext.training.experiment import Experiment
     from speechbrain_ext.training.objectives import Output
 
@@ -32,10 +29,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 def evaluate(args: argparse.Namespace) -> None:
     """Score for options that are read already."""
     from speechbrain_ext.corpora.data_folder import check_audio_unchanged
+    from speechbrain_ext.evaluation.json_fields import plain
+    from speechbrain_ext.evaluation.provenance import differs_from_paper, paper_of
     from speechbrain_ext.evaluation.results import make_summary
-    from speechbrain_ext.evaluation.value_results import is_dimensional, make_value_summary
+    from speechbrain_ext.evaluation.results_files import write_summary
     from speechbrain_ext.training.fold import check_trained, fold_facts
-    from speechbrain_ext.utils.files import folder_lock, sha256_json, write_sealed
+    from speechbrain_ext.utils.files import folder_lock, sha256_json
 
     results = []
     runs = experiments(args)
@@ -49,165 +48,100 @@ def evaluate(args: argparse.Namespace) -> None:
             run.check_claim()
             facts = [fold_facts(run, fold) for fold in folds]
             differs = differs_from_paper(run)
-            known = {"paper": paper_of(run, differs), "differs": differs}
+            known = plain({"paper": paper_of(run, differs), "differs": differs})
             made_from = sha256_json({"folds": facts, "depends": run.depends(), **known})
             path = run.seed_folder / "results.json"
-            old = _read_old(path) if path.exists() and not args.force else {}
-            is_scored = old.get("made_from") == made_from
-            if is_scored:
+            scored = _read_scored(path) if path.exists() and not args.force else None
+            if scored is not None and scored.made_from == made_from:
                 print(f"evaluate: seed {run.spec.seed} is scored already ({path})")
             else:
-                old = _score(run, facts, {"made_from": made_from}, args.jobs)
-            draw_masks(run, redraw=not is_scored)
-            draw_vectors(run.seed_folder, redraw=not is_scored)
-            results.append(old)
-        _tell(old)
+                scored = _score(run, facts, made_from, args.jobs)
+            results.append(scored)
+        print_scores(scored)
     if results:
-        summarise = make_value_summary if is_dimensional(results[0]) else make_summary
-        write_sealed(run.seed_folder.parent / "summary.json", summarise(results))
+        write_summary(run.seed_folder.parent / "summary.json", make_summary(results))
 
 
-def _read_old(path: Path) -> dict[str, Any]:
-    """The results that are there; none where they, or their files, are damaged or of another schema, which is said."""
-    from speechbrain_ext.evaluation.results import MAKE_RESULTS
-    from speechbrain_ext.evaluation.results_files import read_results
+def _read_scored(path: Path) -> Results | None:
+    """Read earlier results; None, with a warning, where they, or their files, are damaged or of another schema."""
+    from speechbrain_ext.evaluation.results_files import MAKE_RESULTS, read_results
     from speechbrain_ext.utils.files import check_files
 
     try:
         results = read_results(path)
-        check_files(path, results.get("files", {}), MAKE_RESULTS)
+        check_files(path, results.files or {}, MAKE_RESULTS)
         return results
     except UserError as fault:
         print(f"warning: {fault}: scored again", flush=True)
-        return {}
+        return None
 
 
-def _score(run: Experiment, facts: list[dict[str, Any]], more: dict[str, Any], jobs: int) -> dict[str, Any]:
+def _score(run: Experiment, facts: list[dict[str, Any]], made_from: str, jobs: int) -> Results:
+    from speechbrain_ext.evaluation.predictions import write_predictions
+    from speechbrain_ext.evaluation.provenance import run_facts
+    from speechbrain_ext.evaluation.results import make_results
     from speechbrain_ext.evaluation.results_files import write_results
+    from speechbrain_ext.evaluation.results_json import fold_facts_from_json
     from speechbrain_ext.training.fold import predict_fold
     from speechbrain_ext.training.launch import map_folds
 
-    folds = [fact["name"] for fact in facts]
-    outputs = map_folds(predict_fold, [(run.spec, fold) for fold in folds], jobs, "evaluate")
+    folds = [fold_facts_from_json(fact) for fact in facts]
+    outputs = map_folds(predict_fold, [(run.spec, fold.name) for fold in folds], jobs, "evaluate")
     found = [(fold, output) for (_, fold), some in outputs.items() for output in some]
-    write = _write_values if run.task.dimensions else _write_classes
     path = run.seed_folder / "results.json"
-    # First, so that results never stand beside predictions that they were not made from.
+    # First, so that there are never results with predictions that they were not made from.
     path.unlink(missing_ok=True)
-    results, files = write(run, found, {**run_facts(run, facts), **more}, facts)
+    known = replace(run_facts(run, folds), made_from=made_from)
+    rows = [_prediction(run, fold, output) for fold, output in found]
+    write_predictions(run.seed_folder / "predictions.csv", rows, known.target)
+    files = [] if known.has_dimensions else _write_vectors(run, rows, [output for _, output in found])
+    results = make_results(rows, known, folds)
     write_results(path, results, files)
     return results
 
 
-def _write_classes(
-    run: Experiment, found: list[tuple[str, Output]], known: dict[str, Any], facts: list[dict[str, Any]]
-) -> tuple[dict[str, Any], list[str]]:
-    from speechbrain_ext.evaluation.predictions import write_predictions
-    from speechbrain_ext.evaluation.results import make_results
+def _write_vectors(run: Experiment, rows: list[Prediction], outputs: list[Output]) -> list[str]:
     from speechbrain_ext.evaluation.vectors import EMBEDDING, NAME, make_vectors, write_vectors
-    from speechbrain_ext.report.figures.run_figures import write_run_figures
 
-    rows = [_row(run, fold, output) for fold, output in found]
-    write_predictions(run.seed_folder / "predictions.csv", rows, run.classes)
     vectors = (
         (row.id, row.fold, row.label, {EMBEDDING: output.embedding, **output.vectors})
-        for row, (_, output) in zip(rows, found, strict=True)
+        for row, output in zip(rows, outputs, strict=True)
     )
     write_vectors(run.seed_folder / NAME, make_vectors(list(vectors)))
-    results = make_results(rows, run.classes, known, facts)
-    figures = write_run_figures(results, rows, _histories(run, facts), run.seed_folder)
-    return results, [NAME, *figures]
+    return [NAME]
 
 
-def _write_values(
-    run: Experiment, found: list[tuple[str, Output]], known: dict[str, Any], facts: list[dict[str, Any]]
-) -> tuple[dict[str, Any], list[str]]:
-    from speechbrain_ext.evaluation.predicted_values import write_predicted_values
-    from speechbrain_ext.evaluation.value_results import make_value_results
-    from speechbrain_ext.report.figures.value_figures import write_value_figures
+def _prediction(run: Experiment, fold: str, output: Output) -> Prediction:
+    from speechbrain_ext.evaluation.targets import Prediction
 
-    rows, dimensions = [_value_row(run, fold, output) for fold, output in found], run.task.dimensions
-    write_predicted_values(run.seed_folder / "predictions.csv", rows, dimensions)
-    results = make_value_results(rows, dimensions, known, facts)
-    return results, write_value_figures(results, rows, _histories(run, facts), run.seed_folder)
-
-
-def _row(run: Experiment, fold: str, output: Output) -> Prediction:
-    from speechbrain_ext.evaluation.predictions import Prediction
-
+    utterance = run.utterances[output.id]
+    row = Prediction(fold, output.id, utterance.speaker)
+    if run.task.dimensions:
+        # The manifest's own values: a tensor has them in single precision.
+        return replace(row, values=tuple(run.task.values_of(utterance)), predicted=output.predicted)
     posteriors = tuple(math.exp(value) for value in output.predicted)
     best = max(range(len(posteriors)), key=posteriors.__getitem__)
-    utterance = run.utterances[output.id]
     label = run.task.label_of(utterance)
-    return Prediction(fold, output.id, utterance.speaker, label, run.classes[best], posteriors)
+    return replace(row, label=label, prediction=run.classes[best], posteriors=posteriors)
 
 
-def _value_row(run: Experiment, fold: str, output: Output) -> PredictedValues:
-    from speechbrain_ext.evaluation.predicted_values import PredictedValues
-
-    utterance = run.utterances[output.id]
-    # The manifest's own values: a tensor has them in single precision.
-    values = tuple(run.task.values_of(utterance))
-    return PredictedValues(fold, output.id, utterance.speaker, values, output.predicted)
-
-
-def _histories(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    histories: dict[str, list[dict[str, Any]]] = {}
-    for fold in (fact["name"] for fact in facts):
-        for phase in run.hp.phases:
-            path = run.phase_folder(phase, fold) / f"train_log-{phase}.jsonl"
-            histories.setdefault(fold, []).extend(_read_log(path))
-    return histories
-
-
-def _read_log(path: Path) -> list[dict[str, Any]]:
-    try:
-        rows = [json.loads(line) for line in path.read_bytes().decode("utf-8").splitlines()]
-        if not all(isinstance(row, dict) for row in rows):
-            raise ValueError("no object")
-    except (ValueError, RecursionError) as fault:
-        raise UserError(f"{path}: expected an epoch a line ({fault}): train again with: {TRAIN} --force") from None
-    return rows
-
-
-def _tell(results: dict[str, Any]) -> None:
-    from speechbrain_ext.evaluation.cards import few_speakers
-    from speechbrain_ext.evaluation.value_results import is_dimensional
-
-    scores = _tell_values(results) if is_dimensional(results) else _tell_classes(results)
+def print_scores(results: Results) -> None:
+    """Print the scores of a run, and what must be known with them."""
+    pooled, mean, number = results.pooled, results.mean, results.target.number
+    over = " [95 % over speakers]" if all(pooled[name].interval for name in results.target.interval_scores) else ""
+    if results.has_dimensions:
+        ccc = (f"{name} {pooled[f'ccc.{name}'].text(number)}" for name in results.target.names)
+        scores = f"pooled CCC {', '.join(ccc)}{over}, mean over folds {number(mean['ccc_mean'].value)}"
+    else:
+        wa, uar = (f"{name.upper()} {pooled[name].text(number)}" for name in ("wa", "uar"))
+        scores = f"pooled {wa}, {uar} per cent{over}, "
+        scores += f"mean over folds {number(mean['wa'].value)} / {number(mean['uar'].value)}"
     print(
-        f"{results['corpus']} ({results['edition']}), {results['system']} {results['row']}, {results['protocol']}, "
-        f"seed {results['seed']}: {scores}"
+        f"{results.corpus} ({results.edition}), {results.system} {results.row}, {results.protocol}, "
+        f"seed {results.seed}: {scores}"
     )
-    for warning in filter(None, [*results["warnings"], few_speakers(results)]):
+    for warning in filter(None, [*(results.warnings or ()), results.few_speakers]):
         print(f"note: {warning}")
-
-
-def _tell_classes(results: dict[str, Any]) -> str:
-    from speechbrain_ext.utils.text import percent, with_interval
-
-    pooled, mean = results["pooled"], results["mean"]
-
-    def interval(key: str) -> str:
-        return f"{key.upper()} {with_interval(pooled[key], pooled[f'{key}_ci95'])}"
-
-    over = " [95 % over speakers]" if pooled["wa_ci95"] else ""
-    return (
-        f"pooled {interval('wa')}, {interval('uar')} per cent{over}, "
-        f"mean over folds {percent(mean['wa'])} / {percent(mean['uar'])}"
-    )
-
-
-def _tell_values(results: dict[str, Any]) -> str:
-    from speechbrain_ext.utils.text import decimal, decimal_with_interval
-
-    pooled, mean = results["pooled"], results["mean"]
-    told = (
-        f"{name} {decimal_with_interval(pooled['ccc'][name], pooled['ccc_ci95'][name])}"
-        for name in results["dimensions"]
-    )
-    over = " [95 % over speakers]" if all(pooled["ccc_ci95"].values()) else ""
-    return f"pooled CCC {', '.join(told)}{over}, mean over folds {decimal(mean['ccc_mean'])}"
 
 
 if __name__ == "__main__":

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechbrain_ext.bin.options import PICTURES, OptionParser, check_pictures
+from speechbrain_ext.bin.options import OptionParser, check_pictures
 from speechbrain_ext.bin.run_options import print_trusted
-from speechbrain_ext.utils.errors import UserError
 
 if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment
-
-NAME = "silence"
 
 
 def parser() -> OptionParser:
@@ -68,39 +65,17 @@ def draw(run: Experiment, paths: Sequence[Path], utterance: str = "", fold: str 
     UserError
         As `speechbrain_ext.analysis.mask_runs.mask_maps` does.
     """
-    from speechbrain_ext.analysis.mask_figure import mask_figure, zeros_text
+    from speechbrain_ext.analysis.mask_figure import build_mask_figure, zeros_text
     from speechbrain_ext.analysis.mask_runs import mask_maps
+    from speechbrain_ext.evaluation.provenance import identity_of
+    from speechbrain_ext.report.figures.drawing import draw_file
     from speechbrain_ext.training.fold import torch_settings
 
     with torch_settings(run.spec.threads):
         maps = mask_maps(run, utterance, fold)
-    known = {key: run.manifest[key] for key in ("corpus", "source", "edition")}
-    facts = {**known, "system": run.hp.system_name, "row": run.spec.row}
     for path in paths:
-        mask_figure(maps, facts, path)
+        draw_file(path, build_mask_figure, maps, identity_of(run))
     return f"fold {maps.fold}, utterance {maps.utterance}, from {maps.start_s:.2f} s\n{zeros_text(maps.stages)}"
-
-
-def draw_beside_results(run: Experiment, redraw: bool) -> None:
-    """Leave the figure beside the results of a run whose network carries masks; say why where it cannot be drawn.
-
-    Arguments
-    ---------
-    run : Experiment
-    redraw : bool
-        Also where the files are there.
-    """
-    from speechbrain_ext.analysis.mask_runs import carries_masks, on_cpu
-    from speechbrain_ext.training.experiment import Experiment
-
-    paths = [run.seed_folder / f"{NAME}{suffix}" for suffix in PICTURES]
-    if not carries_masks(run) or (not redraw and all(path.exists() for path in paths)):
-        return
-    try:
-        draw(Experiment(on_cpu(run.spec)), paths)
-    except UserError as fault:
-        # The figure is no result: a run is scored also where the audio is no more.
-        print(f"note: no {NAME}.png: {fault}")
 
 
 if __name__ == "__main__":

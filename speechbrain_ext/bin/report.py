@@ -17,7 +17,7 @@ def parser() -> OptionParser:
     page = commands.add_parser("page", help="write report.html from all results of a corpus (stage 4)")
     page.add_argument("--exp", type=folder, required=True, help="the folder exp/<CORPUS>-<source>")
     page.add_argument("--out", type=folder, required=True, help="the page to write")
-    page.add_argument("--paper", action="store_true", help=f"{PRINT_HELP}, in folders `paper` beside the results")
+    page.add_argument("--paper", action="store_true", help=f"{PRINT_HELP}, in a folder `paper` of each run")
     keep = commands.add_parser("keep", help="keep the result of one seed in the recipe; generate RESULTS.md anew")
     keep.add_argument("exp", type=folder, help="the folder .../seed-<n> with results.json")
     keep.add_argument("--recipe", type=folder, help="the recipe's folder (default: the one named as the corpus)")
@@ -36,13 +36,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     options = parser().parse_args(argv)
     if options.command == "page":
-        from speechbrain_ext.report.page import write_report
+        from speechbrain_ext.analysis.run_figures import network_figures
+        from speechbrain_ext.report.page import write_print_figures, write_report
 
-        write_report(options.exp, options.out)
+        write_report(options.exp, options.out, network_figures)
         print(f"wrote {options.out}")
         if options.paper:
-            from speechbrain_ext.report.figures.print_figures import write_print_figures
-
             drawn = write_print_figures(options.exp)
             print(f"drew {len(drawn)} figures for a paper below {options.exp}, in folders `paper`")
     elif options.command == "keep":
@@ -64,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _recipe(exp: Path) -> Path:
     from speechbrain_ext.evaluation.results_files import read_results
 
-    return _existing(RECIPES / read_results(exp / "results.json")["corpus"])
+    return _existing(RECIPES / read_results(exp / "results.json").corpus)
 
 
 def _existing(recipe: Path) -> Path:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechbrain_ext.bin.options import PICTURES, OptionParser, check_pictures
-from speechbrain_ext.utils.errors import UserError
-
-NAME = "tsne"
+from speechbrain_ext.bin.options import OptionParser, check_pictures
 
 
 def parser() -> OptionParser:
@@ -62,51 +59,13 @@ def draw(runs: Sequence[Path], paths: Sequence[Path], vectors: Sequence[str] = (
     UserError
         As `speechbrain_ext.analysis.tsne_runs.run_panels` does.
     """
-    from speechbrain_ext.analysis.tsne_figure import tsne_figure
+    from speechbrain_ext.analysis.tsne_figure import build_tsne
     from speechbrain_ext.analysis.tsne_runs import run_panels
+    from speechbrain_ext.report.figures.drawing import draw_file
 
     panels = run_panels(runs, vectors, fold)
     for path in paths:
-        tsne_figure(panels, path)
-
-
-def draw_beside_results(folder: Path, redraw: bool) -> None:
-    """Leave the figure beside the results of a run whose network names vectors; say why where it cannot be drawn.
-
-    A run with co-attention is drawn beside the one without it, once both are scored.
-
-    Arguments
-    ---------
-    folder : Path
-        The seed folder.
-    redraw : bool
-        Also where the files are there.
-    """
-    from speechbrain_ext.analysis.tsne_runs import counterpart, has_coattention, named_kinds
-
-    if not redraw and all(path.exists() for path in _paths(folder)):
-        return
-    for path in _paths(folder):
-        # One of older vectors must not stay where a new one cannot be drawn.
-        path.unlink(missing_ok=True)
-    try:
-        if not named_kinds(folder):
-            return
-        other, is_with = counterpart(folder), has_coattention(folder)
-        if other is not None and not named_kinds(other):
-            other = None
-        if other is None or not is_with:
-            draw([folder], _paths(folder))
-        if other is not None:
-            pair = [other, folder] if is_with else [folder, other]
-            draw(pair, _paths(pair[1]))
-    except UserError as fault:
-        # The figure is no result: a run is scored also where it has too few utterances.
-        print(f"note: no {NAME}.png: {fault}")
-
-
-def _paths(folder: Path) -> list[Path]:
-    return [folder / f"{NAME}{suffix}" for suffix in PICTURES]
+        draw_file(path, build_tsne, panels)
 
 
 if __name__ == "__main__":

@@ -4,50 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from speechbrain_ext.evaluation.targets import Classes, Dimensions, Prediction, Target
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import replacing
 from speechbrain_ext.utils.regular_file import NotRegularFile, read_regular
 
-COLUMNS = ("id", "fold", "speaker", "label", "prediction")
 MAKE_PREDICTIONS = "./run.sh --stage 3 --stop-stage 3 --force"
+REMEDY = f"make it with: {MAKE_PREDICTIONS}"
 
 
-@dataclass(frozen=True, order=True)
-class Prediction:
-    """One tested utterance.
-
-    Arguments
-    ---------
-    fold : str
-        Name of the fold that tested it.
-    id : str
-        The utterance's id in the manifest.
-    speaker : str
-        Who speaks.
-    label : str
-        The true emotion.
-    prediction : str
-        The emotion found.
-    probabilities : tuple of float
-        One posterior per class, in the order of the classes.
-    """
-
-    fold: str
-    id: str
-    speaker: str
-    label: str
-    prediction: str
-    probabilities: tuple[float, ...]
-
-
-def write_predictions(path: str | Path, rows: Iterable[Prediction], classes: Sequence[str]) -> None:
-    """Write predictions.csv, sorted by fold then id, with probabilities that read back exactly.
+def write_predictions(path: str | Path, rows: Iterable[Prediction], target: Target) -> None:
+    """Write predictions.csv, sorted by fold then id, with numbers that read back exactly.
 
     Arguments
     ---------
@@ -55,26 +26,24 @@ def write_predictions(path: str | Path, rows: Iterable[Prediction], classes: Seq
         The file.
     rows : iterable of Prediction
         In any order.
-    classes : sequence of str
-        The classes, in the order of the probabilities.
+    target : Target
+        Names the columns.
 
     Raises
     ------
     ValueError
-        A row has an unknown class, the wrong number of probabilities, one that is not finite, or stands twice.
+        A row does not fit the target, has a number that is not finite, or occurs twice.
     """
     rows = sorted(rows)
-    check_predictions(rows, classes)
+    check_predictions(rows, target)
     with replacing(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([*COLUMNS, *(f"p_{name}" for name in classes)])
-        for row in rows:
-            numbers = [format(value, ".17g") for value in row.probabilities]
-            writer.writerow([row.id, row.fold, row.speaker, row.label, row.prediction, *numbers])
+        writer.writerow(target.columns)
+        writer.writerows([row.id, row.fold, row.speaker, *target.cells(row)] for row in rows)
 
 
-def read_predictions(path: str | Path) -> tuple[list[Prediction], list[str]]:
-    """Read predictions.csv.
+def read_predictions(path: str | Path) -> tuple[list[Prediction], Target]:
+    """Read predictions.csv, of classes or of dimensions, whichever its columns are.
 
     Arguments
     ---------
@@ -85,70 +54,59 @@ def read_predictions(path: str | Path) -> tuple[list[Prediction], list[str]]:
     -------
     rows : list of Prediction
         Sorted by fold then id.
-    classes : list of str
-        The classes, in the order of the probabilities.
+    target : Target
+        The classes, or the dimensions, in the order of the columns.
 
     Raises
     ------
     UserError
         The file is missing, empty or not a predictions.csv.
     """
-    remedy = f"make it with: {MAKE_PREDICTIONS}"
     try:
         text = read_regular(path).decode("utf-8")
         table = list(csv.reader(io.StringIO(text, newline="")))
     except FileNotFoundError:
-        raise UserError(f"missing {path}: {remedy}") from None
+        raise UserError(f"missing {path}: {REMEDY}") from None
     except (UnicodeDecodeError, csv.Error, NotRegularFile) as fault:
-        raise UserError(f"{path}: not a table ({fault}): {remedy}") from None
+        raise UserError(f"{path}: not a table ({fault}): {REMEDY}") from None
     if not text.endswith("\n"):
-        raise UserError(f"{path}: expected a line break at the end, found a file cut off: {remedy}")
+        raise UserError(f"{path}: expected a line break at the end, found a file cut off: {REMEDY}")
     head = table[0] if table else []
-    classes = [name.removeprefix("p_") for name in head[len(COLUMNS) :]]
-    if head != [*COLUMNS, *(f"p_{name}" for name in classes)] or not classes:
-        raise UserError(
-            f"{path}: expected the columns {','.join(COLUMNS)},p_<class>…, found {','.join(head)}: {remedy}"
-        )
+    target = Classes.of_columns(head) or Dimensions.of_columns(head)
+    if target is None:
+        known = "id,fold,speaker,label,prediction,p_<class>… or id,fold,speaker,<dimension>…,predicted_<dimension>…"
+        raise UserError(f"{path}: expected the columns {known}, found {','.join(head)}: {REMEDY}")
     rows = []
     for number, cells in enumerate(table[1:], start=2):
         try:
-            utterance, fold, speaker, label, prediction, *values = cells
-            probabilities = tuple(float(value) for value in values)
-            rows.append(Prediction(fold, utterance, speaker, label, prediction, probabilities))
-            check_predictions(rows[-1:], classes)
+            identity, fold, speaker, *rest = cells
+            rows.append(target.prediction(Prediction(fold, identity, speaker), rest))
+            target.check(rows[-1])
         except ValueError as fault:
-            raise UserError(f"{path} line {number}: not a prediction ({fault}): {remedy}") from None
+            raise UserError(f"{path} line {number}: not a prediction ({fault}): {REMEDY}") from None
     try:
-        check_predictions(rows, classes)
+        check_predictions(rows, target)
     except ValueError as fault:
-        raise UserError(f"{path}: {fault}: {remedy}") from None
-    return sorted(rows), classes
+        raise UserError(f"{path}: {fault}: {REMEDY}") from None
+    return sorted(rows), target
 
 
-def check_predictions(rows: Sequence[Prediction], classes: Sequence[str]) -> None:
+def check_predictions(rows: Sequence[Prediction], target: Target) -> None:
     """Check that rows can be scored.
 
     Arguments
     ---------
     rows : sequence of Prediction
         Tested utterances.
-    classes : sequence of str
-        The classes, in the order of the probabilities.
+    target : Target
 
     Raises
     ------
     ValueError
-        A row has an unknown class, the wrong number of probabilities, one that is not finite, or stands twice.
+        A row does not fit the target, has a number that is not finite, or occurs twice.
     """
-    known = set(classes)
     for row in rows:
-        strange = {row.label, row.prediction} - known
-        if strange:
-            raise ValueError(f"{row.id}: expected one of {', '.join(classes)}, found {', '.join(sorted(strange))}")
-        if len(row.probabilities) != len(classes):
-            raise ValueError(f"{row.id}: expected {len(classes)} probabilities, found {len(row.probabilities)}")
-        if not all(math.isfinite(value) for value in row.probabilities):
-            raise ValueError(f"{row.id}: expected finite probabilities, found {row.probabilities}")
-    twice = [key for key, count in Counter((row.fold, row.id) for row in rows).items() if count > 1]
-    if twice:
-        raise ValueError(f"fold {twice[0][0]}: expected each utterance once, found {twice[0][1]} twice")
+        target.check(row)
+    repeated = [key for key, count in Counter((row.fold, row.id) for row in rows).items() if count > 1]
+    if repeated:
+        raise ValueError(f"fold {repeated[0][0]}: expected each utterance once, found {repeated[0][1]} twice")

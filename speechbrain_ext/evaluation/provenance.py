@@ -1,12 +1,15 @@
-"""What stage 3 knows of a run beside its scores: identity, versions, device, warnings, the paper's numbers."""
+"""What stage 3 knows of a run but for its scores: identity, versions, device, warnings, the paper's numbers."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from speechbrain_ext.evaluation.json_fields import record_of
+from speechbrain_ext.evaluation.records import Differences, Facts, FoldFacts, Identity, Paper, difference_sentence
+from speechbrain_ext.evaluation.targets import Classes, Dimensions
 from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.repository import REPOSITORY
 
@@ -25,53 +28,61 @@ VERSIONED = (
 )
 
 
-def run_facts(run: Experiment, facts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give the keys of results.json that say what a run is and what it was made with.
+def identity_of(run: Experiment) -> Identity:
+    """What a run is, whatever its seed."""
+    spec, manifest, task = run.spec, run.manifest, run.task
+    return Identity(
+        corpus=manifest["corpus"],
+        source=manifest["source"],
+        edition=manifest["edition"],
+        system=run.hp.system_name,
+        row=spec.row,
+        preset=spec.preset,
+        protocol=run.protocol,
+        dev=spec.dev,
+        selection=run.selection,
+        fold_seed=spec.fold_seed,
+        manifest_sha256=run.manifest_sha256,
+        folds_sha256=run.folds_sha256,
+        target=Dimensions(tuple(task.dimensions)) if task.dimensions else Classes(tuple(run.classes)),
+    )
+
+
+def run_facts(run: Experiment, folds: Sequence[FoldFacts]) -> Facts:
+    """What a run is and was made with.
 
     Arguments
     ---------
     run : Experiment
-    facts : list of dict
-        What training left in writing of each fold.
+    folds : sequence of FoldFacts
+        How each of its folds was trained.
     """
-    from speechbrain_ext.evaluation.deviations import KEY
-
-    spec, manifest = run.spec, run.manifest
-    plain = run.hp.plain()
-    differs = differs_from_paper(run)
-    return {
-        **{key: manifest[key] for key in ("corpus", "source", "edition")},
-        "system": run.hp.system_name,
-        "row": spec.row,
-        "preset": spec.preset,
-        "protocol": run.protocol,
-        "dev": spec.dev,
-        "selection": run.selection,
-        "seed": spec.seed,
-        "fold_seed": spec.fold_seed,
-        "paper": paper_of(run, differs),
-        KEY: differs,
-        **{key: facts[0][key] for key in ("parameters", "parameters_total")},
-        "commit": _commit(),
-        "versions": _versions(),
-        "device": _device_name(spec.device),
-        "precision": spec.precision,
-        "hparams_sha256": run.hp.sha256(),
-        "manifest_sha256": run.manifest_sha256,
-        "folds_sha256": run.folds_sha256,
-        "folds_of_protocol": len(run.folds["folds"]),
-        "variant": run.hp.tree["variant"],
-        "hparams": plain,
-        "task": run.task.to_dict(),
-        "overrides": list(spec.overrides),
-        "command": spec.command,
-        "warnings": _warnings(run, facts, differs),
-        **({"label_map": manifest["label_map"]} if manifest.get("label_map") else {}),
+    spec, differs = run.spec, differs_from_paper(run)
+    return Facts(
+        **vars(identity_of(run)),
+        seed=spec.seed,
+        paper=paper_of(run, differs),
+        parameters=folds[0].parameters or 0,
+        commit=_commit(),
+        versions=_versions(),
+        device=_device_name(spec.device),
+        precision=spec.precision,
+        hparams_sha256=run.hp.sha256(),
+        differs_from_paper=differs,
+        parameters_total=folds[0].parameters_total,
+        folds_of_protocol=len(run.folds.folds),
+        variant=run.hp.tree["variant"],
+        hparams=run.hp.plain(),
+        task=run.task.to_dict(),
+        overrides=tuple(spec.overrides),
+        command=spec.command,
+        warnings=tuple(_warnings(run, folds, differs)),
+        label_map=run.manifest.get("label_map") or None,
         **_feature_facts(run),
-    }
+    )
 
 
-def paper_of(run: Experiment, differs: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+def paper_of(run: Experiment, differs: Differences) -> Paper | None:
     """The paper's numbers for this row, of its table or its recipe; None where the settings differ from the paper's."""
     from speechbrain_ext.training.paper_tables import load_table
 
@@ -79,23 +90,25 @@ def paper_of(run: Experiment, differs: dict[str, dict[str, Any]]) -> dict[str, A
     if run.task.dimensions or differs:
         return None
     if spec.table:
-        table = load_table(Path(spec.recipe_yaml).parent.parent, spec.table)
-        return table.paper_of(table.row(spec.table_row))
-    return run.hp.corpus.get("paper")
+        table = load_table(spec.recipe, spec.table)
+        known = table.paper_of(table.row(spec.table_row))
+    else:
+        known = run.hp.paper
+    return record_of(Paper)(known) if known else None
 
 
-def differs_from_paper(run: Experiment) -> dict[str, dict[str, Any]]:
-    """The settings of a run that differ from the paper's preset, each with both values."""
+def differs_from_paper(run: Experiment) -> Differences:
+    """The settings of a run that differ from the paper's preset."""
     from speechbrain_ext.evaluation.deviations import differing, paper_preset, settings
     from speechbrain_ext.hparams import PAPER
     from speechbrain_ext.training.paper_tables import load_table
 
     spec = run.spec
-    row = load_table(Path(spec.recipe_yaml).parent.parent, spec.table).row(spec.table_row) if spec.table else None
+    row = load_table(spec.recipe, spec.table).row(spec.table_row) if spec.table else None
     paper, protocol = paper_preset(
-        spec.recipe_yaml, row, [label for label in run.manifest["labels"] if label != "none"]
+        spec.recipe, spec.system, row, [label for label in run.manifest["labels"] if label != "none"]
     )
-    if row is None and not paper.corpus.get("paper"):
+    if row is None and not paper.paper:
         # No paper prints a number of this system on this corpus, so that no protocol is a paper's.
         protocol = run.protocol
     return differing(settings(paper, protocol, PAPER), settings(run.hp, run.protocol, spec.preset))
@@ -116,21 +129,20 @@ def _feature_facts(run: Experiment) -> dict[str, float]:
     return facts
 
 
-def _warnings(run: Experiment, facts: list[dict[str, Any]], differs: dict[str, dict[str, Any]]) -> list[str]:
-    from speechbrain_ext.evaluation.deviations import KEY, sentence
+def _warnings(run: Experiment, folds: Sequence[FoldFacts], differs: Differences) -> list[str]:
     from speechbrain_ext.preparation.audit import confounded, describe
 
-    told = [f"folds: {describe(run.folds)}"]
+    told = [f"folds: {describe(run.folds.audit)}"]
     told += confounded(run.task.label_of, [run.utterances[identity] for identity in run.used])
     if differs:
-        told.append(sentence({KEY: differs}))
+        told.append(difference_sentence(differs))
     if run.selection == "test":
         told.append("optimistic: the epoch was chosen on the test part")
-    if len(facts) < len(run.folds["folds"]):
-        told.append(f"partial: {len(facts)} of {len(run.folds['folds'])} folds")
+    if len(folds) < len(run.folds.folds):
+        told.append(f"partial: {len(folds)} of {len(run.folds.folds)} folds")
     if run.hp.tree["speaker_normalisation"]:
         told.append("transductive: features are normalised per speaker over all utterances, of test speakers too")
-    told += dict.fromkeys(warning for fact in facts for warning in fact.get("warnings", []))
+    told += dict.fromkeys(warning for fold in folds for warning in fold.warnings or ())
     if run.manifest["source"] == "mini":
         told.append("mini corpus: synthetic speech, no result about emotion recognition")
     return told

@@ -1,226 +1,121 @@
-"""The scores of an experiment: results.json of one seed and summary.json over seeds."""
+"""Scoring a run, and its seeds together."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import fields, replace
 
 import numpy as np
 
-from speechbrain_ext.evaluation.predictions import Prediction, check_predictions
-from speechbrain_ext.metrics.classes import (
-    confusion_matrix,
-    expected_calibration_error,
-    scores_of_confusion,
-    speaker_bootstrap,
-)
+from speechbrain_ext.evaluation.predictions import check_predictions
+from speechbrain_ext.evaluation.records import Facts, FoldFacts, FoldResults, Identity, Pooled, Results, Score, Summary
+from speechbrain_ext.evaluation.targets import Prediction
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.text import natural_key
 
-SCHEMA = 2
-MAKE_RESULTS = "./run.sh --stage 2 --stop-stage 3"
-# What a run is, and what it was made with; both are facts that the caller knows.
-IDENTITY = "corpus source edition system row preset protocol dev selection seed fold_seed".split()
-MADE_WITH = "paper parameters commit versions device precision hparams_sha256 manifest_sha256 folds_sha256".split()
-SAME_OVER_SEEDS = [key for key in IDENTITY if key != "seed"]
 
-
-def make_results(
-    rows: Sequence[Prediction], classes: Sequence[str], facts: dict[str, Any], fold_facts: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    """Score the predictions of a run: the content of results.json.
+def make_results(rows: Sequence[Prediction], facts: Facts, folds: Sequence[FoldFacts]) -> Results:
+    """Score the predictions of a run.
 
     Arguments
     ---------
     rows : sequence of Prediction
         Every tested utterance.
-    classes : sequence of str
-        The classes, in the order of the probabilities.
-    facts : dict
-        What the run is and was made with; keys beyond the known ones pass through.
-    fold_facts : sequence of dict
-        Per fold: name, n_train, n_dev, n_test, epochs, train_seconds; others pass through.
-
-    Returns
-    -------
-    results : dict
-        As it is written to results.json; scores are fractions.
+    facts : Facts
+        What the run is and was made with.
+    folds : sequence of FoldFacts
+        How each fold was trained.
 
     Raises
     ------
     ValueError
-        A fact is missing, or the predictions do not cover the folds.
+        The predictions do not fit the target, or do not cover the folds.
     """
-    rows = sorted(rows)
-    check_predictions(rows, classes)
-    checked_facts(facts, fold_facts, {row.fold for row in rows})
-    folds = [_fold([row for row in rows if row.fold == fact["name"]], classes, fact) for fact in fold_facts]
-    scores = {"pooled": _pooled(rows, classes), "folds": folds, "mean": _mean(folds)}
-    return envelope(facts, {"classes": list(classes)}, scores)
+    rows, target = sorted(rows), facts.target
+    check_predictions(rows, target)
+    named, tested = [fold.name for fold in folds], {row.fold for row in rows}
+    if sorted(named) != sorted(tested):
+        raise ValueError(f"folds: expected predictions of {named}, found {sorted(tested)}")
+    scored, by_fold = [], []
+    for fold in folds:
+        own = [row for row in rows if row.fold == fold.name]
+        if len(own) != fold.n_test:
+            raise ValueError(f"fold {fold.name}: expected {fold.n_test} tested utterances, found {len(own)}")
+        found = target.score(own)
+        by_fold.append(found)
+        scored.append(
+            FoldResults(
+                **_values(fold, FoldFacts),
+                scores={name: Score(found[name]) for name in target.fold_scores},
+                confusion=target.confusion(own),
+                speakers_test=tuple(sorted({row.speaker for row in own}, key=natural_key)),
+            )
+        )
+    found, intervals = target.score(rows), target.intervals(rows)
+    pooled = {name: Score(found[name], intervals.get(name)) for name in target.pooled_scores}
+    return Results(
+        **_values(facts, Facts),
+        pooled=Pooled(len(rows), pooled, target.confusion(rows)),
+        folds=tuple(scored),
+        mean={name: mean_of([one[name] for one in by_fold]) for name in target.mean_scores},
+    )
 
 
-def checked_facts(facts: dict[str, Any], fold_facts: Sequence[dict[str, Any]], folds: Collection[str]) -> None:
-    """Refuse facts that lack a key, or that are of other folds than those with predictions.
-
-    Raises
-    ------
-    ValueError
-        What is missing.
-    """
-    missing = [key for key in (*IDENTITY, *MADE_WITH) if key not in facts]
-    if missing:
-        raise ValueError(f"facts: missing {', '.join(missing)}")
-    names = [fact["name"] for fact in fold_facts]
-    if sorted(names) != sorted(folds):
-        raise ValueError(f"folds: expected predictions of {names}, found {sorted(folds)}")
-
-
-def envelope(facts: dict[str, Any], target: dict[str, Any], scores: dict[str, Any]) -> dict[str, Any]:
-    """Put the keys of results.json into their order: what the run is, its target, its scores, what it was made with."""
-    results = {"schema": SCHEMA, **{key: facts[key] for key in IDENTITY}, **target, **scores}
-    results |= {key: facts[key] for key in MADE_WITH}
-    return results | {key: value for key, value in facts.items() if key not in results}
-
-
-def targets_of(results: dict[str, Any]) -> list[str]:
-    """List what a result or a summary is of: classes, or dimensions where it has them.
-
-    Example
-    -------
-    >>> targets_of({"classes": ["anger", "fear"]}), targets_of({"dimensions": ["valence"]})
-    (['anger', 'fear'], ['valence'])
-    """
-    return results["dimensions"] if "dimensions" in results else results["classes"]
-
-
-def make_summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Put the results of several seeds together: the content of summary.json.
+def make_summary(seeds: Sequence[Results]) -> Summary:
+    """Put the results of several seeds together.
 
     Arguments
     ---------
-    results : sequence of dict
-        results.json of each seed.
-
-    Returns
-    -------
-    summary : dict
-        Per score of "pooled" and of "mean": mean, std (ddof 0) and the value of each seed.
+    seeds : sequence of Results
+        One of each seed.
 
     Raises
     ------
     UserError
-        The results are not of one experiment, or a seed stands twice.
+        The results are not of one experiment, or a seed occurs twice.
     """
-    summary, ordered = seeds_of(results, ("classes",))
-    for part, scores in (("pooled", ("wa", "uar", "macro_f1", "ece")), ("mean", ("wa", "uar"))):
-        summary[part] = {score: spread([one[part][score] for one in ordered]) for score in scores}
-    return summary
-
-
-def seeds_of(results: Sequence[dict[str, Any]], target: Sequence[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What a summary over seeds begins with, and the results by seed.
-
-    Arguments
-    ---------
-    results : sequence of dict
-        results.json of each seed.
-    target : sequence of str
-        Keys of the target, which must agree as all others do.
-
-    Raises
-    ------
-    UserError
-        The results are not of one experiment, or a seed stands twice.
-    """
-    if not results:
+    if not seeds:
         raise ValueError("results: expected at least one seed, found none")
-    ordered = sorted(results, key=lambda one: one["seed"])
-    same = [*SAME_OVER_SEEDS, *target, "manifest_sha256", "folds_sha256"]
-    for key in same:
-        found = [one.get(key) for one in ordered]
+    ordered = sorted(seeds, key=lambda one: one.seed)
+    for one in fields(Identity):
+        found = [getattr(results, one.name) for results in ordered]
         if any(value != found[0] for value in found):
-            raise UserError(f"seeds differ in {key}: expected one value, found {found}: run them again with --force")
-    seeds = [one["seed"] for one in ordered]
-    if len(set(seeds)) != len(seeds):
-        raise UserError(f"seeds: expected each once, found {seeds}: give each result once")
-    return {"schema": SCHEMA, **{key: ordered[0][key] for key in same}, "seeds": seeds}, ordered
+            raise UserError(
+                f"seeds differ in {one.name}: expected one value, found {found}: run them again with --force"
+            )
+    numbers = [one.seed for one in ordered]
+    if len(set(numbers)) != len(numbers):
+        raise UserError(f"seeds: expected each once, found {numbers}: give each result once")
+    target = ordered[0].target
+    return Summary(
+        **_values(ordered[0], Identity),
+        seeds=tuple(numbers),
+        pooled={name: _over_seeds([one.pooled[name].value for one in ordered]) for name in target.summary_scores},
+        mean={name: _over_seeds([one.mean[name].value for one in ordered]) for name in target.mean_scores},
+    )
 
 
-def as_list(interval: tuple[float, float] | None) -> list[float] | None:
-    """An interval as JSON holds it; None where there is none."""
-    return None if interval is None else list(interval)
-
-
-def _indices(rows: Sequence[Prediction], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    index = {name: number for number, name in enumerate(classes)}
-    return np.array([index[row.label] for row in rows]), np.array([index[row.prediction] for row in rows])
-
-
-def _scores(confusion: np.ndarray) -> dict[str, float]:
-    return {metric: float(scores_of_confusion(confusion, metric)) for metric in ("wa", "uar", "macro_f1")}
-
-
-def _pooled(rows: Sequence[Prediction], classes: Sequence[str]) -> dict[str, Any]:
-    truth, prediction = _indices(rows, classes)
-    confusion = confusion_matrix(truth, prediction, len(classes))
-    speakers = [row.speaker for row in rows]
-    scores = _scores(confusion)
-    intervals = {score: as_list(speaker_bootstrap(truth, prediction, speakers, score)) for score in ("wa", "uar")}
-    return {
-        "n": len(rows),
-        "wa": scores["wa"],
-        "wa_ci95": intervals["wa"],
-        "uar": scores["uar"],
-        "uar_ci95": intervals["uar"],
-        "macro_f1": scores["macro_f1"],
-        "ece": expected_calibration_error([row.probabilities for row in rows], truth),
-        "confusion": confusion.tolist(),
-    }
-
-
-def _fold(rows: Sequence[Prediction], classes: Sequence[str], fact: dict[str, Any]) -> dict[str, Any]:
-    if len(rows) != fact["n_test"]:
-        raise ValueError(f"fold {fact['name']}: expected {fact['n_test']} tested utterances, found {len(rows)}")
-    confusion = confusion_matrix(*_indices(rows, classes), len(classes))
-    fold = {key: fact[key] for key in ("name", "n_train", "n_dev", "n_test")}
-    fold |= _scores(confusion) | {"confusion": confusion.tolist()}
-    fold |= {key: fact[key] for key in ("epochs", "train_seconds")}
-    fold["speakers_test"] = sorted({row.speaker for row in rows}, key=natural_key)
-    return fold | {key: value for key, value in fact.items() if key not in fold}
-
-
-def _mean(folds: Sequence[dict[str, Any]]) -> dict[str, float | None]:
-    mean = {}
-    for score in ("wa", "uar"):
-        one = spread([fold[score] for fold in folds])
-        mean |= {score: one["mean"], f"{score}_std": one["std"]}
-    return mean
-
-
-def development_uar(seeds: Sequence[dict[str, Any]]) -> float | None:
-    """The mean over folds and seeds of the chosen epoch's UAR on the development part; None where a fold has none.
-
-    Arguments
-    ---------
-    seeds : sequence of dict
-        results.json of each seed.
+def mean_of(values: Sequence[float]) -> Score:
+    """Mean and standard deviation (ddof 0; None for one value).
 
     Example
     -------
-    >>> development_uar([{"folds": [{"dev_uar": 0.5}, {"dev_uar": 0.75}]}]), development_uar([{"folds": [{}]}])
-    (0.625, None)
+    >>> mean_of([1.0, 3.0])
+    Score(value=2.0, interval=None, std=1.0, of_seeds=())
     """
-    found = [fold.get("dev_uar") for one in seeds for fold in one["folds"]]
-    return None if None in found else float(np.mean(found))
+    return Score(float(np.mean(values)), std=float(np.std(values)) if len(values) > 1 else None)
 
 
-def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, standard deviation (ddof 0; None for one value) and the values themselves.
+def _over_seeds(values: Sequence[float]) -> Score:
+    return replace(mean_of(values), of_seeds=tuple(values))
 
-    Example
-    -------
-    >>> spread([1.0, 3.0]), spread([2.0])
-    ({'mean': 2.0, 'std': 1.0, 'values': [1.0, 3.0]}, {'mean': 2.0, 'std': None, 'values': [2.0]})
-    """
-    std = float(np.std(values)) if len(values) > 1 else None
-    return {"mean": float(np.mean(values)), "std": std, "values": list(values)}
+
+def development_uar(seeds: Sequence[Results]) -> float | None:
+    """Mean over folds and seeds of the chosen epoch's UAR on the development set; None where a fold has none."""
+    found = [fold.dev_uar for one in seeds for fold in one.folds]
+    known = [score for score in found if score is not None]
+    return float(np.mean(known)) if len(known) == len(found) else None
+
+
+def _values(record: Identity | FoldFacts, kind: type) -> dict[str, object]:
+    return {one.name: getattr(record, one.name) for one in fields(kind)}

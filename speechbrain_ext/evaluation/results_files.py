@@ -1,37 +1,46 @@
-"""results.json, kept results and summary.json on disk: sealed, with the hashes of the files beside them."""
+"""results.json, kept results and summary.json on disk: sealed, with the hashes of the files of stage 3."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from speechbrain_ext.evaluation.results import MAKE_RESULTS, SCHEMA
-from speechbrain_ext.evaluation.results_checks import fault_of_results
+from speechbrain_ext.evaluation import results_json
+from speechbrain_ext.evaluation.json_fields import UnexpectedField
+from speechbrain_ext.evaluation.predictions import read_predictions
+from speechbrain_ext.evaluation.records import SCHEMA, Results, Summary
+from speechbrain_ext.evaluation.results import make_results
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import DamagedFile, check_sha256, read_checked, read_sealed, sha256_file, write_sealed
+from speechbrain_ext.utils.files import DamagedFile, check_sha256, read_sealed, sha256_file, write_sealed
 from speechbrain_ext.utils.regular_file import read_regular
 
+MAKE_RESULTS = "./run.sh --stage 2 --stop-stage 3"
 
-def write_results(path: str | Path, results: dict[str, Any], files: Sequence[str] = ()) -> None:
+
+def write_results(path: str | Path, results: Results, files: Sequence[str] = ()) -> None:
     """Write results.json, sealed, with the SHA-256 of the predictions that it was made from.
 
     Arguments
     ---------
     path : str or Path
         The file; its predictions are there already, see `predictions_path`.
-    results : dict
-        As `make_results` gives it.
+    results : Results
     files : sequence of str
         Names of further files of its folder that later stages read; their hashes are recorded.
     """
     path = Path(path)
-    hashes = {"sha256": sha256_file(predictions_path(path))}
-    if files:
-        hashes["files"] = {name: sha256_file(path.parent / name) for name in files}
-    write_sealed(path, {"schema": results["schema"], **hashes, **results})
+    hashes = {name: sha256_file(path.parent / name) for name in files} or None
+    results = replace(results, sha256=sha256_file(predictions_path(path)), files=hashes)
+    write_sealed(path, results_json.results_to_json(results))
+
+
+def write_summary(path: str | Path, summary: Summary) -> None:
+    """Write summary.json, sealed."""
+    write_sealed(path, results_json.summary_to_json(summary))
 
 
 def predictions_path(path: str | Path) -> Path:
@@ -46,18 +55,13 @@ def predictions_path(path: str | Path) -> Path:
     return path.with_name("predictions.csv") if path.name == "results.json" else path.with_suffix(".csv")
 
 
-def read_results(path: str | Path) -> dict[str, Any]:
-    """Read results.json, a kept result or summary.json, and check it and its predictions against their hashes.
+def read_results(path: str | Path) -> Results:
+    """Read results.json or a kept result, and check it and its predictions against their hashes.
 
     Arguments
     ---------
     path : str or Path
         The file.
-
-    Returns
-    -------
-    results : dict
-        As it was written, without the seal.
 
     Raises
     ------
@@ -66,19 +70,74 @@ def read_results(path: str | Path) -> dict[str, Any]:
     UserError
         The file is missing or of another schema.
     """
+    record = _read(path)
     try:
-        results = read_sealed(path, MAKE_RESULTS)
+        results = results_json.results_from_json(record)
+    except UnexpectedField as fault:
+        raise _damaged(path, fault) from None
+    if results.sha256 is None:
+        raise DamagedFile(f"{path}: damaged, no SHA-256 of its predictions: make it again with: {MAKE_RESULTS}")
+    check_sha256(predictions_path(path), results.sha256, MAKE_RESULTS)
+    return results
+
+
+def read_summary(path: str | Path) -> Summary:
+    """Read summary.json; errors are those of `read_results`."""
+    record = _read(path)
+    try:
+        return results_json.summary_from_json(record)
+    except UnexpectedField as fault:
+        raise _damaged(path, fault) from None
+
+
+def check_scores(path: str | Path, results: Results) -> None:
+    """Refuse a result whose scores are not those of its predictions.
+
+    Arguments
+    ---------
+    path : str or Path
+        results.json or a kept result; its predictions are read.
+    results : Results
+        Its content.
+
+    Raises
+    ------
+    DamagedFile
+        A score differs, or the predictions do not cover the folds; the first one is named.
+    UserError
+        The predictions cannot be read.
+    """
+    predictions = predictions_path(path)
+    rows, target = read_predictions(predictions)
+    try:
+        if target != results.target:
+            raise ValueError(f"expected {', '.join(results.target.names)}, found {', '.join(target.names)}")
+        again = make_results(rows, results, results.folds)
+        _check_same("pooled ", results_json.pooled_to_json(results), results_json.pooled_to_json(again))
+        _check_same("mean ", results_json.mean_to_json(results), results_json.mean_to_json(again))
+        for fold, known in zip(again.folds, results.folds, strict=True):
+            _check_same(f"fold {fold.name} ", results_json.fold_to_json(known), results_json.fold_to_json(fold))
+    except ValueError as fault:
+        raise DamagedFile(
+            f"{path}: expected the scores of {predictions.name}, found others: {fault}: "
+            f"make both again with: {MAKE_RESULTS}"
+        ) from None
+
+
+def _check_same(where: str, written: Mapping[str, Any], computed: Mapping[str, Any]) -> None:
+    for key, value in computed.items():
+        if written.get(key) != value:
+            raise ValueError(f"{where}{key} is {written.get(key)}, computed again {value}")
+
+
+def _read(path: str | Path) -> dict[str, Any]:
+    try:
+        record = read_sealed(path, MAKE_RESULTS)
     except DamagedFile:
         _refuse_other_schema(path, _schema(path))
         raise
-    _refuse_other_schema(path, results.get("schema"))
-    if fault := fault_of_results(results):
-        raise DamagedFile(f"{path}: damaged or edited: {fault}: make it again with: {MAKE_RESULTS} --force")
-    if not isinstance(results.get("sha256", ""), str) or ("sha256" not in results and "seeds" not in results):
-        raise DamagedFile(f"{path}: damaged, no SHA-256 of its predictions: make it again with: {MAKE_RESULTS}")
-    if "sha256" in results:
-        check_sha256(predictions_path(path), results["sha256"], MAKE_RESULTS)
-    return results
+    _refuse_other_schema(path, record.get("schema"))
+    return record
 
 
 def _refuse_other_schema(path: str | Path, schema: Any) -> None:
@@ -94,21 +153,5 @@ def _schema(path: str | Path) -> Any:
     return SCHEMA
 
 
-def read_listed(results: dict[str, Any], path: Path) -> bytes | None:
-    """Read a file that results.json lists; None where it is missing, not listed or damaged, which is a warning.
-
-    Arguments
-    ---------
-    results : dict
-        The content of results.json.
-    path : Path
-        A file of its folder.
-    """
-    sha256 = results.get("files", {}).get(path.name)
-    if not isinstance(sha256, str) or not path.exists():
-        return None
-    try:
-        return read_checked(path, sha256, MAKE_RESULTS)
-    except DamagedFile as fault:
-        print(f"warning: {fault}", flush=True)
-        return None
+def _damaged(path: str | Path, fault: UnexpectedField) -> DamagedFile:
+    return DamagedFile(f"{path}: damaged or edited: {fault}: make it again with: {MAKE_RESULTS} --force")

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from speechbrain_ext.metrics.bootstrap import Interval, pair, speaker_index, speaker_interval
+
 METRICS = ("wa", "uar", "macro_f1")
 
 
@@ -39,7 +41,7 @@ def weighted_accuracy(truth: Sequence[Any] | np.ndarray, prediction: Sequence[An
     >>> weighted_accuracy([0, 0, 0, 1], [0, 0, 1, 1])
     0.75
     """
-    truth, prediction = _pair(truth, prediction)
+    truth, prediction = pair(truth, prediction)
     return float(np.mean(truth == prediction))
 
 
@@ -68,37 +70,10 @@ def unweighted_average_recall(truth: Sequence[Any] | np.ndarray, prediction: Seq
     >>> round(unweighted_average_recall([0, 0, 0, 1], [0, 0, 1, 1]), 4)
     0.8333
     """
-    truth, prediction = _pair(truth, prediction)
+    truth, prediction = pair(truth, prediction)
     _, members = np.unique(truth, return_inverse=True)
     correct = np.bincount(members, weights=truth == prediction)
     return float(np.mean(correct / np.bincount(members)))
-
-
-def macro_f1(
-    truth: Sequence[int] | np.ndarray, prediction: Sequence[int] | np.ndarray, n_classes: int | None = None
-) -> float:
-    """Mean over classes of F1; a class that is neither true nor predicted anywhere does not enter.
-
-    Arguments
-    ---------
-    truth : sequence of int
-        One class per utterance.
-    prediction : sequence of int
-        One class per utterance, in the same order.
-    n_classes : int
-        Number of classes; by default the largest class plus one.
-
-    Returns
-    -------
-    f1 : float
-        Between 0 and 1.
-
-    Example
-    -------
-    >>> round(macro_f1([0, 0, 0, 1], [0, 0, 1, 1], 2), 4)
-    0.7333
-    """
-    return float(scores_of_confusion(confusion_matrix(truth, prediction, n_classes), "macro_f1"))
 
 
 def confusion_matrix(
@@ -130,7 +105,7 @@ def confusion_matrix(
     >>> confusion_matrix([0, 0, 0, 1], [0, 0, 1, 1], 2).tolist()
     [[2, 1], [0, 1]]
     """
-    truth, prediction = _pair(truth, prediction)
+    truth, prediction = pair(truth, prediction)
     n_classes = _number_of_classes(truth, prediction, n_classes)
     cells = np.bincount(truth * n_classes + prediction, minlength=n_classes**2)
     return cells.reshape(n_classes, n_classes)  # [true class, predicted class]
@@ -211,7 +186,7 @@ def expected_calibration_error(
     probabilities = np.asarray(probabilities, dtype=float)  # [utterance, class]
     if probabilities.ndim != 2:
         raise ValueError(f"probabilities: expected [utterance, class], found {probabilities.ndim} dimensions")
-    truth, prediction = _pair(truth, probabilities.argmax(axis=1) if len(probabilities) else [])
+    truth, prediction = pair(truth, probabilities.argmax(axis=1) if len(probabilities) else [])
     confidence = probabilities.max(axis=1)  # [utterance]
     edges = np.arange(1, n_bins) / n_bins
     bins = np.digitize(confidence, edges, right=True)  # [utterance]
@@ -226,10 +201,8 @@ def speaker_bootstrap(
     metric: str,
     draws: int = 1000,
     seed: int = 0,
-) -> tuple[float, float] | None:
-    """Give a 95 % percentile interval of a score, drawing whole SPEAKERS with replacement.
-
-    Utterances of one speaker are not independent, so they are drawn together.
+) -> Interval | None:
+    """Give the 95 % interval over speakers of a score of classes, see `speaker_interval`.
 
     Arguments
     ---------
@@ -241,55 +214,30 @@ def speaker_bootstrap(
         One speaker per utterance, in the same order.
     metric : str
         "wa", "uar" or "macro_f1".
-    draws : int
-        Number of draws.
-    seed : int
-        Seed of the draws; the order of the utterances plays no part.
+    draws, seed : int
+        As `speaker_interval` takes them; the order of the utterances plays no part.
 
     Returns
     -------
     interval : tuple of float or None
-        The 2.5th and the 97.5th percentile; None for one speaker, whose draws are all the same.
 
     Raises
     ------
     ValueError
         The lengths differ, there is no utterance, or the metric is unknown.
 
-    Source
-    ------
-    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile interval).
-
     Example
     -------
     >>> speaker_bootstrap([0, 1, 0, 1], [0, 1, 1, 1], ["a", "a", "b", "b"], "wa")
     (0.5, 1.0)
     """
-    truth, prediction = _pair(truth, prediction)
-    if len(speakers) != len(truth):
-        raise ValueError(f"speakers and truth differ in length: {len(speakers)} != {len(truth)}")
-    names, owner = np.unique(np.asarray(speakers), return_inverse=True)
-    n_classes, n_speakers = _number_of_classes(truth, prediction, None), len(names)
+    truth, prediction = pair(truth, prediction)
+    n_speakers, owner = speaker_index(speakers, len(truth))
+    n_classes = _number_of_classes(truth, prediction, None)
     cells = np.bincount(
         (owner * n_classes + truth) * n_classes + prediction, minlength=n_speakers * n_classes**2
-    ).reshape(n_speakers, n_classes**2)  # [speaker, cell]
-    drawn = np.random.default_rng(seed).integers(n_speakers, size=(draws, n_speakers))  # [draw, speaker]
-    # One bincount over all draws: how often draw d took speaker s.
-    flat = (np.arange(draws)[:, None] * n_speakers + drawn).ravel()  # [draw * speaker]
-    times = np.bincount(flat, minlength=draws * n_speakers).reshape(draws, n_speakers)  # [draw, speaker]
-    confusions = (times @ cells).reshape(draws, n_classes, n_classes)  # [draw, true class, predicted class]
-    scores = scores_of_confusion(confusions, metric)  # [draw]
-    low, high = np.percentile(scores, [2.5, 97.5])
-    return None if n_speakers == 1 else (float(low), float(high))
-
-
-def _pair(truth: Any, prediction: Any) -> tuple[np.ndarray, np.ndarray]:
-    truth, prediction = np.asarray(truth), np.asarray(prediction)
-    if len(truth) != len(prediction):
-        raise ValueError(f"truth and prediction differ in length: {len(truth)} != {len(prediction)}")
-    if len(truth) == 0:
-        raise ValueError("truth and prediction: expected at least one utterance, found none")
-    return truth, prediction
+    ).reshape(n_speakers, n_classes, n_classes)  # [speaker, true class, predicted class]
+    return speaker_interval(cells, lambda sums: scores_of_confusion(sums, metric), draws, seed)
 
 
 def _number_of_classes(truth: np.ndarray, prediction: np.ndarray, n_classes: int | None) -> int:

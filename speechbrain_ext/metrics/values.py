@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from speechbrain_ext.metrics.bootstrap import Interval, pair, speaker_index, speaker_interval
+
 
 def concordance(truth: Sequence[float] | np.ndarray, prediction: Sequence[float] | np.ndarray) -> float:
     """Concordance correlation coefficient (CCC): how near pairs lie to the line of equality.
@@ -37,7 +39,7 @@ def concordance(truth: Sequence[float] | np.ndarray, prediction: Sequence[float]
     >>> round(concordance([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]), 4)
     0.5714
     """
-    truth, prediction = _pair(truth, prediction)
+    truth, prediction = pair(truth, prediction, float)
     centre = truth.mean()
     return float(_concordance(_sums(truth - centre, prediction - centre)))
 
@@ -67,7 +69,7 @@ def pearson(truth: Sequence[float] | np.ndarray, prediction: Sequence[float] | n
     >>> round(pearson([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]), 4)
     1.0
     """
-    truth, prediction = _pair(truth, prediction)
+    truth, prediction = pair(truth, prediction, float)
     if _is_constant(truth) or _is_constant(prediction):
         return 0.0
     truth, prediction = truth - truth.mean(), prediction - prediction.mean()
@@ -95,7 +97,7 @@ def mean_absolute_error(truth: Sequence[float] | np.ndarray, prediction: Sequenc
     >>> mean_absolute_error([1.0, 2.0], [2.0, 4.0])
     1.5
     """
-    truth, prediction = _pair(truth, prediction)
+    truth, prediction = pair(truth, prediction, float)
     return float(np.abs(truth - prediction).mean())
 
 
@@ -105,10 +107,8 @@ def concordance_bootstrap(
     speakers: Sequence[Any] | np.ndarray,
     draws: int = 1000,
     seed: int = 0,
-) -> tuple[float, float] | None:
-    """Give a 95 % percentile interval of the CCC, drawing whole SPEAKERS with replacement.
-
-    Draws are those of `metrics.speaker_bootstrap` with the same speakers and seed.
+) -> Interval | None:
+    """Give the 95 % interval over speakers of the CCC, see `speaker_interval`.
 
     Arguments
     ---------
@@ -118,24 +118,17 @@ def concordance_bootstrap(
         One value per utterance, in the same order and units.
     speakers : sequence
         One speaker per utterance, in the same order.
-    draws : int
-        Number of draws.
-    seed : int
-        Seed of the draws; the order of the utterances plays no part.
+    draws, seed : int
+        As `speaker_interval` takes them; the order of the utterances plays no part.
 
     Returns
     -------
     interval : tuple of float or None
-        The 2.5th and the 97.5th percentile; None for one speaker, whose draws are all the same.
 
     Raises
     ------
     ValueError
         The lengths differ or there is no utterance.
-
-    Source
-    ------
-    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile interval).
 
     Example
     -------
@@ -143,18 +136,11 @@ def concordance_bootstrap(
     >>> round(low, 4), round(high, 4)
     (-1.0, 1.0)
     """
-    truth, prediction = _pair(truth, prediction)
-    if len(speakers) != len(truth):
-        raise ValueError(f"speakers and truth differ in length: {len(speakers)} != {len(truth)}")
-    names, owner = np.unique(np.asarray(speakers), return_inverse=True)
-    if len(names) == 1:
-        return None
+    truth, prediction = pair(truth, prediction, float)
+    n_speakers, owner = speaker_index(speakers, len(truth))
     centre = truth.mean()
-    parts = [_sums(truth[owner == one] - centre, prediction[owner == one] - centre) for one in range(len(names))]
-    drawn = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))  # [draw, speaker]
-    sums = np.stack(parts)[drawn].sum(axis=1)  # [draw, sum]
-    low, high = np.percentile(_concordance(sums), [2.5, 97.5])
-    return float(low), float(high)
+    parts = [_sums(truth[owner == one] - centre, prediction[owner == one] - centre) for one in range(n_speakers)]
+    return speaker_interval(np.stack(parts), _concordance, draws, seed)
 
 
 def _sums(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -177,12 +163,3 @@ def _concordance(sums: np.ndarray) -> np.ndarray:
 
 def _is_constant(values: np.ndarray) -> bool:
     return bool((values == values[0]).all())
-
-
-def _pair(truth: Any, prediction: Any) -> tuple[np.ndarray, np.ndarray]:
-    truth, prediction = np.asarray(truth, dtype=float), np.asarray(prediction, dtype=float)
-    if len(truth) != len(prediction):
-        raise ValueError(f"truth and prediction differ in length: {len(truth)} != {len(prediction)}")
-    if len(truth) == 0:
-        raise ValueError("truth and prediction: expected at least one utterance, found none")
-    return truth, prediction

@@ -4,65 +4,152 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from speechbrain_ext.corpora.labels import DIMENSIONS
-from speechbrain_ext.evaluation import deviations
-from speechbrain_ext.evaluation.breakdown import by_class, by_speaker, worst_speaker
-from speechbrain_ext.evaluation.cards import (
-    card,
-    corpus_name,
-    epochs_name,
-    has_epochs,
-    hyperparameters,
-    is_partial,
-    protocol_name,
-    selection_name,
-    warnings_of,
-)
-from speechbrain_ext.evaluation.comparability import paper_name, why_not_comparable
-from speechbrain_ext.evaluation.predicted_values import read_predicted_values
+from speechbrain_ext.evaluation.breakdown import ClassScores, SpeakerScores, by_class, by_speaker, worst_speaker
+from speechbrain_ext.evaluation.comparability import why_not_comparable
 from speechbrain_ext.evaluation.predictions import read_predictions
-from speechbrain_ext.evaluation.results import MAKE_RESULTS
-from speechbrain_ext.evaluation.results_files import read_results
-from speechbrain_ext.evaluation.value_results import is_dimensional
-from speechbrain_ext.report.figures.drawing import png_bytes, run_name
-from speechbrain_ext.report.figures.overview import FoldGroup, build_forest, fold_groups, forest_figure, groups_warning
-from speechbrain_ext.report.figures.run_figures import beside_pngs, run_pngs
-from speechbrain_ext.report.figures.value_figures import value_pngs
+from speechbrain_ext.evaluation.records import MARK_EXPLANATION, FoldResults, Results, Summary, epochs_text
+from speechbrain_ext.evaluation.results_files import MAKE_RESULTS, read_results, read_summary
+from speechbrain_ext.report.figures.drawing import draw_file, draw_print, png_bytes
+from speechbrain_ext.report.figures.overview import FoldGroup, build_forest, fold_groups, groups_warning
+from speechbrain_ext.report.figures.run_figures import (
+    PRINT_FOLDER,
+    MoreFigures,
+    draw_run,
+    draw_run_for_paper,
+    figures_of,
+)
+from speechbrain_ext.report.score_columns import CLASS_COLUMNS, ScoreColumn, dimension_columns, main_score, score_name
 from speechbrain_ext.utils import text
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_text
+from speechbrain_ext.utils.folders import check_inside
 
 
-def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
-    """Collect every results.json of a corpus and write report.html.
+@dataclass(frozen=True)
+class Run:
+    """A run on the page.
 
     Arguments
     ---------
-    exp_corpus_folder : str or Path
+    id : str
+        Its anchor.
+    folder : Path
+        The folder of results.json.
+    results : Results
+    pngs : dict
+        Its figures by name, as base64.
+    """
+
+    id: str
+    folder: Path
+    results: Results
+    pngs: dict[str, str]
+
+    @property
+    def title(self) -> str:
+        """Name, protocol and seed."""
+        return f"{self.results.marked_name}: {self.results.protocol_name}, seed {self.results.seed}"
+
+    @property
+    def main(self) -> str:
+        """Name and value of the run's main score."""
+        name = main_score(self.results.target)
+        return f"{score_name(name)} {self.results.target.number(self.results.pooled[name].value)}"
+
+    @property
+    def length(self) -> str:
+        """How long it was trained."""
+        words = f"{epochs_text([self.results])} epochs, trained" if self.results.has_epochs else "fitted"
+        return f"{words} in {text.duration(self.results.training_seconds)}"
+
+    @cached_property
+    def why_no_paper(self) -> list[str]:
+        """Why no paper's number is shown; empty where it is."""
+        return why_not_comparable(self.results)
+
+    @cached_property
+    def classes(self) -> list[ClassScores]:
+        """Scores of each class."""
+        return by_class(self.results)
+
+    @cached_property
+    def speakers(self) -> list[SpeakerScores]:
+        """Scores of each speaker."""
+        return by_speaker(read_predictions(self.folder / "predictions.csv")[0])
+
+    @property
+    def worst_speaker(self) -> str:
+        """The one with the lowest UAR, where there is one."""
+        return worst_speaker(self.speakers)
+
+    @property
+    def folds(self) -> list[FoldResults]:
+        """Sorted by the numbers in the names."""
+        return sorted(self.results.folds, key=lambda fold: text.natural_key(fold.name))
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of the overview that shows runs on classes, or runs on dimensions.
+
+    Arguments
+    ---------
+    columns : sequence of ScoreColumn
+    groups : sequence of (title, runs)
+        Runs that were tested on the same folds.
+    """
+
+    has_dimensions: bool
+    columns: Sequence[ScoreColumn]
+    groups: Sequence[tuple[str, Sequence[Run]]]
+    warning: str
+
+
+@dataclass(frozen=True)
+class System:
+    """A system on the page with its runs and its summaries over several seeds."""
+
+    id: str
+    name: str
+    runs: Sequence[Run]
+    summaries: Sequence[tuple[str, Summary]]
+
+
+def write_report(folder: str | Path, out_path: str | Path, more_figures: MoreFigures | None = None) -> None:
+    """Draw the figures of every run of a corpus into its folder, and write report.html.
+
+    Arguments
+    ---------
+    folder : str or Path
         The folder exp/<CORPUS>-<source>, with <system>/<row>/<protocol>/seed-<n>/results.json below it.
     out_path : str or Path
-        The page to write; it needs no other file and no network. Its overview lies beside it as a PDF.
+        The page to write; it needs no other file and no network. Its overview is drawn as a PDF with the same stem.
+    more_figures : callable
+        Gives further figures of a run from its folder and its results.
 
     Raises
     ------
     UserError
-        There is no result, a result cannot be read, or mini and real results lie together.
+        There is no result, a result cannot be read, or the folder has mini and real results.
     """
-    folder = Path(exp_corpus_folder)
-    runs = [_run(path, place, results) for path, place, results in _found(folder)]
-    results = [run["results"] for run in runs]
-    sources = sorted({one["source"] for one in results})
+    folder = Path(folder)
+    found = _find_results(folder)
+    sources = sorted({results.source for _, results in found})
     if len(sources) > 1:
         raise UserError(f"{folder}: expected results of one source, found {', '.join(sources)}: move one of them away")
-    of_classes = [run for run in runs if not run["is_of_values"]]
-    of_values = [run for run in runs if run["is_of_values"]]
-    class_results = [run["results"] for run in of_classes]
-    groups, value_groups = (fold_groups([run["results"] for run in some]) for some in (of_classes, of_values))
+    runs = [_run(folder, path, results, more_figures) for path, results in found]
+    of_classes = [run for run in runs if not run.results.has_dimensions]
+    of_dimensions = [run for run in runs if run.results.has_dimensions]
+    dimensions = [name for name in DIMENSIONS if any(name in run.results.target.names for run in of_dimensions)]
+    parts = [_part(of_classes, CLASS_COLUMNS), _part(of_dimensions, dimension_columns(dimensions))]
+    forest = [run.results for run in of_classes]
     environment = Environment(
         loader=PackageLoader("speechbrain_ext.report"),
         autoescape=True,
@@ -73,34 +160,44 @@ def write_report(exp_corpus_folder: str | Path, out_path: str | Path) -> None:
     page = environment.get_template("report.html.j2").render(
         runs=runs,
         systems=_systems(runs, folder),
-        groups=_grouped(of_classes, groups),
-        groups_warning=groups_warning(groups),
-        forest_png=_base64(png_bytes(build_forest, class_results)) if class_results else "",
-        value_groups=_grouped(of_values, value_groups),
-        value_groups_warning=groups_warning(value_groups),
-        value_names=[name for name in DIMENSIONS if any(name in run["results"]["dimensions"] for run in of_values)],
-        corpora=sorted({run["corpus"] for run in runs}),
+        parts=[part for part in parts if part.groups],
+        forest_png=_base64(png_bytes(build_forest, forest)) if forest else "",
+        corpora=sorted({run.results.corpus_name for run in runs}),
         is_mini=sources == ["mini"],
-        is_marked=any(one.get(deviations.KEY) for one in results),
-        mark_explanation=deviations.EXPLANATION,
+        is_marked=any(run.results.differs_from_paper for run in runs),
+        mark_explanation=MARK_EXPLANATION,
+        main_score=main_score,
+        score_name=score_name,
         text=text,
     )
     write_text(out_path, page)
-    if class_results:
-        forest_figure(class_results, Path(out_path).with_suffix(".overview.pdf"))
+    if forest:
+        draw_file(Path(out_path).with_suffix(".overview.pdf"), build_forest, forest)
 
 
-def _grouped(runs: Sequence[dict[str, Any]], groups: Sequence[FoldGroup]) -> list[dict[str, Any]]:
-    return [{"title": group.title, "runs": [runs[number] for number in group.numbers]} for group in groups]
+def write_print_figures(folder: str | Path) -> list[Path]:
+    """Draw the figures of every run for a paper, in a folder `paper` in the run's own, and the overview.
+
+    Arguments
+    ---------
+    folder : str or Path
+        The folder exp/<CORPUS>-<source>.
+    """
+    folder = Path(folder)
+    found = _find_results(folder)
+    paths = [drawn for path, results in found for drawn in draw_run_for_paper(folder, path.parent, results)]
+    if forest := [results for _, results in found if not results.has_dimensions]:
+        paths += draw_print(folder / PRINT_FOLDER / "overview", build_forest, forest)
+    return paths
 
 
-def _found(folder: Path) -> list[tuple[Path, str, dict[str, Any]]]:
-    """List the results below a folder, each with its place as a name; damaged ones are named and left out."""
+def _find_results(folder: Path) -> list[tuple[Path, Results]]:
+    """Read the results below a folder; damaged ones are named and left out."""
     paths = sorted(folder.glob("*/*/*/seed-*/results.json"), key=_order)
     found = []
     for path in paths:
         try:
-            found.append((path, path.parent.relative_to(folder).as_posix(), read_results(path)))
+            found.append((path, read_results(path)))
         except UserError as fault:
             print(f"warning: {fault}; it is left out of the page", flush=True)
     if not found:
@@ -110,97 +207,53 @@ def _found(folder: Path) -> list[tuple[Path, str, dict[str, Any]]]:
     return found
 
 
-def _order(path: Path) -> tuple[Any, ...]:
+def _order(path: Path) -> tuple[object, ...]:
     *names, seed = path.parent.parts
     number = seed.removeprefix("seed-")
     return (*names, int(number) if number.isdigit() else 0, number)
 
 
-def _run(path: Path, place: str, results: dict[str, Any]) -> dict[str, Any]:
-    """Lay out what the template shows of one run."""
-    name, reasons = deviations.marked(run_name(results), results), why_not_comparable(results)
-    is_of_values = is_dimensional(results)
-    shown = (_of_values if is_of_values else _of_classes)(results, path.parent)
-    pngs = shown.pop("pngs") | beside_pngs(path.parent)
-    return {
-        "id": "run-" + _plain(place),
-        "title": f"{name}: {protocol_name(results)}, seed {results['seed']}",
-        "name": name,
-        "results": results,
-        "is_of_values": is_of_values,
-        "corpus": corpus_name(results),
-        "protocol": protocol_name(results),
-        "selection": selection_name(results) if has_epochs(results) else text.DASH,
-        "is_partial": is_partial(results),
-        "paper": None if reasons else results["paper"],
-        "paper_name": "" if reasons else paper_name(results["paper"]),
-        "why_no_paper": reasons,
-        "warnings": warnings_of(results),
-        "card": card(results),
-        "hparams": hyperparameters(results),
-        **shown,
-        "pngs": {name: _base64(data) for name, data in pngs.items()},
-        "train_time": text.duration(sum(fold["train_seconds"] for fold in results["folds"])),
-        "has_epochs": has_epochs(results),
-        "epochs": epochs_name([results]),
-        "folds": sorted(results["folds"], key=lambda fold: text.natural_key(fold["name"])),
-    }
+def _run(folder: Path, path: Path, results: Results, more_figures: MoreFigures | None) -> Run:
+    # A link, which a received folder may hold, must not lead the figures elsewhere.
+    place = check_inside(folder, path.parent)
+    more = more_figures(place, results) if more_figures else ()
+    names = draw_run(place, [*figures_of(place, results), *more])
+    pngs = {name: _base64((place / f"{name}.png").read_bytes()) for name in names}
+    return Run("run-" + _anchor(place.relative_to(folder).as_posix()), place, results, pngs)
 
 
-def _of_classes(results: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What is shown of a run on classes alone."""
-    predictions = folder / "predictions.csv"
-    speakers = by_speaker(read_predictions(predictions)[0]) if predictions.exists() else []
-    shown = {"classes": by_class(results), "speakers": speakers, "worst_speaker": worst_speaker(speakers)}
-    return {**shown, "pngs": run_pngs(results, speakers, folder)}
+def _part(runs: Sequence[Run], columns: Sequence[ScoreColumn]) -> Part:
+    groups: list[FoldGroup] = fold_groups([run.results for run in runs])
+    shown = [(group.title, [runs[number] for number in group.numbers]) for group in groups]
+    return Part(any(run.results.has_dimensions for run in runs), columns, shown, groups_warning(groups))
 
 
-def _of_values(results: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What is shown of a run on dimensions alone."""
-    predictions = folder / "predictions.csv"
-    rows = read_predicted_values(predictions)[0] if predictions.exists() else []
-    return {"pngs": value_pngs(results, rows, folder)}
-
-
-def _systems(runs: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """Put the runs of a system together, with what is said of it over several seeds."""
-    systems: dict[str, list[dict[str, Any]]] = {}
+def _systems(runs: Sequence[Run], folder: Path) -> list[System]:
+    """Put the runs of each system together, with the summaries over several seeds."""
+    systems: dict[str, list[Run]] = {}
     for run in runs:
-        systems.setdefault(run["results"]["system"], []).append(run)
-    laid_out = []
-    for name, own in systems.items():
-        seeds = _seeds(folder / name, [run["results"] for run in own])
-        of_classes = [summary for summary in seeds if not is_dimensional(summary)]
-        of_values = [summary for summary in seeds if is_dimensional(summary)]
-        known = {"id": "system-" + _plain(name), "name": name, "runs": own}
-        laid_out.append({**known, "seeds": of_classes, "value_seeds": of_values})
-    return laid_out
-
-
-def _seeds(folder: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Read each summary.json of a system that sums up more than one seed; damaged ones are named and left out.
-
-    The seeds' results say how the row differs from the paper's preset.
-    """
-    differing = {one["row"]: one for one in results if one.get(deviations.KEY)}
-    found = []
-    for path in sorted(folder.glob("*/*/summary.json")):
-        try:
-            found.append(read_results(path))
-        except UserError as fault:
-            print(f"warning: {fault}; it is left out of the page", flush=True)
+        systems.setdefault(run.results.system, []).append(run)
     return [
-        {
-            **summary,
-            "name": deviations.marked(summary["row"], differing.get(summary["row"], {})),
-            "protocol_name": protocol_name(summary),
-        }
-        for summary in found
-        if len(summary["seeds"]) > 1
+        System("system-" + _anchor(name), name, own, _summaries(folder / name, own)) for name, own in systems.items()
     ]
 
 
-def _plain(name: str) -> str:
+def _summaries(folder: Path, runs: Sequence[Run]) -> list[tuple[str, Summary]]:
+    """Read each summary.json of more than one seed with its row's name; damaged ones are named and left out."""
+    names = {run.results.row: run.results.marked(run.results.row) for run in runs}
+    found = []
+    for path in sorted(folder.glob("*/*/summary.json")):
+        try:
+            summary = read_summary(path)
+        except UserError as fault:
+            print(f"warning: {fault}; it is left out of the page", flush=True)
+            continue
+        if len(summary.seeds) > 1:
+            found.append((names.get(summary.row, summary.row), summary))
+    return found
+
+
+def _anchor(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name)
 
 

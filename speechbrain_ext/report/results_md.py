@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from speechbrain_ext.evaluation import deviations
-from speechbrain_ext.evaluation.cards import corpus_name, few_speakers, is_partial, protocol_name, row_name
-from speechbrain_ext.evaluation.rescoring import check_scores
-from speechbrain_ext.evaluation.results import IDENTITY, development_uar
-from speechbrain_ext.evaluation.results_files import predictions_path, read_results, write_results
-from speechbrain_ext.evaluation.value_results import is_dimensional
+from speechbrain_ext.corpora.labels import DIMENSIONS
+from speechbrain_ext.evaluation.comparability import why_not_comparable
+from speechbrain_ext.evaluation.deviations import KeptDeviations
+from speechbrain_ext.evaluation.records import (
+    MARK_EXPLANATION,
+    Facts,
+    Results,
+    Summary,
+    difference_sentence,
+    epochs_text,
+)
+from speechbrain_ext.evaluation.results import development_uar, make_summary
+from speechbrain_ext.evaluation.results_files import check_scores, predictions_path, read_results, write_results
+from speechbrain_ext.evaluation.results_json import IDENTITY, results_from_json, results_to_json
 from speechbrain_ext.preparation.edition import is_other_edition, is_published
-from speechbrain_ext.report import class_md, value_md
+from speechbrain_ext.report.score_columns import CLASS_COLUMNS, ScoreColumn, dimension_columns
 from speechbrain_ext.report.tables import paper_rows
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, sha256_bytes, write_text
 from speechbrain_ext.utils.folders import check_inside
-from speechbrain_ext.utils.text import optimism, percent
+from speechbrain_ext.utils.text import DASH, percent
 
 RESULTS_FOLDER = "results"
 RESULTS_PAGE = "RESULTS.md"
@@ -29,7 +39,13 @@ EXPLANATION = (
     "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
     "recall. Pooled: one score over the utterances of all folds; square brackets: its 95 % interval, bootstrap over "
     "speakers. Mean of folds ±: standard deviation over folds. In a row of several seeds every ± is over seeds. The "
-    f"papers' numbers are means over folds. {deviations.EXPLANATION}"
+    f"papers' numbers are means over folds. {MARK_EXPLANATION}"
+)
+EXPLANATION_OF_DIMENSIONS = (
+    "Dimensions in place of classes. CCC: concordance correlation coefficient of all tested utterances, 1 where truth "
+    "and prediction are the same, 0 where nothing goes together; the mean is over the row's dimensions. Square "
+    "brackets: 95 % interval, bootstrap over speakers. ±: standard deviation over folds; in a row of several seeds, "
+    "over seeds, also of the pooled scores."
 )
 # An absolute path of the machine, quoted or bare; a fraction such as 4/5 and a web address are none.
 QUOTED_PATH = re.compile(r"(?P<quote>['\"])(?:~?/|[A-Za-z]:\\)[^'\"\n]*(?P=quote)")
@@ -64,41 +80,33 @@ def keep(exp_seed_folder: str | Path, recipe_folder: str | Path) -> Path:
     kept = check_inside(recipe / RESULTS_FOLDER, recipe / RESULTS_FOLDER / kept_name(results))
     _refuse_another(kept, results)
     write_text(predictions_path(kept), predictions_path(path).read_bytes().decode("utf-8"))
-    write_results(kept, without_paths({key: value for key, value in results.items() if key not in ("sha256", "files")}))
+    write_results(kept, results_from_json(without_paths(results_to_json(results))))
     write_results_md(recipe)
     return kept
 
 
-def _refuse_another(kept: Path, results: dict[str, Any]) -> None:
+def _refuse_another(kept: Path, results: Results) -> None:
     """Refuse to replace a kept result of another edition or run whose name happens to be the same."""
     try:
-        old = read_results(kept) if kept.exists() else {}
+        old = read_results(kept) if kept.exists() else results
     except DamagedFile:
         return
-    differing = [key for key in IDENTITY if key in old and old[key] != results[key]]
-    if differing:
-        raise UserError(
-            f"{kept}: expected no result or one of the same {differing[0]}, found {old[differing[0]]!r}: "
-            "name this run's edition or row otherwise"
-        )
+    for key in (*IDENTITY, "seed", "fold_seed"):
+        if getattr(old, key) != getattr(results, key):
+            raise UserError(
+                f"{kept}: expected no result or one of the same {key}, found {getattr(old, key)!r}: "
+                "name this run's edition or row otherwise"
+            )
 
 
-def kept_name(results: dict[str, Any]) -> str:
-    """Name a kept result: its edition's folder and <system>.<row>.<protocol>[.dev-<rule>].seed<n>.json.
-
-    Example
-    -------
-    >>> run = {"edition": "EmoDB (2 s copy)", "system": "svm", "row": "default", "protocol": "speaker", "seed": 1}
-    >>> kept_name({**run, "dev": "none"}), kept_name({**run, "dev": "fraction"})
-    ('emodb-2-s-copy/svm.default.speaker.seed1.json', 'emodb-2-s-copy/svm.default.speaker.dev-fraction.seed1.json')
-    """
-    edition = results["edition"]
-    slug = re.sub(r"[^a-z0-9]+", "-", edition.lower()).strip("-")
-    if not edition.isascii() or not slug or len(slug) > LONGEST_SLUG:
+def kept_name(facts: Facts) -> str:
+    """Name a kept result: its edition's folder and <system>.<row>.<protocol>[.dev-<rule>].seed<n>.json."""
+    slug = re.sub(r"[^a-z0-9]+", "-", facts.edition.lower()).strip("-")
+    if not facts.edition.isascii() or not slug or len(slug) > LONGEST_SLUG:
         # What is left of such a name could be nothing, or that of another edition.
-        slug = f"{slug[:LONGEST_SLUG].strip('-') or 'edition'}~{sha256_bytes(edition.encode())[:10]}"
-    dev = "" if results["dev"] == "none" else f".dev-{results['dev']}"
-    return f"{slug}/{results['system']}.{results['row']}.{results['protocol']}{dev}.seed{results['seed']}.json"
+        slug = f"{slug[:LONGEST_SLUG].strip('-') or 'edition'}~{sha256_bytes(facts.edition.encode())[:10]}"
+    dev = "" if facts.dev == "none" else f".dev-{facts.dev}"
+    return f"{slug}/{facts.system}.{facts.row}.{facts.protocol}{dev}.seed{facts.seed}.json"
 
 
 def without_paths(value: Any) -> Any:
@@ -174,13 +182,13 @@ def results_md(recipe_folder: str | Path) -> str:
             lines += ["", f"## {paper_rows.TITLE}", "", EXPLANATION, "", *_table(rows, paper_rows.RULE)]
         return "\n".join(lines).rstrip("\n") + "\n"
     lines += [EXPLANATION, ""]
-    for _, edition in groupby(kept, key=lambda results: results["edition"]):
+    for _, edition in groupby(kept, key=lambda results: results.edition):
         lines += _edition(list(edition))
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _kept(recipe: Path) -> list[dict[str, Any]]:
-    kept, known = [], deviations.KeptDeviations(recipe)
+def _kept(recipe: Path) -> list[Results]:
+    kept, known = [], KeptDeviations(recipe)
     for path in sorted((recipe / RESULTS_FOLDER).glob("*/*.json")):
         results = read_results(path)
         _refuse(path, results, recipe.name)
@@ -190,57 +198,55 @@ def _kept(recipe: Path) -> list[dict[str, Any]]:
             raise UserError(
                 f"{path}: expected the name {kept_name(results)}, found {place}: keep it again with: {KEEP}"
             )
-        kept.append({**results, deviations.KEY: known.of(results)})
+        kept.append(replace(results, differs_from_paper=known.of(results)))
     return kept
 
 
-def _refuse(path: Path, results: dict[str, Any], corpus: str) -> None:
-    if results["source"] != "real":
+def _refuse(path: Path, results: Results, corpus: str) -> None:
+    if results.source != "real":
         raise UserError(
-            f"{path}: expected a result of a real corpus, found source {results['source']}: run with --corpus-root DIR"
+            f"{path}: expected a result of a real corpus, found source {results.source}: run with --corpus-root DIR"
         )
-    if results["corpus"] != corpus:
+    if results.corpus != corpus:
+        raise UserError(f"{path}: expected a result of {corpus}, found {results.corpus}: name its recipe with --recipe")
+    if results.is_partial:
         raise UserError(
-            f"{path}: expected a result of {corpus}, found {results['corpus']}: name its recipe with --recipe"
-        )
-    if is_partial(results):
-        raise UserError(
-            f"{path}: expected all {results['folds_of_protocol']} folds, found {len(results['folds'])}: run --folds all"
+            f"{path}: expected all {results.folds_of_protocol} folds, found {len(results.folds)}: run --folds all"
         )
 
 
-def _order(results: dict[str, Any]) -> tuple[Any, ...]:
-    edition = results["edition"]
-    group = (not is_published(edition), edition, results["protocol"], results["system"], row_name(results))
-    return (*group, results["seed"])
+def _order(results: Results) -> tuple[object, ...]:
+    edition = results.edition
+    group = (not is_published(edition), edition, results.protocol, results.system, results.row_name)
+    return (*group, results.seed)
 
 
-def _edition(kept: list[dict[str, Any]]) -> list[str]:
-    lines = [f"## {_plain(corpus_name(kept[0]))}", ""]
-    if is_other_edition(kept[0]["corpus"], kept[0]["edition"]):
+def _edition(kept: list[Results]) -> list[str]:
+    lines = [f"## {_plain(kept[0].corpus_name)}", ""]
+    if is_other_edition(kept[0].corpus, kept[0].edition):
         lines += ["This copy is not the corpus as published: no paper's number stands beside these rows.", ""]
-    for _, group in groupby(kept, key=lambda results: results["protocol"]):
+    for _, group in groupby(kept, key=lambda results: results.protocol):
         lines += _protocol(list(group))
     return lines
 
 
-def _protocol(kept: list[dict[str, Any]]) -> list[str]:
-    lines = [f"### {protocol_name(kept[0])}", ""]
-    if of_classes := [results for results in kept if not is_dimensional(results)]:
-        lines += _table(class_md.class_table(of_classes), class_md.RULE)
-    if of_dimensions := [results for results in kept if is_dimensional(results)]:
-        lines += [value_md.EXPLANATION, "", *_table(value_md.value_table(of_dimensions), value_md.RULE)]
+def _protocol(kept: list[Results]) -> list[str]:
+    lines = [f"### {kept[0].protocol_name}", ""]
+    if of_classes := [results for results in kept if not results.has_dimensions]:
+        lines += _score_table(of_classes, CLASS_COLUMNS)
+    if of_dimensions := [results for results in kept if results.has_dimensions]:
+        lines += [EXPLANATION_OF_DIMENSIONS, "", *_score_table(of_dimensions, dimension_columns(DIMENSIONS))]
     commands = [
-        f"- {results['system']}, {row_name(results)}, seed {results['seed']}: `{_code(results['command'])}`"
+        f"- {results.system}, {results.row_name}, seed {results.seed}: `{_code(results.command)}`"
         for results in kept
-        if results.get("command")
+        if results.command
     ]
     notes = dict.fromkeys(
-        f"- {results['system']}, {row_name(results)}: {' '.join(warning.split())}"
+        f"- {results.system}, {results.row_name}: {' '.join(warning.split())}"
         for results in kept
-        for warning in own_warnings(results)
+        for warning in _own_warnings(results)
     ) | dict.fromkeys(
-        f"- {results['system']}, {row_name(results)}, seed {results['seed']}: UAR on the development part, "
+        f"- {results.system}, {results.row_name}, seed {results.seed}: UAR on the development part, "
         f"mean over folds: {percent(score)}"
         for results in kept
         if (score := development_uar([results])) is not None
@@ -250,21 +256,44 @@ def _protocol(kept: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def own_warnings(results: dict[str, Any]) -> list[str]:
+def _own_warnings(results: Results) -> list[str]:
     """A run's warnings but the one on its folds, which is the heading's."""
-    told = [warning for warning in results.get("warnings", []) if not warning.startswith(("folds: ", "optimistic: "))]
-    settings = "" if any(warning.startswith("settings: ") for warning in told) else deviations.sentence(results)
-    optimistic = optimism(results) if results["selection"] == "test" else ""
-    return [*told, *filter(None, (settings, few_speakers(results), optimistic))]
+    own = [one for one in results.warnings or () if not one.startswith(("folds: ", "optimistic: "))]
+    has_settings = any(one.startswith("settings: ") for one in own)
+    settings = "" if has_settings else difference_sentence(results.differs_from_paper)
+    return [*own, *filter(None, (settings, results.few_speakers, results.optimism))]
+
+
+def _score_table(kept: list[Results], columns: Sequence[ScoreColumn]) -> list[str]:
+    """The rows of a protocol's results, by system and row; a paper's row above those that it is compared with."""
+    rows = [["", "System", "Row", *(column.head for column in columns), "Seeds", "Selection", "Epochs", "Commit"]]
+    for _, group in groupby(kept, key=lambda results: (results.system, results.row_name)):
+        seeds = list(group)
+        if not why_not_comparable(seeds[0]):
+            rows.append(_paper_row(seeds[0], columns))
+        rows += [_row_of([results], results, columns, str(results.seed)) for results in seeds]
+        if len(seeds) > 1:
+            numbers = "mean ± std of " + ", ".join(str(results.seed) for results in seeds)
+            rows.append(_row_of(seeds, make_summary(seeds), columns, numbers))
+    return _table(rows, "|" + " --- |" * 3 + " ---: |" * len(columns) + " --- |" * 4)
+
+
+def _paper_row(results: Results, columns: Sequence[ScoreColumn]) -> list[str]:
+    paper = results.paper
+    means = [percent(getattr(paper, column.score)) if column.part == "mean" else DASH for column in columns]
+    return ["Paper", results.system, paper.name if paper else "", *means, DASH, DASH, DASH, DASH]
+
+
+def _row_of(seeds: list[Results], scores: Results | Summary, columns: Sequence[ScoreColumn], numbers: str) -> list[str]:
+    first = seeds[0]
+    cells = ["Here", first.system, first.marked(first.row_name), *(column.cell(scores) for column in columns), numbers]
+    commits = sorted({results.commit[:12] for results in seeds})
+    return [*cells, first.selection_shown, epochs_text(seeds), ", ".join(commits)]
 
 
 def _table(rows: list[list[str]], rule: str) -> list[str]:
-    head, *lines = (_row(cells) for cells in rows)
+    head, *lines = ("| " + " | ".join(_plain(cell) for cell in cells) + " |" for cells in rows)
     return [head, rule, *lines, ""]
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(_plain(cell) for cell in cells) + " |"
 
 
 def _code(command: str) -> str:

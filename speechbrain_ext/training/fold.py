@@ -85,9 +85,9 @@ def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
     warnings = list(dict.fromkeys(warning for each in finished for warning in each.warnings))
     return {
         "name": fold,
-        "n_train": len(parts["train"]),
-        "n_dev": len(parts["dev"]),
-        "n_test": len(parts["test"]),
+        "n_train": len(parts.train),
+        "n_dev": len(parts.dev),
+        "n_test": len(parts.test),
         # Of the first phase, which the paper counts; those of all phases stand under "phases".
         "epochs": finished[0].epochs,
         "optimizer_steps": sum(each.optimizer_steps for each in finished),
@@ -121,7 +121,7 @@ def predict_fold(spec: RunSpec, fold: str) -> list[Output]:
     """Run the last phase of a fold on its test utterances, sorted by id."""
     experiment = Experiment(spec)
     with torch_settings(spec.threads):
-        return phases_of(experiment, fold)[-1].outputs(experiment.fold(fold)["test"])
+        return phases_of(experiment, fold)[-1].outputs(experiment.fold(fold).test)
 
 
 @contextmanager

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 DASH = "–"
 
@@ -20,30 +19,38 @@ def percent(share: float | None) -> str:
     return DASH if share is None else f"{100 * share:.2f}"
 
 
-def with_interval(share: float, interval: Sequence[float] | None) -> str:
-    """Write a fraction as per cent with its 95 % interval, where there is one.
+def decimal(value: float | None) -> str:
+    """Write a coefficient such as the CCC with three decimals.
 
     Example
     -------
-    >>> with_interval(0.825, [0.79, 0.861]), with_interval(0.825, None)
-    ('82.50 [79.00, 86.10]', '82.50')
+    >>> decimal(0.61249), decimal(-0.00001), decimal(None)
+    ('0.612', '0.000', '–')
     """
-    if interval is None:
-        return percent(share)
-    return f"{percent(share)} [{percent(interval[0])}, {percent(interval[1])}]"
+    # Rounded first and 0 added: there is no minus zero.
+    return DASH if value is None else f"{round(value, 3) + 0:.3f}"
 
 
-def with_std(share: float, std: float | None) -> str:
-    """Write a fraction as per cent with its standard deviation; one value has none.
+def with_interval(value: float, interval: Sequence[float] | None, write: Callable[[float], str] = percent) -> str:
+    """Write a score with its 95 % interval, where there is one.
 
     Example
     -------
-    >>> with_std(0.825, 0.03), with_std(0.825, None)
-    ('82.50 ± 3.00', '82.50')
+    >>> with_interval(0.825, [0.79, 0.861]), with_interval(0.612, None, decimal)
+    ('82.50 [79.00, 86.10]', '0.612')
     """
-    if std is None:
-        return percent(share)
-    return f"{percent(share)} ± {percent(std)}"
+    return write(value) if interval is None else f"{write(value)} [{', '.join(map(write, interval))}]"
+
+
+def with_std(value: float, std: float | None, write: Callable[[float], str] = percent) -> str:
+    """Write a score with its standard deviation; one value has none.
+
+    Example
+    -------
+    >>> with_std(0.825, 0.03), with_std(0.612, None, decimal)
+    ('82.50 ± 3.00', '0.612')
+    """
+    return write(value) if std is None else f"{write(value)} ± {write(std)}"
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -84,69 +91,3 @@ def duration(seconds: float) -> str:
         return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
     minutes = int(seconds // 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def decimal(value: float | None) -> str:
-    """Write a coefficient such as the CCC with three decimals.
-
-    Example
-    -------
-    >>> decimal(0.61249), decimal(-0.00001), decimal(None)
-    ('0.612', '0.000', '–')
-    """
-    # Rounded first and 0 added: there is no minus zero.
-    return DASH if value is None else f"{round(value, 3) + 0:.3f}"
-
-
-def decimal_with_interval(value: float, interval: Sequence[float] | None) -> str:
-    """Write a coefficient with its 95 % interval, where there is one.
-
-    Example
-    -------
-    >>> decimal_with_interval(0.612, [0.5, 0.7]), decimal_with_interval(0.612, None)
-    ('0.612 [0.500, 0.700]', '0.612')
-    """
-    if interval is None:
-        return decimal(value)
-    return f"{decimal(value)} [{decimal(interval[0])}, {decimal(interval[1])}]"
-
-
-def decimal_with_std(value: float, std: float | None) -> str:
-    """Write a coefficient with its standard deviation; one value has none.
-
-    Example
-    -------
-    >>> decimal_with_std(0.612, 0.03), decimal_with_std(0.612, None)
-    ('0.612 ± 0.030', '0.612')
-    """
-    if std is None:
-        return decimal(value)
-    return f"{decimal(value)} ± {decimal(std)}"
-
-
-def optimism(results: dict[str, Any]) -> str:
-    """Say of a run whose model was selected on the test fold that it was, and by how much that raised its scores.
-
-    Example
-    -------
-    >>> optimism({"row": "a", "folds": [{"optimism": {"uar": 0.02}}, {"optimism": {"uar": 0.04}}]})
-    'Optimistic: the model was selected on the test fold. Against the last epoch, points: UAR +3.00.'
-    """
-    gaps = [fold["optimism"] for fold in results["folds"] if fold.get("optimism")]
-    told = [
-        f"{key.upper()} {100 * sum(gap[key] for gap in gaps) / len(gaps):+.2f}" for key in (gaps[0] if gaps else ())
-    ]
-    first = "Optimistic: the model was selected on the test fold."
-    return first + (f" Against the last epoch, points: {', '.join(told)}." if told else "")
-
-
-def parameters(results: dict[str, Any]) -> str:
-    """Write how many parameters a run trains, and of how many where it leaves some as they are.
-
-    Example
-    -------
-    >>> parameters({"parameters": 1234}), parameters({"parameters": 1234, "parameters_total": 56789})
-    ('1,234', '1,234 trained of 56,789')
-    """
-    trained, total = results["parameters"], results.get("parameters_total", results["parameters"])
-    return f"{trained:,}" + (f" trained of {total:,}" if total != trained else "")

@@ -25,13 +25,8 @@ def light():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(launch, "map_folds", lambda function, tasks, *_, **__: {task: function(*task) for task in tasks})
-        patch.setattr(run_figures, "write_run_figures", _small_figure)
+        patch.setattr(run_figures, "draw_file", lambda path, *build: path.write_bytes(b"a small picture"))
         yield
-
-
-def _small_figure(results, rows, histories, folder):
-    (folder / "confusion.png").write_bytes(b"a small picture")
-    return ["confusion.png"]
 
 
 @pytest.fixture(scope="session")

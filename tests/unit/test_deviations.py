@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from report_folders import plausible_results
 
 from speechbrain_ext import hparams
 from speechbrain_ext.bin.prepare import main as prepare
 from speechbrain_ext.bin.run_options import run_parser, specifications
-from speechbrain_ext.evaluation.deviations import KEY, KeptDeviations, differing, phrases
+from speechbrain_ext.evaluation.deviations import KeptDeviations, differing
 from speechbrain_ext.evaluation.provenance import differs_from_paper, paper_of
+from speechbrain_ext.evaluation.records import Difference, Paper, difference_phrases
+from speechbrain_ext.evaluation.targets import Classes
 from speechbrain_ext.training.experiment import Experiment
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes/EmoDB"
-TABLE2 = {"table": "2", "row": "AMSNet", "wa": 0.8834, "uar": 0.8856}
-FRLM = {"table": "5", "row": "FRLM", "wa": 0.8414, "uar": 0.8446, "protocol": "random5"}
+TABLE2 = Paper("2", "AMSNet", 0.8834, 0.8856)
+FRLM = Paper("5", "FRLM", 0.8414, 0.8446, "random5")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,7 @@ def run_of(prepared: Path, *words: str, source: str = "real", system: str = "ams
 
 
 def told(run: Experiment) -> list[str]:
-    return phrases({KEY: differs_from_paper(run)})
+    return difference_phrases(differs_from_paper(run))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,8 @@ def test_a_row_of_a_table_of_this_repository_differs_from_the_paper(prepared):
 def test_mappings_are_compared_key_by_key():
     paper = {"spec_augment": None, "phases": {"a": {"epochs": 3, "dropout": 0.1}}, "sizes": (1, 2), "gone": 1}
     here = {"spec_augment": {"count": 2}, "phases": {"a": {"epochs": 4, "dropout": 0.1}}, "sizes": [1, 2], "new": 2}
-    assert phrases({KEY: differing(paper, here)}) == ['spec_augment: null -> {"count": 2}', "phases.a.epochs: 3 -> 4"]
+    found = difference_phrases(differing(paper, here))
+    assert found == ['spec_augment: null -> {"count": 2}', "phases.a.epochs: 3 -> 4"]
 
 
 @pytest.mark.parametrize(
@@ -114,12 +119,14 @@ def test_mappings_are_compared_key_by_key():
     ],
 )
 def test_kept_results_without_the_key_are_compared_by_their_hyperparameters(row, protocol, changes, expected):
-    loaded = hparams.load(RECIPE / "hparams/amsnet.yaml")
-    results = {"system": "amsnet", "row": row, "preset": "paper", "protocol": protocol, **loaded.task.to_dict()}
-    results["hparams"] = loaded.plain() | changes
-    assert phrases({KEY: KeptDeviations(RECIPE).of(results)}) == expected
-    assert KeptDeviations(RECIPE).of({**results, KEY: {"a": 1}}) == {"a": 1}
-    assert KeptDeviations(RECIPE).of({**results, "system": "none"}) == {}
+    loaded = hparams.load(RECIPE, "amsnet")
+    target = Classes(tuple(loaded.task.classes))
+    results = plausible_results(row=row, protocol=protocol, hparams=loaded.plain() | changes)
+    results = replace(results, target=target, task=loaded.task.to_dict())
+    assert difference_phrases(KeptDeviations(RECIPE).of(results)) == expected
+    known = {"a": Difference(1, 2)}
+    assert KeptDeviations(RECIPE).of(replace(results, differs_from_paper=known)) == known
+    assert KeptDeviations(RECIPE).of(replace(results, system="none")) == {}
 
 
 def test_a_baseline_has_no_papers_protocol_but_settings_of_its_own(prepared):

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_folders import CLASSES, facts, fold_facts, plausible_results, plausible_rows
+from report_folders import CLASSES, TARGET, facts, fold_facts, plausible_results, plausible_rows
 from sklearn import metrics as sk
 
 from speechbrain_ext.evaluation.predictions import read_predictions, write_predictions
 from speechbrain_ext.evaluation.results import make_results, make_summary
 from speechbrain_ext.evaluation.results_files import read_results
+from speechbrain_ext.evaluation.results_json import results_from_json, results_to_json, summary_to_json
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, write_json, write_sealed
 
@@ -21,15 +22,15 @@ from speechbrain_ext.utils.files import DamagedFile, write_json, write_sealed
 def test_predictions_read_back_exactly_and_sorted(tmp_path: Path) -> None:
     rows = plausible_rows()
     path = tmp_path / "predictions.csv"
-    write_predictions(path, rows[::-1], CLASSES)
-    again, classes = read_predictions(path)
-    assert classes == CLASSES
+    write_predictions(path, rows[::-1], TARGET)
+    again, target = read_predictions(path)
+    assert target == TARGET
     assert again == sorted(rows, key=lambda row: (row.fold, row.id))
     head, first = path.read_text(encoding="utf-8").splitlines()[:2]
     assert head == "id,fold,speaker,label,prediction," + ",".join(f"p_{name}" for name in CLASSES)
     assert first.split(",")[:3] == [again[0].id, again[0].fold, again[0].speaker]
     before = path.read_bytes()
-    write_predictions(path, again, classes)
+    write_predictions(path, again, target)
     assert path.read_bytes() == before
 
 
@@ -38,8 +39,8 @@ def test_predictions_read_back_exactly_and_sorted(tmp_path: Path) -> None:
     [
         {"label": "joy"},
         {"prediction": "joy"},
-        {"probabilities": (1.0,)},
-        {"probabilities": (float("nan"),) * len(CLASSES)},
+        {"posteriors": (1.0,)},
+        {"posteriors": (float("nan"),) * len(CLASSES)},
         {"id": plausible_rows()[10].id, "fold": plausible_rows()[10].fold},
     ],
 )
@@ -47,7 +48,7 @@ def test_a_wrong_row_is_not_written(tmp_path: Path, changes: dict) -> None:
     rows = plausible_rows()
     rows[0] = replace(rows[0], **changes)
     with pytest.raises(ValueError, match="found"):
-        write_predictions(tmp_path / "predictions.csv", rows, CLASSES)
+        write_predictions(tmp_path / "predictions.csv", rows, TARGET)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -66,7 +67,7 @@ def test_a_wrong_row_is_not_written(tmp_path: Path, changes: dict) -> None:
 )
 def test_a_spoilt_file_is_told_in_one_line(tmp_path: Path, spoil, said: str) -> None:
     path = tmp_path / "predictions.csv"
-    write_predictions(path, plausible_rows(), CLASSES)
+    write_predictions(path, plausible_rows(), TARGET)
     path.write_text(spoil(path.read_text(encoding="utf-8")), encoding="utf-8")
     with pytest.raises(UserError, match=said) as fault:
         read_predictions(path)
@@ -75,7 +76,7 @@ def test_a_spoilt_file_is_told_in_one_line(tmp_path: Path, spoil, said: str) -> 
 
 def test_results_equal_scikit_learn() -> None:
     rows = plausible_rows("random5")
-    results = make_results(rows, CLASSES, facts(protocol="random5", warnings=["w"]), fold_facts(rows))
+    results = results_to_json(make_results(rows, facts(protocol="random5", warnings=["w"]), fold_facts(rows)))
     truth, prediction = [row.label for row in rows], [row.prediction for row in rows]
     pooled = results["pooled"]
     assert pooled["n"] == len(rows)
@@ -97,7 +98,8 @@ def test_results_equal_scikit_learn() -> None:
 
 
 def test_results_have_the_keys_in_order_and_are_json() -> None:
-    results = plausible_results(warnings=["w"])
+    found = plausible_results(warnings=["w"])
+    results = results_to_json(found)
     identity = "schema corpus source edition system row preset protocol dev selection seed fold_seed classes"
     made_with = "paper parameters commit versions device precision hparams_sha256 manifest_sha256 folds_sha256"
     assert list(results) == f"{identity} pooled folds mean {made_with} command warnings".split()
@@ -107,27 +109,26 @@ def test_results_have_the_keys_in_order_and_are_json() -> None:
     )
     assert list(results["mean"]) == ["wa", "wa_std", "uar", "uar_std"]
     assert json.loads(json.dumps(results, allow_nan=False)) == results
+    assert results_from_json(results) == found
 
 
 def test_predictions_must_cover_the_folds() -> None:
     rows = plausible_rows()
-    with pytest.raises(ValueError, match="missing commit"):
-        make_results(rows, CLASSES, {key: value for key, value in facts().items() if key != "commit"}, fold_facts(rows))
     with pytest.raises(ValueError, match="expected 20 tested utterances, found 19"):
-        make_results(rows[1:], CLASSES, facts(), fold_facts(rows))
+        make_results(rows[1:], facts(), fold_facts(rows))
     with pytest.raises(ValueError, match="folds: expected"):
-        make_results(rows, CLASSES, facts(), fold_facts(rows)[1:])
+        make_results(rows, facts(), fold_facts(rows)[1:])
 
 
 def test_summary_over_seeds() -> None:
     results = [plausible_results(seed=seed) for seed in (3, 1, 2)]
-    summary = make_summary(results)
-    values = [results[1]["pooled"]["uar"], results[2]["pooled"]["uar"], results[0]["pooled"]["uar"]]
+    summary = summary_to_json(make_summary(results))
+    values = [results[number].pooled["uar"].value for number in (1, 2, 0)]
     assert summary["seeds"] == [1, 2, 3]
     assert summary["pooled"]["uar"]["values"] == values
     assert summary["pooled"]["uar"]["mean"] == pytest.approx(np.mean(values))
     assert summary["pooled"]["uar"]["std"] == pytest.approx(np.std(values))
-    assert summary["mean"]["wa"]["values"][0] == results[1]["mean"]["wa"]
+    assert summary["mean"]["wa"]["values"][0] == results[1].mean["wa"].value
     with pytest.raises(UserError, match="differ in dev"):
         make_summary([results[0], plausible_results(seed=1, dev="speaker")])
     with pytest.raises(UserError, match="once"):

@@ -21,8 +21,8 @@ from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
-from speechbrain_ext.preparation.folds import folds_path, make_folds
-from speechbrain_ext.report.figures import run_figures
+from speechbrain_ext.preparation.folds import folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training import launch
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.experiment import Experiment
@@ -65,14 +65,6 @@ def make_light(monkeypatch):
     monkeypatch.setattr(
         launch, "map_folds", lambda function, tasks, *_, **__: {task: function(*task) for task in tasks}
     )
-    # Drawing would take most of the time.
-    monkeypatch.setattr(run_figures, "write_run_figures", write_small_figure)
-
-
-def write_small_figure(results, rows, histories, folder):
-    """As `run_figures.write_run_figures`, with one small file."""
-    (folder / "confusion.png").write_bytes(b"a small picture")
-    return ["confusion.png"]
 
 
 def make_corpus(folder, speakers):
@@ -96,7 +88,7 @@ def make_corpus(folder, speakers):
     data = folder / "data/EmoDB-mini"
     known = {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x", "labels": {}, "task": TASK.to_dict()}
     write_data(data, known, utterances)
-    write_sealed(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK))
+    write_sealed(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK).to_json())
     with FeatureCache(folder / "cache", Functionals("eGeMAPSv02")).writer() as writer:
         for utterance in utterances:
             row = random.normal(size=88) + 2 * TASK.classes.index(utterance.label)
@@ -161,7 +153,7 @@ def test_names_from_data_stay_inside_the_experiment_and_are_recorded(tmp_path, r
     assert len(folders) == len(HOSTILE) and all(len(folder.name) < 60 for folder in folders)
     assert sorted(json.loads((folder / "fold.json").read_text())["fold"] for folder in folders) == sorted(HOSTILE)
     results = read_results(run.seed_folder / "results.json")
-    assert sorted(fold["name"] for fold in results["folds"]) == sorted(HOSTILE)
+    assert sorted(fold.name for fold in results.folds) == sorted(HOSTILE)
 
 
 def test_folder_names_are_distinct_short_and_plain():
@@ -260,14 +252,14 @@ def test_a_damaged_training_is_named_and_made_again_by_the_same_command(scored, 
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-@pytest.mark.parametrize("name", ["predictions.csv", "results.json", "embeddings.npz", "confusion.png"])
+@pytest.mark.parametrize("name", ["predictions.csv", "results.json", "embeddings.npz"])
 def test_a_damaged_score_is_named_and_made_again_by_the_same_command(scored, capsys, name, how):
     damage(scored.folder / name, how)
     stage_3.evaluate(scored.args)
     told = capsys.readouterr().out
     assert name == "results.json" and how == "missing" or f"warning: {scored.folder / name}: " in told
     assert read(scored.run, "predictions.csv") == scored.predictions
-    assert read_results(scored.folder / "results.json")["pooled"]["n"] == 24
+    assert read_results(scored.folder / "results.json").pooled.n == 24
     stage_3.evaluate(scored.args)
     assert "warning" not in capsys.readouterr().out
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import matplotlib
 import matplotlib.image
 import pytest
-from report_folders import plausible_history, plausible_results
+from report_folders import edited, plausible_history, plausible_results
 
 from speechbrain_ext.report.figures import figures
-from speechbrain_ext.report.figures.drawing import WATERMARK
+from speechbrain_ext.report.figures.drawing import WATERMARK, draw_file
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf"])
@@ -19,8 +19,8 @@ def test_figures_have_the_same_bytes_each_time(tmp_path: Path, suffix: str) -> N
     history = plausible_history(results)
     before = dict(matplotlib.rcParams)
     for number in (1, 2):
-        figures.confusion_figure(results, tmp_path / f"confusion{number}.{suffix}")
-        figures.curves_figure(history, tmp_path / f"curves{number}.{suffix}", "amsnet")
+        draw_file(tmp_path / f"confusion{number}.{suffix}", figures.build_confusion, results)
+        draw_file(tmp_path / f"curves{number}.{suffix}", figures.build_curves, history, "amsnet", "real")
     start = {"png": b"\x89PNG", "pdf": b"%PDF"}[suffix]
     for name in ("confusion", "curves"):
         first, second = ((tmp_path / f"{name}{number}.{suffix}").read_bytes() for number in (1, 2))
@@ -45,7 +45,7 @@ def test_confusion_says_all_it_must() -> None:
         "UAR 71.48 [",
     ):
         assert part in said
-    counts = results["pooled"]["confusion"]
+    counts = results.pooled.confusion
     assert f"{counts[0][0]}\n{100 * counts[0][0] / sum(counts[0]):.1f} %" in said
     assert WATERMARK not in said
 
@@ -59,8 +59,7 @@ def test_mini_corpus_is_marked() -> None:
 
 
 def test_a_class_without_utterances_is_drawn_without_shares() -> None:
-    results = plausible_results()
-    results["pooled"]["confusion"][2] = [0] * 7
+    results = edited(plausible_results(), lambda record: record["pooled"]["confusion"].__setitem__(2, [0] * 7))
     assert "(n = 0)" in _texts(figures.build_confusion(results))
 
 
@@ -90,4 +89,4 @@ def test_scores_are_drawn_in_per_cent_and_missing_ones_left_out() -> None:
 
 def test_other_suffixes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="found 'jpg'"):
-        figures.confusion_figure(plausible_results(), tmp_path / "a.jpg")
+        draw_file(tmp_path / "a.jpg", figures.build_confusion, plausible_results())

@@ -12,11 +12,13 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
-from report_folders import write_run
+from matplotlib.figure import Figure
+from report_folders import facts, write_run
 
 from speechbrain_ext.analysis.mask_figure import build_mask_figure, columns_of, percent_of_zeros
 from speechbrain_ext.analysis.mask_maps import MaskMaps, StageMap, share_between_sounds, silent_runs, stage_maps
 from speechbrain_ext.analysis.mask_runs import load_run, mask_maps
+from speechbrain_ext.analysis.run_figures import network_figures
 from speechbrain_ext.bin.evaluate import evaluate
 from speechbrain_ext.bin.extract import extract_features
 from speechbrain_ext.bin.mask_figure import main
@@ -24,9 +26,11 @@ from speechbrain_ext.bin.prepare import main as prepare
 from speechbrain_ext.bin.run_options import run_parser
 from speechbrain_ext.bin.train import train
 from speechbrain_ext.corpora.manifest import read_audio
+from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.features.madd import madd
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
 from speechbrain_ext.report.figures.drawing import WATERMARK
+from speechbrain_ext.report.figures.run_figures import RunFigure, draw_run
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.training import launch
 from speechbrain_ext.utils.errors import UsageError, UserError
@@ -34,7 +38,7 @@ from speechbrain_ext.utils.files import write_sealed
 
 # Small, and with few strides, so that silences of the mini corpus survive to the last mask.
 TINY = "--channels 4 --strides [4,4] --segment_s 1.0 --epochs 1 --scheduler null --batch_size 64".split()
-FACTS = {"corpus": "EmoDB", "source": "real", "edition": "as published", "system": "am_resnet", "row": "default"}
+FACTS = facts(system="am_resnet")
 
 
 def signal_with_a_gap():
@@ -129,7 +133,7 @@ def test_figure_says_what_it_shows():
     silent = ~columns_of(maps.stages[0].mask[None].astype(float))[0].astype(bool)
     assert drawn.mask[:, silent].all(), "zero is left white"
     assert WATERMARK not in said
-    assert WATERMARK in texts(build_mask_figure(maps, {**FACTS, "source": "mini"}))
+    assert WATERMARK in texts(build_mask_figure(maps, replace(FACTS, source="mini")))
     sound = build_mask_figure(maps_of(np.ones(4000, dtype=np.float32)), FACTS)
     assert "with masks: no silent frame left" in texts(sound) and "padding" not in texts(sound)
 
@@ -165,8 +169,10 @@ def seed_folder(work):
         path.write_bytes(content)
 
 
-def test_stage_3_leaves_the_figure_and_the_share_of_zeros(work, seed_folder, capsys):
+def test_stage_4_draws_the_figure_and_stage_3_keeps_the_share_of_zeros(work, seed_folder, capsys):
     folder, args = work
+    figures = network_figures(seed_folder, read_results(seed_folder / "results.json"))
+    assert draw_run(seed_folder, figures) == ["silence"]
     assert (seed_folder / "silence.png").read_bytes().startswith(b"\x89PNG")
     assert (seed_folder / "silence.pdf").read_bytes().startswith(b"%PDF")
     run = load_run(seed_folder)
@@ -180,24 +186,23 @@ def test_stage_3_leaves_the_figure_and_the_share_of_zeros(work, seed_folder, cap
     told = f"waveform: MADD left {100 * zeros / samples:.1f} % of the samples of 280 utterances at zero"
     assert told in capsys.readouterr().out.splitlines()
     (seed_folder / "silence.png").unlink()
-    evaluate(args)
-    assert "scored already" in capsys.readouterr().out and (seed_folder / "silence.png").exists()
+    assert draw_run(seed_folder, figures) == ["silence"] and (seed_folder / "silence.png").exists()
 
 
-def test_stage_3_goes_on_without_the_audio(work, seed_folder, capsys, monkeypatch):
+def test_stage_4_goes_on_without_the_audio(work, seed_folder, capsys, monkeypatch):
     def gone(*arguments):
         raise UserError("x.wav: cannot be read")
 
     monkeypatch.setattr("speechbrain_ext.analysis.mask_runs.read_audio", gone)
-    (seed_folder / "silence.png").unlink()
-    evaluate(work[1])
+    (seed_folder / "silence.png").unlink(missing_ok=True)
+    assert draw_run(seed_folder, network_figures(seed_folder, read_results(seed_folder / "results.json"))) == []
     assert "note: no silence.png: x.wav: cannot be read" in capsys.readouterr().out
 
 
 def test_default_utterance_has_the_largest_share_between_sounds(seed_folder):
     run = load_run(seed_folder)
     shares = {}
-    for identity in run.fold("03")["test"]:
+    for identity in run.fold("03").test:
         processed, _ = madd(read_audio(run.manifest["root"], run.utterances[identity]), 400, 5.0)
         for start in range(0, len(processed), 16000):
             piece = processed[start : start + 16000]
@@ -220,7 +225,7 @@ def test_command_draws_the_same_bytes_each_time(seed_folder, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "fold 03, utterance" in told and "100 %" in told and "wrote" in told
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
-    tested = load_run(seed_folder).fold("08")["test"][3]
+    tested = load_run(seed_folder).fold("08").test[3]
     main(["--run", str(seed_folder), "--utterance", tested, "--out", str(tmp_path / "x.png")])
     assert f"fold 08, utterance {tested}" in capsys.readouterr().out
     main(["--run", str(seed_folder), "--utterance", tested, "--fold", "03", "--out", str(tmp_path / "x.png")])
@@ -264,8 +269,7 @@ def test_other_folders_are_refused(work, tmp_path, repository):
     with pytest.raises(UserError, match="expected what stage 2 writes"):
         load_run(tmp_path)
     run = load_run(work[0] / "exp/EmoDB-mini/am_resnet/tiny/speaker/seed-1")
-    other = f"{repository}/recipes/EmoDB/hparams/svm.yaml"
-    svm = type(run)(replace(run.spec, recipe_yaml=other, overrides=("--variant", "egemaps"), protocol="speaker"))
+    svm = type(run)(replace(run.spec, system="svm", overrides=("--variant", "egemaps"), protocol="speaker"))
     with pytest.raises(UserError, match="expected a run with a mask residual network.*found svm egemaps") as fault:
         mask_maps(svm)
     assert "\n" not in str(fault.value)
@@ -277,15 +281,12 @@ def test_an_untrained_run_says_so(work):
         mask_maps(type(run)(replace(run.spec, seed=2)))
 
 
-def test_page_shows_the_figure_where_it_is(tmp_path):
+def test_page_shows_the_figure_where_it_is(tmp_path, small_figures):
     write_run(tmp_path, protocol="speaker")
-    (results,) = tmp_path.glob("EmoDB-real/*/*/*/seed-*/results.json")
-    write_report(tmp_path / "EmoDB-real", tmp_path / "report.html")
-    assert "Silence in the network" not in (tmp_path / "report.html").read_text()
-    shutil.copy(results.parent / "confusion.png", results.parent / "silence.png")
-    write_report(tmp_path / "EmoDB-real", tmp_path / "report.html")
-    page = (tmp_path / "report.html").read_text()
-    assert "<h4>Silence in the network</h4>" in page and 'alt="One tested utterance of' in page
+    for figures, is_shown in (([], False), ([RunFigure("silence", "a", Figure)], True)):
+        write_report(tmp_path / "EmoDB-real", tmp_path / "report.html", lambda *run, found=figures: found)
+        page = (tmp_path / "report.html").read_text()
+        assert ("<h4>Silence in the network</h4>" in page) == is_shown == ('alt="One tested utterance of' in page)
 
 
 def test_the_report_needs_no_torch():

@@ -1,8 +1,7 @@
-"""Figures for a paper: width, no title, 8 points, embedded fonts; those of stage 3 stay as they are."""
+"""Figures for a paper: width, no title, 8 points, embedded fonts; those for the page stay as they are."""
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -16,7 +15,6 @@ from speechbrain_ext.evaluation.breakdown import by_speaker
 from speechbrain_ext.report.figures import bars, figures, overview
 from speechbrain_ext.report.figures.drawing import BAR, DEV_LINE, LINE, PRINT_POINTS, WATERMARK, draw_print
 from speechbrain_ext.report.figures.table_figure import build_table_figure
-from speechbrain_ext.report.figures.value_figures import build_scatter
 from speechbrain_ext.report.tables.tables import fill
 from speechbrain_ext.utils.files import write_json
 
@@ -32,7 +30,7 @@ def drawings() -> dict[str, tuple]:
         "curves": (figures.build_curves, plausible_history(results), "title", "real"),
         "overview": (overview.build_forest, [results, plausible_results(row="short")]),
         "table": (build_table_figure, fill(table(("A", 0.8, 0.7)), [[result(0.8, 0.7)]])),
-        "scatter": (build_scatter, value_results(), value_rows()),
+        "scatter": (figures.build_scatter, value_results(), value_rows()),
     }
 
 
@@ -73,13 +71,11 @@ def test_the_colours_are_those_of_okabe_and_ito():
     assert (LINE, DEV_LINE, BAR) == ("#0072b2", "#d55e00", "#56b4e9")
 
 
-def test_the_command_draws_every_run_of_a_corpus(tmp_path, capsys):
+def test_the_command_draws_every_run_of_a_corpus(tmp_path, capsys, small_figures):
     folder = write_run(tmp_path)
-    records = plausible_history(json.loads((folder / "results.json").read_text()))["03"]
     write_json(folder / "fold-03/fold.json", {"fold": "03", "phases": {"frlm": "../elsewhere"}})
     (folder / "elsewhere").mkdir()
-    frlm = "\n".join(json.dumps(record) for record in records if record["phase_name"] == "frlm")
-    (folder / "elsewhere/train_log-frlm.jsonl").write_text(frlm)
+    (folder / "fold-03/train_log-frlm.jsonl").rename(folder / "elsewhere/train_log-frlm.jsonl")
     write_value_run(tmp_path)
     command = ["page", "--exp", str(tmp_path / "EmoDB-real"), "--out", str(tmp_path / "report.html")]
     main(command)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import matplotlib.text
 import pytest
-from report_folders import SPEAKERS, plausible_history, plausible_results, plausible_rows
+from report_folders import SPEAKERS, edited, plausible_results, plausible_rows, write_run
 from sklearn.metrics import balanced_accuracy_score
 
-from speechbrain_ext.evaluation.breakdown import by_class, by_speaker, worst_speaker
+from speechbrain_ext.evaluation.breakdown import SpeakerScores, by_class, by_speaker, worst_speaker
 from speechbrain_ext.report.figures import bars, overview
 from speechbrain_ext.report.figures.drawing import DEV_LINE, WATERMARK
-from speechbrain_ext.report.figures.run_figures import write_run_figures
+from speechbrain_ext.report.page import write_report
 
 
 def _texts(figure) -> list[str]:
@@ -26,7 +26,7 @@ def _widths(figure) -> list[float]:
 def test_speakers_are_scored_and_the_lowest_is_marked() -> None:
     results, rows = plausible_results(), plausible_rows()
     speakers = by_speaker(rows)
-    assert [one["name"] for one in speakers] == SPEAKERS
+    assert [one.name for one in speakers] == SPEAKERS
     expected = []
     for name in SPEAKERS:
         own = [row for row in rows if row.speaker == name]
@@ -41,29 +41,30 @@ def test_speakers_are_scored_and_the_lowest_is_marked() -> None:
 
 
 def test_many_speakers_are_cut_to_the_lowest() -> None:
-    speakers = [{"name": f"s{n:02d}", "n": 5, "wa": 0.5, "uar": n / 100} for n in range(60)][::-1]
+    speakers = [SpeakerScores(f"s{n:02d}", 5, 0.5, n / 100, "") for n in range(60)][::-1]
     figure = bars.build_speakers(plausible_results(), speakers)
     assert _widths(figure) == pytest.approx(list(range(bars.MOST_SPEAKERS)))
     assert any("40 of 60 speakers, from the lowest UAR on" in text for text in _texts(figure))
 
 
 def test_classes_show_recall_and_precision() -> None:
-    results = plausible_results()
-    results["pooled"]["confusion"][2] = [0] * 7
+    results = edited(plausible_results(), lambda record: record["pooled"]["confusion"].__setitem__(2, [0] * 7))
     figure = bars.build_classes(results)
     classes = by_class(results)
-    assert classes[2]["recall"] is None and "–" in _texts(figure)
-    assert _widths(figure) == pytest.approx([100 * (one["recall"] or 0) for one in classes])
-    precision = [100 * one["precision"] for one in classes if one["precision"] is not None]
+    assert classes[2].recall is None and "–" in _texts(figure)
+    assert _widths(figure) == pytest.approx([100 * (one.recall or 0) for one in classes])
+    precision = [100 * one.precision for one in classes if one.precision is not None]
     assert figure.axes[0].lines[0].get_xdata() == pytest.approx(precision)
     assert "anger  (n = 29)" in _texts(figure)
 
 
 def test_a_class_never_found_has_no_precision() -> None:
-    results = plausible_results()
-    for row in results["pooled"]["confusion"]:
-        row[3] = 0
-    assert by_class(results)[3]["precision"] is None
+    def change(record) -> None:
+        for row in record["pooled"]["confusion"]:
+            row[3] = 0
+
+    results = edited(plausible_results(), change)
+    assert by_class(results)[3].precision is None
     assert len(bars.build_classes(results).axes[0].lines[0].get_xdata()) == 6
 
 
@@ -100,19 +101,20 @@ def test_forest_shows_each_interval_and_warns() -> None:
     figure = overview.build_forest(runs)
     drawn = [line.get_xdata() for line in figure.axes[0].lines if line.get_color() == overview.LINE]
     for number, one in enumerate(runs):
-        assert list(drawn[2 * number]) == pytest.approx([100 * end for end in one["pooled"]["uar_ci95"]])
-        assert list(drawn[2 * number + 1]) == pytest.approx([100 * one["pooled"]["uar"]])
+        assert list(drawn[2 * number]) == pytest.approx([100 * end for end in one.pooled["uar"].interval])
+        assert list(drawn[2 * number + 1]) == pytest.approx([100 * one.pooled["uar"].value])
     assert any("2 different sets of folds" in text for text in _texts(figure))
     assert not any("different" in text for text in _texts(overview.build_forest(runs[:1])))
 
 
-def test_stage_3_writes_each_figure_twice_and_marks_the_mini_corpus(tmp_path: Path) -> None:
-    results = plausible_results(source="mini", edition="mini corpus")
-    for folder in (tmp_path / "a", tmp_path / "b"):
-        write_run_figures(results, plausible_rows(), plausible_history(results), folder)
-    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+def test_stage_4_draws_each_figure_as_png_and_pdf_and_marks_the_mini_corpus(tmp_path: Path) -> None:
+    results, folders = plausible_results(source="mini", edition="mini corpus"), []
+    for exp in (tmp_path / "a", tmp_path / "b"):
+        folders.append(write_run(exp, source="mini", edition="mini corpus"))
+        write_report(exp / "EmoDB-mini", exp / "report.html")
+    names = sorted(path.name for path in folders[0].iterdir() if path.suffix in (".png", ".pdf"))
     assert names == sorted(f"{n}.{s}" for n in ("confusion", "classes", "speakers", "curves") for s in ("png", "pdf"))
-    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)
+    assert all((folders[0] / name).read_bytes() == (folders[1] / name).read_bytes() for name in names)
     speakers = by_speaker(plausible_rows())
     for figure in (
         bars.build_classes(results),

@@ -10,24 +10,28 @@ from typing import Any
 import matplotlib.text
 import numpy as np
 import pytest
-from report_folders import CLASSES, PAPER, facts, fold_facts, plausible_history, plausible_rows
+from report_folders import (
+    CLASSES,
+    PAPER,
+    edited,
+    facts,
+    fold_facts,
+    plausible_history,
+    plausible_rows,
+    write_folder,
+)
 from test_report_page import Page
 from value_folders import DIMENSIONS, value_rows
 
 from speechbrain_ext.analysis.tsne_figure import Panel, build_tsne
-from speechbrain_ext.bin.evaluate import _tell
-from speechbrain_ext.evaluation.breakdown import by_class, by_speaker, worst_speaker
-from speechbrain_ext.evaluation.cards import card, few_speakers
-from speechbrain_ext.evaluation.predicted_values import write_predicted_values
-from speechbrain_ext.evaluation.predictions import Prediction, write_predictions
+from speechbrain_ext.bin.evaluate import print_scores
+from speechbrain_ext.evaluation.breakdown import SpeakerScores, by_class, by_speaker, worst_speaker
+from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results import make_results
-from speechbrain_ext.evaluation.results_files import write_results
-from speechbrain_ext.evaluation.value_results import make_value_results
+from speechbrain_ext.evaluation.targets import Classes, Dimensions, Prediction
 from speechbrain_ext.report.figures.bars import build_speakers
-from speechbrain_ext.report.figures.figures import build_confusion, build_curves
+from speechbrain_ext.report.figures.figures import build_confusion, build_curves, build_scatter
 from speechbrain_ext.report.figures.overview import build_forest
-from speechbrain_ext.report.figures.run_figures import write_run_figures
-from speechbrain_ext.report.figures.value_figures import build_scatter
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.report.results_md import keep, results_md
 
@@ -35,28 +39,16 @@ BRACKETS = re.compile(r"\[\d+\.\d+, ")
 DIFFERS = {"epochs": {"paper": 200, "here": 1}, "protocol": {"paper": "random5", "here": "speaker"}}
 
 
-def run_of(speakers: list[str], **changes: Any) -> tuple[dict[str, Any], list[Prediction]]:
+def run_of(speakers: list[str], **changes: Any) -> tuple[Results, list[Prediction]]:
     """Results on classes of some speakers only, each in a fold of its own."""
     rows = [row for row in plausible_rows() if row.speaker in speakers]
-    return make_results(rows, CLASSES, facts(**{"warnings": [], **changes}), fold_facts(rows)), rows
+    return make_results(rows, facts(**{"warnings": [], **changes}), fold_facts(rows)), rows
 
 
-def value_run_of(speakers: list[str]) -> tuple[dict[str, Any], list]:
+def value_run_of(speakers: list[str]) -> tuple[Results, list[Prediction]]:
     rows = [row for row in value_rows() if row.speaker in speakers]
-    return make_value_results(rows, DIMENSIONS, facts(row="dims", warnings=[]), fold_facts(rows)), rows
-
-
-def write_folder(exp: Path, results: dict[str, Any], rows: list, history: dict | None = None) -> Path:
-    folder = exp / "EmoDB-real" / results["system"] / results["row"] / results["protocol"] / f"seed-{results['seed']}"
-    files = []
-    if "dimensions" in results:
-        write_predicted_values(folder / "predictions.csv", rows, DIMENSIONS)
-    else:
-        write_predictions(folder / "predictions.csv", rows, CLASSES)
-        if history is not None:
-            files = write_run_figures(results, rows, history, folder)
-    write_results(folder / "results.json", results, files)
-    return folder
+    known = facts(Dimensions(tuple(DIMENSIONS)), row="dims", warnings=[])
+    return make_results(rows, known, fold_facts(rows)), rows
 
 
 def page_of(exp: Path) -> Page:
@@ -71,17 +63,17 @@ def figure_text(figure) -> str:
 def test_one_speaker_and_one_fold_have_no_interval_and_no_deviation_anywhere(tmp_path, capsys):
     results, rows = run_of(["08"])
     values, value_predictions = value_run_of(["08"])
-    assert results["pooled"]["wa_ci95"] is results["pooled"]["uar_ci95"] is None
-    assert results["mean"]["wa_std"] is results["mean"]["uar_std"] is None
-    assert set(values["pooled"]["ccc_ci95"].values()) == {None} and values["mean"]["ccc_mean_std"] is None
-    assert set(values["mean"]["ccc_std"].values()) == {None}
+    assert results.pooled["wa"].interval is results.pooled["uar"].interval is None
+    assert results.mean["wa"].std is results.mean["uar"].std is None
+    assert {score.interval for score in values.pooled.scores.values()} == {None}
+    assert {score.std for score in values.mean.values()} == {None} and "ccc_mean" in values.mean
     folders = [write_folder(tmp_path, results, rows), write_folder(tmp_path, values, value_predictions)]
     recipe = tmp_path / "recipes/EmoDB"
     recipe.mkdir(parents=True)
     for folder in folders:
         keep(folder, recipe)
     for one in (results, values):
-        _tell(one)
+        print_scores(one)
     told = capsys.readouterr().out
     shown = [figure_text(build_confusion(results)), figure_text(build_scatter(values, value_predictions))]
     shown += [figure_text(build_forest([results])), told, results_md(recipe), page_of(tmp_path).text]
@@ -98,9 +90,9 @@ def test_one_speaker_and_one_fold_have_no_interval_and_no_deviation_anywhere(tmp
 def test_below_six_speakers_the_interval_is_there_with_a_warning(tmp_path, capsys, count, warned):
     results, rows = run_of(["03", "08", "09", "10", "11", "12"][:count])
     write_folder(tmp_path, results, rows)
-    _tell(results)
+    print_scores(results)
     told = f"Few speakers: {count} were tested, so that the interval over speakers is not reliable (at least 6)."
-    assert few_speakers(results) == (told if warned else "")
+    assert results.few_speakers == (told if warned else "")
     for text in (capsys.readouterr().out, page_of(tmp_path).text):
         assert (told in text) == warned and BRACKETS.search(text)
 
@@ -123,16 +115,20 @@ def test_a_run_with_other_settings_is_marked_and_stands_without_the_paper(tmp_pa
 def test_an_svm_shows_no_epochs_no_curves_and_no_layer(tmp_path):
     results, rows = run_of(["03", "08", "09", "10", "11", "12"], system="svm")
     steps = {"compare": {"epochs": 1, "selected_epoch": 1, "optimizer_steps": 0, "train_seconds": 2.5}}
-    for fold in results["folds"]:
-        fold |= {"optimizer_steps": 0, "phases": steps, "epochs": 1}
-    history = {fold["name"]: [{"epoch": 1, "phase_name": "compare", "train_uar": 0.9}] for fold in results["folds"]}
+
+    def fit_at_once(record: dict[str, Any]) -> None:
+        for fold in record["folds"]:
+            fold |= {"optimizer_steps": 0, "phases": steps, "epochs": 1}
+
+    results = edited(results, fit_at_once)
+    history = {fold.name: [{"epoch": 1, "phase_name": "compare", "train_uar": 0.9}] for fold in results.folds}
     folder = write_folder(tmp_path, results, rows, history)
-    assert not list(folder.glob("curves.*")) and (folder / "confusion.png").exists()
     (folder / "curves.png").write_bytes(b"left by an earlier version")
     page = page_of(tmp_path)
+    assert (folder / "confusion.png").exists()
     assert "fitted in " in page.text and "poch" not in page.text and "Model selection" not in page.text
     assert not any("Curves of training" in image["alt"] for image in page.all("img"))
-    assert not [name for name, value in card(results) if name == "Training" or "optimiser" in value]
+    assert not [name for name, value in results.card if name == "Training" or "optimiser" in value]
     recipe = tmp_path / "recipes/EmoDB"
     recipe.mkdir(parents=True)
     keep(folder, recipe)
@@ -162,11 +158,11 @@ def test_speakers_are_sorted_by_their_numbers(tmp_path):
         for number in range(7)
     ]
     ordered = ["s1", "s2", "s4", "s5", "s10", "s30"]
-    assert [one["name"] for one in by_speaker(rows)] == ordered
+    assert [one.name for one in by_speaker(rows)] == ordered
     together = [replace(row, fold="one") for row in rows]
-    results = make_results(together, CLASSES, facts(warnings=[]), fold_facts(together))
-    assert results["folds"][0]["speakers_test"] == ordered
-    write_folder(tmp_path, make_results(rows, CLASSES, facts(warnings=[]), fold_facts(rows)), rows)
+    results = make_results(together, facts(warnings=[]), fold_facts(together))
+    assert list(results.folds[0].speakers_test) == ordered
+    write_folder(tmp_path, make_results(rows, facts(warnings=[]), fold_facts(rows)), rows)
     html = (page_of(tmp_path), (tmp_path / "report.html").read_text(encoding="utf-8"))[1]
     by_fold = html[html.index("By fold: ") :]
     assert re.findall(r'<th scope="row">(s\d+)</th>', by_fold) == ordered
@@ -175,12 +171,13 @@ def test_speakers_are_sorted_by_their_numbers(tmp_path):
 def test_a_tie_is_not_called_lowest_or_most_often(tmp_path):
     results, rows = run_of(["03", "08", "09"])
     uars = {"1": 0.5, "2": 0.500001, "3": 0.6}
-    speakers = [{"name": name, "n": 5, "wa": 0.5, "uar": uar} for name, uar in uars.items()]
+    speakers = [SpeakerScores(name, 5, 0.5, uar, "") for name, uar in uars.items()]
     assert worst_speaker(speakers) == "" and "lowest" not in figure_text(build_speakers(results, speakers))
-    speakers[1]["uar"] = 0.51
+    speakers[1] = replace(speakers[1], uar=0.51)
     assert worst_speaker(speakers) == "1" and "50.00 lowest" in figure_text(build_speakers(results, speakers))
-    mistaken = by_class({"classes": ["a", "b", "c"], "pooled": {"confusion": [[1, 2, 2], [0, 3, 1], [0, 0, 4]]}})
-    assert [one["mistaken"] for one in mistaken] == ["b, c (2 each)", "c (1)", "–"]
-    tied = [Prediction(row.fold, row.id, row.speaker, row.label, row.label, row.probabilities) for row in rows]
+    pooled = replace(results.pooled, confusion=((1, 2, 2), (0, 3, 1), (0, 0, 4)))
+    mistaken = by_class(replace(results, target=Classes(("a", "b", "c")), pooled=pooled))
+    assert [one.mistaken for one in mistaken] == ["b, c (2 each)", "c (1)", "–"]
+    tied = [Prediction(row.fold, row.id, row.speaker, row.label, row.label, row.posteriors) for row in rows]
     write_folder(tmp_path, results, tied)
     assert "lowest UAR is that of" not in page_of(tmp_path).text

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
-from report_folders import PAPER, plausible_results, write_run, write_summary
+from matplotlib.figure import Figure
+from report_folders import PAPER, plausible_results, sum_up, write_run
 
 from speechbrain_ext.bin.report import main
-from speechbrain_ext.evaluation.cards import warnings_of
+from speechbrain_ext.evaluation.results_files import read_results, write_results
+from speechbrain_ext.report.figures import run_figures
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.utils.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("small_figures")
 VOID = {"meta", "link", "img", "br"}
 
 
@@ -126,18 +130,18 @@ def test_paper_stands_only_beside_comparable_runs(tmp_path: Path) -> None:
         write_run(exp, **({"protocol": "random5", "paper": PAPER} | changes))
         _, page = _page(exp)
         assert "88.34" not in page.text
-        assert "No paper's number stands here: " in page.text
+        assert "No paper's number is shown here: " in page.text
 
 
 def test_no_warning_is_said_twice() -> None:
     told = ["optimistic: chosen on the test part", "partial: 10 of 12 folds", "transductive: normalised"]
-    warnings = warnings_of(plausible_results(selection="test", folds_of_protocol=12, warnings=told))
+    warnings = plausible_results(selection="test", folds_of_protocol=12, warnings=told).all_warnings
     assert warnings == [
         "Optimistic: the model was selected on the test fold.",
         "Partial: only 10 of 12 folds of the protocol were run.",
         "transductive: normalised",
     ]
-    assert warnings_of(plausible_results(warnings=told)) == told
+    assert plausible_results(warnings=told).all_warnings == told
 
 
 def test_mini_page_has_banner_and_watermark(exp: Path) -> None:
@@ -150,13 +154,13 @@ def test_mini_page_has_banner_and_watermark(exp: Path) -> None:
 def test_systems_have_sections_with_their_seeds(tmp_path: Path) -> None:
     for seed in (1, 2, 3):
         folder = write_run(tmp_path, history=False, seed=seed)
-    write_summary(folder)
-    write_summary(write_run(tmp_path, history=False, system="svm"))
+    sum_up(folder)
+    sum_up(write_run(tmp_path, history=False, system="svm"))
     html, page = _page(tmp_path)
     assert [one["id"] for one in page.all("section") if one.get("class") == "system"] == ["system-amsnet", "system-svm"]
     amsnet, svm = html.split('id="system-svm"')
     assert html.count("Over seeds: mean") == 1 and "Over seeds: mean" in amsnet
-    uar = [plausible_results(seed=seed)["pooled"]["uar"] for seed in (1, 2, 3)]
+    uar = [plausible_results(seed=seed).pooled["uar"].value for seed in (1, 2, 3)]
     assert f"{100 * np.mean(uar):.2f} ± {100 * np.std(uar):.2f}" in amsnet
     assert ", ".join(f"seed {seed}: {100 * value:.2f}" for seed, value in enumerate(uar, 1)) in page.text
     assert amsnet.count('<section class="run"') == 3 and svm.count('<section class="run"') == 1
@@ -173,16 +177,74 @@ def test_overview_warns_where_folds_differ(exp: Path, tmp_path: Path) -> None:
     assert (tmp_path / "same/report.overview.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_page_shows_the_figures_of_stage_3(tmp_path: Path) -> None:
-    folder = write_run(tmp_path, figures=True)
+def test_page_shows_the_figures_in_the_runs_folder(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
     html, _ = _page(tmp_path)
     for name in ("confusion", "classes", "speakers", "curves"):
         assert base64.b64encode((folder / f"{name}.png").read_bytes()).decode() in html
-    # Figures are drawn again where they are missing; the curves need the history that stage 3 alone reads.
-    for path in folder.glob("*.png"):
+        assert (folder / f"{name}.pdf").exists()
+
+
+def test_figures_are_drawn_once_and_again_where_they_or_what_they_show_changed(tmp_path: Path, monkeypatch) -> None:
+    folder, drawn = write_run(tmp_path), []
+
+    def draw(path: Path, *build: object) -> None:
+        drawn.append(path.name)
+        path.write_bytes(f"{len(drawn)}".encode())
+
+    monkeypatch.setattr(run_figures, "draw_file", draw)
+
+    def drawn_again() -> list[str]:
+        drawn.clear()
+        _page(tmp_path)
+        return sorted(drawn)
+
+    every = sorted(
+        f"{name}.{kind}" for name in ("confusion", "classes", "speakers", "curves") for kind in ("png", "pdf")
+    )
+    assert drawn_again() == every and drawn_again() == []
+    (folder / "classes.pdf").unlink()
+    assert drawn_again() == ["classes.pdf", "classes.png"] and drawn_again() == []
+    log = folder / "fold-03/train_log-frlm.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))
+    assert drawn_again() == ["curves.pdf", "curves.png"]
+    for path in folder.glob("fold-*/*.jsonl"):
         path.unlink()
-    _, page = _page(tmp_path)
-    assert len(page.all("img")) == 4 and "Curves" not in page.text
+    assert drawn_again() == [] and not (folder / "curves.png").exists() and drawn_again() == []
+    (folder / "figures.json").write_text("{}")
+    assert drawn_again() == [name for name in every if "curves" not in name]
+    results = read_results(folder / "results.json")
+    write_results(folder / "results.json", replace(results, commit="f" * 7))
+    assert drawn_again() == [name for name in every if "curves" not in name] and drawn_again() == []
+
+
+def test_a_figure_that_cannot_be_drawn_is_told_and_an_older_one_removed(tmp_path: Path, capsys) -> None:
+    folder = write_run(tmp_path, history=False)
+    results, calls = read_results(folder / "results.json"), []
+
+    def build() -> Figure:
+        calls.append(1)
+        raise UserError("x.wav: cannot be read")
+
+    def nothing() -> Figure:
+        calls.append(2)
+        raise run_figures.NothingToDraw
+
+    def draw(path: Path, build) -> None:
+        build()
+
+    for name, why in (("silence", build), ("tsne", nothing)):
+        (folder / f"{name}.png").write_bytes(b"of older results")
+        figure = run_figures.RunFigure(name, "a", why)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(run_figures, "draw_file", draw)
+            for _ in range(2):
+                assert run_figures.draw_run(folder, [figure]) == []
+        assert not (folder / f"{name}.png").exists()
+    assert calls == [1, 1, 2], "what is not there is not looked for again"
+    assert capsys.readouterr().out.count("note: no silence.png: x.wav: cannot be read") == 2
+    write_report(tmp_path / "EmoDB-real", tmp_path / "report.html", lambda place, found: [])
+    assert results.pooled.n == 200
 
 
 @pytest.mark.parametrize("name", ["results.json", "predictions.csv"])
@@ -206,7 +268,8 @@ def test_a_damaged_result_is_named_and_left_out(tmp_path: Path, name: str, damag
 
 
 def test_a_damaged_figure_is_named_and_drawn_again(tmp_path: Path, capsys) -> None:
-    folder = write_run(tmp_path, figures=True)
+    folder = write_run(tmp_path)
+    _page(tmp_path)
     data = bytearray((folder / "confusion.png").read_bytes())
     data[len(data) // 2] ^= 1
     (folder / "confusion.png").write_bytes(data)

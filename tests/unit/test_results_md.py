@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from report_folders import PAPER, plausible_results, write_run
+from report_folders import PAPER, edited, plausible_results, write_run
 
 from speechbrain_ext.bin.report import main
 from speechbrain_ext.evaluation.results_files import read_results
+from speechbrain_ext.evaluation.results_json import results_to_json
 from speechbrain_ext.report.results_md import keep, results_md, without_paths
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, write_sealed
@@ -46,10 +47,10 @@ def test_keep_copies_and_regenerates(recipe: Path, tmp_path: Path) -> None:
     assert "/home" not in text
     assert "`./run.sh --corpus-root DIR --stage 0 --stop-stage 4`" in text
     assert "## EmoDB, as published" in text and "### random5 (speaker-dependent)" in text
-    pooled = plausible_results(protocol="random5")["pooled"]
+    pooled = plausible_results(protocol="random5").pooled
     [here] = _rows(text, "Here")
-    low, high = pooled["uar_ci95"]
-    assert here[4] == f"{100 * pooled['uar']:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+    low, high = pooled["uar"].interval
+    assert here[4] == f"{100 * pooled['uar'].value:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
     assert here[7:] == ["1", "last", "200", "0123abc"]
     [paper] = _rows(text, "Paper")
     assert paper[2:7] == ["amsnet/5, AMSNet", "–", "–", "88.34", "88.56"]
@@ -75,7 +76,7 @@ def test_seeds_stand_each_in_a_row_and_together(recipe: Path, tmp_path: Path) ->
     rows = _rows(results_md(recipe), "Here")
     assert [row[7] for row in rows] == ["1", "2", "10", "mean ± std of 1, 2, 10"]
     assert rows[0][8] == "test (optimistic)"
-    mean = sum(plausible_results(seed=seed)["pooled"]["wa"] for seed in (1, 2, 10)) / 3
+    mean = sum(plausible_results(seed=seed).pooled["wa"].value for seed in (1, 2, 10)) / 3
     assert rows[3][3].startswith(f"{100 * mean:.2f} ± ")
 
 
@@ -107,10 +108,10 @@ def test_what_may_not_be_kept(recipe: Path, tmp_path: Path, changes: dict, said:
 def test_a_mini_result_put_there_by_hand_is_refused(recipe: Path, tmp_path: Path) -> None:
     kept = keep(write_run(tmp_path), recipe)
     results = read_results(kept)
-    write_sealed(kept, results | {"source": "mini"})
+    write_sealed(kept, results_to_json(results) | {"source": "mini"})
     with pytest.raises(UserError, match="found source mini"):
         results_md(recipe)
-    write_sealed(kept, results | {"seed": 5})
+    write_sealed(kept, results_to_json(results) | {"seed": 5})
     with pytest.raises(UserError, match="expected the name as-published/amsnet.default.speaker.seed5.json"):
         results_md(recipe)
 
@@ -120,7 +121,7 @@ def test_predictions_are_kept_and_the_development_rule_is_in_the_name(recipe: Pa
     kept = keep(seed, recipe)
     assert kept.name == "amsnet.default.speaker.dev-fraction.seed1.json"
     assert kept.with_suffix(".csv").read_bytes() == (seed / "predictions.csv").read_bytes()
-    assert read_results(kept)["sha256"] == hashlib.sha256((seed / "predictions.csv").read_bytes()).hexdigest()
+    assert read_results(kept).sha256 == hashlib.sha256((seed / "predictions.csv").read_bytes()).hexdigest()
     assert keep(write_run(tmp_path), recipe) != kept
 
 
@@ -140,9 +141,8 @@ def test_predictions_are_kept_and_the_development_rule_is_in_the_name(recipe: Pa
 def test_scores_that_are_not_those_of_the_predictions_are_refused(recipe: Path, tmp_path: Path, spoil, place) -> None:
     seed = write_run(tmp_path)
     path = seed / "results.json" if place == "run" else keep(seed, recipe)
-    results = read_results(path)
-    spoil(results)
-    write_sealed(path, results)
+    results = edited(read_results(path), spoil)
+    write_sealed(path, results_to_json(results))
     with pytest.raises(DamagedFile, match="expected the scores of .*csv, found others"):
         keep(seed, recipe) if place == "run" else results_md(recipe)
 

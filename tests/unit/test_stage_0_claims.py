@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
+from report_folders import plausible_results
 
 from speechbrain_ext.bin import exchange
 from speechbrain_ext.bin.prepare import main
@@ -16,7 +17,6 @@ from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
 from speechbrain_ext.corpora.label_map import read_label_map
 from speechbrain_ext.corpora.manifest import CorpusFaults, Utterance
 from speechbrain_ext.corpora.table import scan_table
-from speechbrain_ext.evaluation.cards import warnings_of
 from speechbrain_ext.exchange.emobox import import_emobox
 from speechbrain_ext.preparation.audit import confounded, describe
 from speechbrain_ext.preparation.edition import (
@@ -27,7 +27,7 @@ from speechbrain_ext.preparation.edition import (
     is_published,
     name_edition,
 )
-from speechbrain_ext.preparation.folds import make_folds
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
 
 CORPUS = replace(
@@ -70,11 +70,9 @@ def test_nothing_is_said_of_publication_where_nobody_published():
     mine = replace(CORPUS, name="mine", expected=None)
     edition = name_edition(mine, "real", COUNTS, None)
     assert edition == "2 utterances, 0.41 h" and not is_other_edition("mine", edition)
-    known = {"source": "real", "edition": edition, "protocol": "speaker", "selection": "last", "warnings": []}
-    folds = [{"name": "1", "speakers_test": list("abcdef")}]
-    results = {**known, "corpus": "mine", "folds": folds, "folds_of_protocol": 1, "hparams": {}}
-    assert not any("published" in warning for warning in warnings_of(results))
-    assert any("published" in warning for warning in warnings_of({**results, "corpus": "EmoDB"}))
+    results = plausible_results(corpus="mine", edition=edition)
+    assert not any("published" in warning for warning in results.all_warnings)
+    assert any("published" in warning for warning in replace(results, corpus="EmoDB").all_warnings)
 
 
 def test_names_of_published_editions():
@@ -107,15 +105,15 @@ def test_the_hash_of_all_audio_does_not_depend_on_the_order():
     ],
 )
 def test_unknown_sentences_are_reported_as_unknown(texts, told):
-    assert describe(make_folds(items(texts), "speaker")) == f"speaker-independent; {told}"
+    assert describe(make_folds(items(texts), "speaker").audit) == f"speaker-independent; {told}"
 
 
 def test_partly_known_sentences_are_unknown_too():
     some = items(["1", "2"])
     some = [replace(item, text_id=f"{item.id} alone" if item.speaker != "a" else None) for item in some]
     folds = make_folds(some, "speaker")
-    assert describe(folds) == "speaker-independent; sentences unknown (no text of 2)"
-    assert folds["audit"]["text_overlap"] is None and folds["audit"]["session_overlap"] is None
+    assert describe(folds.audit) == "speaker-independent; sentences unknown (no text of 2)"
+    assert folds.audit.text_overlap is None and folds.audit.session_overlap is None
 
 
 def test_confounded_emotions_and_speakers_are_counted():

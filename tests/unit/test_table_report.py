@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_folders import plausible_results
+from report_folders import edited, plausible_results
 
 from speechbrain_ext.evaluation.comparability import comparison_card, differences, paper_mark, why_not_comparable
-from speechbrain_ext.report.figures.table_figure import build_table_figure, table_figure
+from speechbrain_ext.evaluation.records import Paper, Results
+from speechbrain_ext.evaluation.results_json import results_to_json
+from speechbrain_ext.report.figures.drawing import draw_file
+from speechbrain_ext.report.figures.table_figure import build_table_figure
 from speechbrain_ext.report.results_md import kept_name
 from speechbrain_ext.report.tables.table_keys import COLUMNS
 from speechbrain_ext.report.tables.table_list import state, table_list
@@ -33,15 +36,17 @@ def table(*rows: tuple[str, float | None, float | None], protocol: str = "speake
     return Table(Path("amsnet_table5.yaml"), "amsnet/5", "50 % of r_1", "A & B", "5", "amsnet", "scores", made)
 
 
-def result(wa: float, uar: float, **changes) -> dict:
+def result(wa: float, uar: float, change=lambda record: None, **changes) -> Results:
     """A result whose shown numbers are round; pooled differs from the mean, so that neither stands for the other."""
-    made = plausible_results(**changes)
-    made["mean"] |= {"wa": wa, "uar": uar}
-    made["mean"] |= {"wa_std": 0.04, "uar_std": 0.05}
-    made["pooled"] |= {"wa": 0.11, "uar": 0.12, "wa_ci95": [0.5, 0.75], "uar_ci95": [0.25, 0.5]}
-    for fold in made["folds"]:
-        fold |= {"train_seconds": 30.0, "peak_memory_mib": 512 if fold["name"] == "08" else 256}
-    return made
+
+    def round_numbers(made: dict) -> None:
+        made["mean"] |= {"wa": wa, "uar": uar, "wa_std": 0.04, "uar_std": 0.05}
+        made["pooled"] |= {"wa": 0.11, "uar": 0.12, "wa_ci95": [0.5, 0.75], "uar_ci95": [0.25, 0.5]}
+        for fold in made["folds"]:
+            fold |= {"train_seconds": 30.0, "peak_memory_mib": 512 if fold["name"] == "08" else 256}
+        change(made)
+
+    return edited(plausible_results(**changes), round_numbers)
 
 
 MARKDOWN = """\
@@ -112,10 +117,12 @@ def test_a_row_with_other_settings_is_marked_listed_and_not_compared_with_the_pa
 
 
 def test_one_fold_has_no_deviation_and_one_speaker_no_interval():
-    run = result(0.6, 0.5)
-    run["mean"] |= {"wa_std": None, "uar_std": None}
-    run["pooled"] |= {"wa_ci95": None, "uar_ci95": None}
-    run["folds"] = [run["folds"][0] | {"speakers_test": ["03"]}]
+    def change(made: dict) -> None:
+        made["mean"] |= {"wa_std": None, "uar_std": None}
+        made["pooled"] |= {"wa_ci95": None, "uar_ci95": None}
+        made["folds"] = [made["folds"][0] | {"speakers_test": ["03"]}]
+
+    run = result(0.6, 0.5, change)
     filled = fill(table(("A", None, None)), [[run]])
     text = markdown(filled)
     assert "| WA, pooled | UAR, pooled | WA, mean of folds | UAR, mean of folds |" in text
@@ -182,8 +189,8 @@ def test_what_the_file_says_of_its_paper_is_printed_below():
 
 
 def test_several_seeds_are_mean_and_deviation():
-    seeds = [result(0.80, 0.70, seed=1), result(0.84, 0.70, seed=2)]
-    seeds[1]["pooled"]["wa_ci95"] = [0.6, 0.95]
+    other = result(0.84, 0.70, lambda record: record["pooled"].update(wa_ci95=[0.6, 0.95]), seed=2)
+    seeds = [result(0.80, 0.70, seed=1), other]
     text = markdown(fill(table(("A", 0.8, 0.7)), [seeds]))
     cells = "| 11.00 [55.00, 85.00] | 12.00 [25.00, 50.00] | 82.00 ± 2.00 | 70.00 ± 0.00 | +2.00 | +0.00 |"
     assert cells in text and "| WA, mean of folds ± std over seeds |" in text
@@ -200,7 +207,7 @@ def test_several_seeds_are_mean_and_deviation():
 )
 def test_a_number_of_the_paper_that_is_not_comparable_is_marked_and_no_difference_computed(changes, mark, told):
     run = result(0.8125, 0.7, **changes)
-    assert paper_mark({**run, "paper": {"protocol": "speaker"}}) == mark
+    assert paper_mark(run, "speaker") == mark
     filled = fill(table(("A", 0.8, 0.75)), [[run]])
     text, row = markdown(filled), list(csv.reader(csv_text(filled).splitlines()))[-1]
     assert f"| P{mark[1:]}: WA |" in text and "| 80.00 † | 75.00 † |" in text and "+1.25" not in text
@@ -221,36 +228,41 @@ def test_rows_that_differ_among_each_other_print_both_cards():
     ("key", "value", "name"),
     [
         ("classes", ["anger", "fear"], "classes"),
-        ("merge", {"excited": "happiness"}, "merge"),
         ("folds_sha256", "d" * 64, "folds"),
         ("selection", "dev", "selection"),
-        ("averaging", "pooled", "averaging"),
         ("source", "mini", "source"),
         ("edition", "2 s copy", "edition"),
         ("folds_of_protocol", 11, "folds"),
     ],
 )
 def test_each_fact_of_a_card_counts(key, value, name):
-    one = plausible_results(merge={"excited": "other"})
-    other = {**one, key: value}
+    one = plausible_results()
+    other = edited(one, lambda record: record.update({key: value}) or make_square(record))
     (found,) = differences(comparison_card(one), comparison_card(other))
     assert found.startswith(f"{name}: ") and " against " in found
     assert differences(comparison_card(one), comparison_card(one)) == []
+
+
+def make_square(record: dict) -> None:
+    """Cut confusion matrices to the classes."""
+    number = len(record["classes"])
+    for scores in (record["pooled"], *record["folds"]):
+        scores["confusion"] = [row[:number] for row in scores["confusion"][:number]]
 
 
 def test_differing_settings_are_the_reason_where_the_papers_number_is_left_out():
     run = plausible_results(differs_from_paper=CHANGED)
     settings = "settings differ from the paper's: epochs: 200 -> 1; channels: [512, 256] -> [16, 8]"
     assert why_not_comparable(run) == [settings]
-    assert why_not_comparable({**run, "paper": {"protocol": "random5"}}) == [
+    assert why_not_comparable(replace(run, paper=Paper("5", "A", protocol="random5"))) == [
         settings,
         "the paper's protocol is random5",
     ]
     assert why_not_comparable(plausible_results()) == ["the paper gives no number for this row"]
 
 
-def test_an_absent_merge_agrees_and_a_seed_decides_nothing():
-    one, other = plausible_results(), plausible_results(merge="excited", seed=2, commit="f" * 7)
+def test_a_seed_and_a_commit_decide_nothing():
+    one, other = plausible_results(), plausible_results(seed=2, commit="f" * 7)
     assert differences(comparison_card(one), comparison_card(other)) == []
 
 
@@ -262,7 +274,7 @@ def test_a_mini_table_begins_with_its_watermark(tmp_path):
     real = fill(table(("A", 0.8, 0.7)), [[result(0.8, 0.7)]])
     for kind in ("png", "pdf"):
         for name, one in (("mini", filled), ("real", real), ("again", filled)):
-            table_figure(one, tmp_path / f"{name}.{kind}")
+            draw_file(tmp_path / f"{name}.{kind}", build_table_figure, one)
         made = {name: (tmp_path / f"{name}.{kind}").read_bytes() for name in ("mini", "real", "again")}
         assert made["mini"] == made["again"] != made["real"]
 
@@ -286,6 +298,6 @@ def test_the_state_of_a_table_comes_from_kept_results(tmp_path):
     (recipe / "tables").mkdir(parents=True)
     for one in kept:
         path = recipe / "results" / kept_name(one)
-        write_sealed(path, {**one, "sha256": sha256_bytes(b"")})
+        write_sealed(path, {**results_to_json(one), "sha256": sha256_bytes(b"")})
         path.with_suffix(".csv").write_bytes(b"")
     assert "## [EmoDB]" in table_list(tmp_path)

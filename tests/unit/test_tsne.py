@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
-from report_folders import CLASSES, plausible_rows, write_run
+from report_folders import CLASSES, edited, plausible_rows, write_run
 from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
+from value_folders import write_value_run
 
+from speechbrain_ext.analysis import run_figures as analysis
+from speechbrain_ext.analysis.run_figures import network_figures
 from speechbrain_ext.analysis.tsne_figure import COLOURS, MARKERS, build_tsne, coordinates
 from speechbrain_ext.analysis.tsne_runs import run_panels
 from speechbrain_ext.bin import tsne as command
 from speechbrain_ext.evaluation.results_files import read_results
+from speechbrain_ext.evaluation.results_json import results_to_json
 from speechbrain_ext.evaluation.vectors import NAME, make_vectors, read_vectors, write_vectors
 from speechbrain_ext.report.figures.drawing import WATERMARK
+from speechbrain_ext.report.figures.run_figures import draw_run
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import write_sealed
@@ -115,7 +119,7 @@ def test_points_of_a_class_have_its_colour_and_marker(tmp_path):
 def test_two_runs_stand_side_by_side(tmp_path):
     with_it, without = scored(tmp_path, "full"), scored(tmp_path, "no_coatt", 1.0, kinds=("fused",))
     panels = run_panels([without, with_it])
-    assert [[(each.facts["row"], each.kind) for each in row] for row in panels] == [
+    assert [[(each.results.row, each.kind) for each in row] for row in panels] == [
         [("no_coatt", "fused"), ("full", "fused")]
     ], "what both have"
     said = texts(build_tsne(panels))
@@ -155,7 +159,8 @@ def test_faults_are_one_line(tmp_path, words, said):
 
 
 def change(folder: Path, **changes) -> None:
-    write_sealed(folder / "results.json", read_results(folder / "results.json") | changes)
+    results = edited(read_results(folder / "results.json"), lambda record: record.update(changes))
+    write_sealed(folder / "results.json", results_to_json(results))
 
 
 def test_runs_that_do_not_go_together_are_refused(tmp_path):
@@ -163,9 +168,9 @@ def test_runs_that_do_not_go_together_are_refused(tmp_path):
     change(second, classes=CLASSES[::-1])
     with pytest.raises(UserError, match="other/speaker/seed-1: expected the classes of"):
         run_panels([first, second])
-    change(second, target="dimensions")
+    on_dimensions = write_value_run(tmp_path)
     with pytest.raises(UserError, match="expected a run on classes, found one on dimensions"):
-        run_panels([second])
+        run_panels([on_dimensions])
     (first / NAME).unlink()
     with pytest.raises(UserError, match="missing .*embeddings.npz: make it with: ./run.sh --stage 3 .*--force"):
         run_panels([first])
@@ -184,56 +189,53 @@ def test_a_fold_with_few_utterances_says_whose(tmp_path):
         run_panels([folder])
 
 
-def test_stage_3_draws_it_for_networks_that_name_vectors_alone(tmp_path, capsys):
-    paint = partial(command.draw_beside_results, redraw=True)
+def figure_of(folder: Path):
+    """The figure of a run, if its network names vectors."""
+    return next(iter(network_figures(folder, read_results(folder / "results.json"))), None)
+
+
+def test_stage_4_draws_it_for_networks_that_name_vectors_alone(tmp_path, capsys):
     plain, named, older = (scored(tmp_path, "a", kinds=()), scored(tmp_path, "b"), write_run(tmp_path, row="old"))
-    for folder in (plain, named, older):
-        paint(folder)
-    assert not (plain / "tsne.png").exists() and not (older / "tsne.png").exists() and not capsys.readouterr().out
+    assert figure_of(plain) is None and figure_of(older) is None
+    assert draw_run(named, [figure_of(named)]) == ["tsne"] and not capsys.readouterr().out
     assert (named / "tsne.png").read_bytes().startswith(b"\x89PNG") and (named / "tsne.pdf").exists()
-    (named / "tsne.png").write_bytes(b"kept")
-    command.draw_beside_results(named, redraw=False)
-    assert (named / "tsne.png").read_bytes() == b"kept"
+    change(named, commit="f" * 7)
     few(named, 3)
-    paint(named)
+    assert draw_run(named, [figure_of(named)]) == []
     assert "note: no tsne.png: " in capsys.readouterr().out and not (named / "tsne.png").exists()
 
 
-def drawn_with(folder: Path, monkeypatch) -> list[tuple[list[str], str]]:
-    """Rows of the runs in each figure that stage 3 draws for a folder, and the row beside which it lies."""
+def drawn_with(folder: Path, monkeypatch) -> list[str]:
+    """Rows of the runs in the figure of a run."""
     found = []
-
-    def draw(runs, paths, *more):
-        found.append(([run.parents[1].name for run in runs], paths[0].parents[2].name))
-
-    monkeypatch.setattr(command, "draw", draw)
-    command.draw_beside_results(folder, redraw=True)
+    monkeypatch.setattr(analysis, "run_panels", lambda runs: found.extend(run.parents[1].name for run in runs))
+    monkeypatch.setattr(analysis, "build_tsne", lambda panels: None)
+    figure_of(folder).build()
     return found
 
 
 def test_a_run_with_co_attention_stands_beside_the_one_without(tmp_path, monkeypatch):
     keys = {"epochs": 3, "lr": 0.1}
     both = scored(tmp_path, "both", hparams={**keys, "variant": "x_coatt"})
-    assert drawn_with(both, monkeypatch) == [(["both"], "both")]
+    assert drawn_with(both, monkeypatch) == ["both"]
     scored(tmp_path, "longer", hparams={**keys, "epochs": 4, "variant": "x"})
     scored(tmp_path, "other", hparams={**keys, "variant": "y"})
     scored(tmp_path, "elsewhere", hparams={**keys, "variant": "x"}, folds_sha256="d" * 64)
     scored(tmp_path, "seed", hparams={**keys, "variant": "x"}, seed=2)
-    assert drawn_with(both, monkeypatch) == [(["both"], "both")], "another difference than co-attention"
+    assert drawn_with(both, monkeypatch) == ["both"], "another difference than co-attention"
     without = scored(tmp_path, "without", hparams={**keys, "variant": "x"})
-    assert drawn_with(both, monkeypatch) == [(["without", "both"], "both")]
-    assert drawn_with(without, monkeypatch) == [(["without"], "without"), (["without", "both"], "both")]
-    assert drawn_with(scored(tmp_path, "none"), monkeypatch) == [(["none"], "none")]
+    assert drawn_with(both, monkeypatch) == ["without", "both"]
+    assert drawn_with(without, monkeypatch) == ["without"]
+    assert drawn_with(scored(tmp_path, "none"), monkeypatch) == ["none"]
     (without / NAME).unlink()
-    assert drawn_with(both, monkeypatch) == [(["both"], "both")], "scored before vectors were kept"
+    assert drawn_with(both, monkeypatch) == ["both"], "scored before vectors were kept"
 
 
-def test_page_shows_the_figure_where_it_is(tmp_path):
-    folder = scored(tmp_path, "full")
+def test_page_shows_the_figure_where_it_is(tmp_path, small_figures):
+    scored(tmp_path, "full")
     write_report(tmp_path / "EmoDB-real", tmp_path / "report.html")
     assert "Utterances as the network sees them" not in (tmp_path / "report.html").read_text()
-    command.draw_beside_results(folder, redraw=False)
-    write_report(tmp_path / "EmoDB-real", tmp_path / "report.html")
+    write_report(tmp_path / "EmoDB-real", tmp_path / "report.html", network_figures)
     page = (tmp_path / "report.html").read_text()
     assert "<h4>Utterances as the network sees them</h4>" in page and 'alt="Points in a plane, one for each' in page
 

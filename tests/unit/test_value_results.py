@@ -8,25 +8,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_folders import PAPER, plausible_results, write_run
+from report_folders import PAPER, plausible_results, sum_up, write_run
 from scipy.stats import pearsonr
 from sklearn.metrics import mean_absolute_error
 from test_report_page import Page
 from value_folders import DIMENSIONS, value_results, value_rows, write_value_run
 
-from speechbrain_ext.evaluation.cards import card
 from speechbrain_ext.evaluation.comparability import comparison_card, differences, paper_card, why_not_comparable
-from speechbrain_ext.evaluation.predicted_values import read_predicted_values, write_predicted_values
+from speechbrain_ext.evaluation.predictions import read_predictions, write_predictions
 from speechbrain_ext.evaluation.results import make_summary
 from speechbrain_ext.evaluation.results_files import read_results
-from speechbrain_ext.evaluation.value_results import is_dimensional, make_value_summary
+from speechbrain_ext.evaluation.results_json import results_from_json, results_to_json
+from speechbrain_ext.evaluation.targets import Dimensions
 from speechbrain_ext.metrics.values import concordance_bootstrap
-from speechbrain_ext.report.figures.figures import build_curves
-from speechbrain_ext.report.figures.value_figures import build_scatter
+from speechbrain_ext.report.figures.figures import build_curves, build_scatter
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.report.results_md import keep, results_md
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import write_sealed
+
+TARGET = Dimensions(tuple(DIMENSIONS))
 
 
 def concordance_of(truth, found) -> float:
@@ -36,9 +36,9 @@ def concordance_of(truth, found) -> float:
 
 def test_predictions_read_back_exactly_and_sorted(tmp_path: Path) -> None:
     rows, path = value_rows(), tmp_path / "predictions.csv"
-    write_predicted_values(path, rows[::-1], DIMENSIONS)
-    again, names = read_predicted_values(path)
-    assert names == DIMENSIONS and again == sorted(rows, key=lambda row: (row.fold, row.id))
+    write_predictions(path, rows[::-1], TARGET)
+    again, target = read_predictions(path)
+    assert target == TARGET and again == sorted(rows, key=lambda row: (row.fold, row.id))
     head, first = path.read_text(encoding="utf-8").splitlines()[:2]
     known = "valence,activation,dominance"
     assert head == f"id,fold,speaker,{known},predicted_valence,predicted_activation,predicted_dominance"
@@ -57,7 +57,7 @@ def test_a_wrong_row_is_not_written(tmp_path: Path, changes: dict, told: str) ->
     rows = value_rows()
     rows[0] = replace(rows[0], **changes)
     with pytest.raises(ValueError, match=told):
-        write_predicted_values(tmp_path / "predictions.csv", rows, DIMENSIONS)
+        write_predictions(tmp_path / "predictions.csv", rows, TARGET)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -75,15 +75,15 @@ def test_a_wrong_row_is_not_written(tmp_path: Path, changes: dict, told: str) ->
 )
 def test_a_spoilt_table_is_told_in_one_line(tmp_path: Path, spoil, told: str) -> None:
     path = tmp_path / "predictions.csv"
-    write_predicted_values(path, value_rows(), DIMENSIONS)
+    write_predictions(path, value_rows(), TARGET)
     path.write_text(spoil(path.read_text()))
     with pytest.raises(UserError, match=told) as fault:
-        read_predicted_values(path)
+        read_predictions(path)
     assert "\n" not in str(fault.value) and "--stage 3" in str(fault.value)
 
 
 def test_scores_are_those_of_scipy_and_scikit_learn() -> None:
-    results, rows = value_results(), value_rows()
+    results, rows = results_to_json(value_results()), value_rows()
     speakers = [row.speaker for row in rows]
     for place, name in enumerate(DIMENSIONS):
         truth, found = ([getattr(row, key)[place] for row in rows] for key in ("values", "predicted"))
@@ -107,32 +107,27 @@ def test_scores_are_those_of_scipy_and_scikit_learn() -> None:
     assert results["mean"]["ccc_mean"] == pytest.approx(np.mean(means))
     assert results["mean"]["ccc_mean_std"] == pytest.approx(np.std(means))
     assert json.loads(json.dumps(results, allow_nan=False)) == results
+    assert results_from_json(results) == value_results()
 
 
 def test_keys_are_those_of_classes_but_for_the_target() -> None:
-    ours, classes = value_results(), plausible_results()
+    ours, classes = results_to_json(value_results()), results_to_json(plausible_results())
     assert [key for key in ours if key not in ("target", "dimensions")] == [key for key in classes if key != "classes"]
-    assert is_dimensional(ours) and not is_dimensional(classes) and "target" not in classes
+    assert ours["target"] == "dimensions" and "target" not in classes
     assert "classes" not in ours and ours["dimensions"] == DIMENSIONS
 
 
 def test_seeds_are_summed_up() -> None:
     seeds = [value_results(seed=seed) for seed in (3, 1)]
-    summary = make_value_summary(seeds)
-    assert summary["seeds"] == [1, 3] and is_dimensional(summary) and summary["dimensions"] == DIMENSIONS
-    one, two = (seeds[number]["pooled"]["ccc"]["valence"] for number in (1, 0))
-    found = summary["pooled"]["ccc"]["valence"]
-    assert found == {
-        "mean": pytest.approx((one + two) / 2),
-        "std": pytest.approx(abs(one - two) / 2),
-        "values": [one, two],
-    }
-    with pytest.raises(UserError, match="seeds differ in dimensions"):
-        make_value_summary([seeds[0], value_results(["valence"], seed=1)])
-    with pytest.raises(UserError, match="seeds differ in target"):
-        make_value_summary([seeds[0], plausible_results(row="dims")])
-    with pytest.raises(UserError, match="seeds differ in classes"):
-        make_summary([value_results(seed=1), plausible_results(seed=2, row="dims")])
+    summary = make_summary(seeds)
+    assert summary.seeds == (1, 3) and summary.target == TARGET
+    one, two = (seeds[number].pooled["ccc.valence"].value for number in (1, 0))
+    found = summary.pooled["ccc.valence"]
+    assert found.value == pytest.approx((one + two) / 2) and found.std == pytest.approx(abs(one - two) / 2)
+    assert found.of_seeds == (one, two)
+    for other in (value_results(["valence"], seed=1), plausible_results(row="dims")):
+        with pytest.raises(UserError, match="seeds differ in target"):
+            make_summary([seeds[0], other])
 
 
 def test_it_is_never_comparable_with_classes_or_a_paper() -> None:
@@ -141,7 +136,7 @@ def test_it_is_never_comparable_with_classes_or_a_paper() -> None:
     assert "target: dimensions against classes" in differences(comparison_card(ours), paper_card("speaker"))
     assert differences(comparison_card(ours), comparison_card(value_results(seed=2))) == []
     assert differences(comparison_card(ours), comparison_card(value_results(["valence"])))
-    assert ("Dimensions", "valence, activation, dominance") in card(ours)
+    assert ("Dimensions", "valence, activation, dominance") in ours.card
     assert why_not_comparable(ours)
 
 
@@ -163,7 +158,7 @@ def test_kept_results_stand_in_a_table_of_their_own(tmp_path: Path) -> None:
     assert len({len(row) for row in rows[head:]}) == 1
     _, *seeds, one = rows[head + 1 :]
     assert [row[8] for row in seeds] == ["1", "2", "mean ± std of 1, 2"] and all(row[2] == "dims" for row in seeds)
-    pooled, mean = value_results()["pooled"], value_results()["mean"]
+    pooled, mean = (results_to_json(value_results())[part] for part in ("pooled", "mean"))
     low, high = pooled["ccc_ci95"]["dominance"]
     assert seeds[0][5] == f"{pooled['ccc']['dominance']:.3f} [{low:.3f}, {high:.3f}]"
     assert seeds[0][6:8] == [f"{pooled['ccc_mean']:.3f}", f"{mean['ccc_mean']:.3f} ± {mean['ccc_mean_std']:.3f}"]
@@ -177,7 +172,7 @@ def test_a_protocol_with_dimensions_alone_has_no_table_of_classes(tmp_path: Path
     recipe = tmp_path / "recipes/EmoDB"
     recipe.mkdir(parents=True)
     kept = keep(write_value_run(tmp_path), recipe)
-    assert kept.name == "amsnet.dims.speaker.seed1.json" and read_results(kept)["target"] == "dimensions"
+    assert kept.name == "amsnet.dims.speaker.seed1.json" and read_results(kept).has_dimensions
     assert "WA, pooled [95 %]" not in results_md(recipe) and "CCC valence" in results_md(recipe)
 
 
@@ -193,7 +188,7 @@ def test_figures_show_every_utterance_and_the_line_of_equality() -> None:
         assert np.array_equal(np.sort(points.get_ydata()), found)
         truth = np.array([row.values[number] for row in sorted(rows)])
         assert np.abs(points.get_xdata() - truth).max() < 0.06
-        assert f"{results['pooled']['ccc'][DIMENSIONS[number]]:.3f}" in axes.get_title()
+        assert f"{results.pooled[f'ccc.{DIMENSIONS[number]}'].value:.3f}" in axes.get_title()
     assert not any("synthetic" in text.get_text() for text in build_scatter(value_results(), rows).texts)
 
 
@@ -205,26 +200,27 @@ def test_curves_of_ccc_have_a_panel_of_their_own() -> None:
 
 
 def test_the_same_content_makes_the_same_files(tmp_path: Path) -> None:
-    one, two = (write_value_run(tmp_path / name, figures=True) for name in "ab")
-    for name in ("scatter.png", "scatter.pdf", "curves.png", "predictions.csv", "results.json"):
+    one, two = (write_value_run(tmp_path / name, history=True) for name in "ab")
+    for name in "ab":
+        write_report(tmp_path / name / "EmoDB-real", tmp_path / f"{name}.html")
+    for name in ("scatter.png", "scatter.pdf", "curves.png", "predictions.csv", "results.json", "figures.json"):
         assert (one / name).read_bytes() == (two / name).read_bytes()
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Page:
+def page(tmp_path: Path, small_figures: None) -> Page:
     """A page of a run on classes, two seeds on dimensions, and one on a single dimension."""
     write_run(tmp_path, protocol="speaker")
     for seed in (1, 2):
-        folder = write_value_run(tmp_path, figures=seed == 1, seed=seed)
-    results = [read_results(path) for path in folder.parent.glob("seed-*/results.json")]
-    write_sealed(folder.parent / "summary.json", make_value_summary(results))
+        folder = write_value_run(tmp_path, history=seed == 1, seed=seed)
+    sum_up(folder)
     write_value_run(tmp_path, row="one", dimensions=["activation"], warnings=["few <i>steps</i>"])
     write_report(tmp_path / "EmoDB-real", tmp_path / "report.html")
     return Page((tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
 def test_the_page_shows_runs_on_dimensions_beside_those_on_classes(page: Page) -> None:
-    pooled = value_results()["pooled"]
+    pooled = results_to_json(value_results())["pooled"]
     assert "4 runs of 1 system" in page.text and "UAR (the papers' UA)" in page.text and "CCC: concordance" in page.text
     low, high = pooled["ccc_ci95"]["activation"]
     assert page.text.count(f"{pooled['ccc']['activation']:.3f} [{low:.3f}, {high:.3f}]") == 2
@@ -232,16 +228,14 @@ def test_the_page_shows_runs_on_dimensions_beside_those_on_classes(page: Page) -
     assert "Runs on dimensions in place of classes" in page.text and "few <i>steps</i>" in page.text
     assert "On dimensions, over seeds" in page.text and "Dimensions valence, activation, dominance" in page.text
     alts = [image["alt"] for image in page.all("img")]
-    assert sum(alt.startswith("True against predicted values") for alt in alts) == 3, (
-        "drawn anew where there is no file"
-    )
+    assert sum(alt.startswith("True against predicted values") for alt in alts) == 3
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     targets = [link["href"][1:] for link in page.all("a") if link["href"].startswith("#")]
     assert set(targets) <= set(ids) and len([one for one in targets if one.startswith("run-")]) == 8
 
 
-def test_a_page_of_dimensions_alone_has_no_words_about_classes(tmp_path: Path) -> None:
+def test_a_page_of_dimensions_alone_has_no_words_about_classes(tmp_path: Path, small_figures: None) -> None:
     write_value_run(tmp_path, source="mini", edition="mini corpus")
     write_report(tmp_path / "EmoDB-mini", tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))

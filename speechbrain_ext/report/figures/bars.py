@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from speechbrain_ext.evaluation.breakdown import by_class, worst_speaker
+from speechbrain_ext.evaluation.breakdown import SpeakerScores, by_class, worst_speaker
+from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.report.figures.drawing import (
     BAR,
     DEV_LINE,
@@ -18,11 +18,9 @@ from speechbrain_ext.report.figures.drawing import (
     LINE,
     SOFT,
     WIDTH_IN,
-    draw_file,
     draw_watermark,
     is_narrow,
     new_figure,
-    run_title,
     set_title,
 )
 from speechbrain_ext.utils.text import percent
@@ -42,52 +40,24 @@ class Bar:
     is_lowest: bool = False
 
 
-def classes_figure(results: dict[str, Any], path: str | Path) -> None:
-    """Draw recall (bars) and precision (markers) of each class.
-
-    Arguments
-    ---------
-    results : dict
-        The content of results.json.
-    path : str or Path
-        The file, .png or .pdf.
-    """
-    draw_file(path, build_classes, results)
-
-
-def speakers_figure(results: dict[str, Any], speakers: Sequence[dict[str, Any]], path: str | Path) -> None:
-    """Draw UAR (bars) and WA (markers) of each speaker; the lowest bar is marked where it is the only one.
-
-    Arguments
-    ---------
-    results : dict
-        The content of results.json.
-    speakers : sequence of dict
-        As `breakdown.by_speaker` gives them.
-    path : str or Path
-        The file, .png or .pdf.
-    """
-    draw_file(path, build_speakers, results, speakers)
-
-
-def build_classes(results: dict[str, Any]) -> Figure:
-    """Build the figure of the classes."""
-    bars = [Bar(one["name"], one["n"], one["recall"], one["precision"]) for one in by_class(results)]
+def build_classes(results: Results) -> Figure:
+    """Build recall (bars) and precision (markers) of each class."""
+    bars = [Bar(one.name, one.n, one.recall, one.precision) for one in by_class(results)]
     return _figure(results, bars, ("recall", "precision"), "")
 
 
-def build_speakers(results: dict[str, Any], speakers: Sequence[dict[str, Any]]) -> Figure:
-    """Build the figure of the speakers."""
+def build_speakers(results: Results, speakers: Sequence[SpeakerScores]) -> Figure:
+    """Build UAR (bars) and WA (markers) of each speaker; the lowest bar is marked where it is the only one."""
     worst = worst_speaker(speakers)
-    bars = [Bar(one["name"], one["n"], one["uar"], one["wa"], one["name"] == worst) for one in speakers]
+    bars = [Bar(one.name, one.n, one.uar, one.wa, one.name == worst) for one in speakers]
     note = ""
     if len(bars) > MOST_SPEAKERS:
         note = f"\n{MOST_SPEAKERS} of {len(bars)} speakers, from the lowest UAR on"
-        bars = sorted(bars, key=lambda bar: bar.share)[:MOST_SPEAKERS]
+        bars = sorted(bars, key=lambda bar: bar.share or 0)[:MOST_SPEAKERS]
     return _figure(results, bars, ("UAR of the speaker", "WA of the speaker"), note)
 
 
-def _figure(results: dict[str, Any], bars: Sequence[Bar], labels: tuple[str, str], note: str) -> Figure:
+def _figure(results: Results, bars: Sequence[Bar], labels: tuple[str, str], note: str) -> Figure:
     figure = new_figure(WIDTH_IN, 0.36 * len(bars) + 1.9, in_rows=True)
     axes = figure.add_subplot()
     for place, bar in enumerate(bars):
@@ -106,7 +76,7 @@ def _figure(results: dict[str, Any], bars: Sequence[Bar], labels: tuple[str, str
         clip_on=False,
         label=labels[1],
     )
-    uar = 100 * results["pooled"]["uar"]
+    uar = 100 * results.pooled["uar"].value
     axes.axvline(uar, color=SOFT, linestyle="--", linewidth=1, label=f"UAR of all: {uar:.2f}")
     axes.set_yticks(range(len(bars)), [f"{bar.name}  (n = {bar.n})" for bar in bars])
     axes.invert_yaxis()
@@ -118,8 +88,8 @@ def _figure(results: dict[str, Any], bars: Sequence[Bar], labels: tuple[str, str
     handles, names = _with_plain_bar(*axes.get_legend_handles_labels(), labels[0])
     columns = 1 if is_narrow() else 3
     figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
-    set_title(figure, run_title(results) + note)
-    draw_watermark(figure, results["source"])
+    set_title(figure, results.run_title + note)
+    draw_watermark(figure, results.source)
     return figure
 
 

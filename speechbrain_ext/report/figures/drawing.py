@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from speechbrain_ext.evaluation.cards import corpus_name, protocol_name
 from speechbrain_ext.utils.files import replacing
 
 DPI = 144
@@ -141,22 +140,6 @@ def png_bytes(build: Callable[..., Figure], *arguments: Any) -> bytes:
     with matplotlib.rc_context(STYLE):
         _write(build(*arguments), stream, "png", PAGE_DPI)
     return stream.getvalue()
-
-
-def run_name(results: dict[str, Any]) -> str:
-    """Name the system, and the row where it is not the default one.
-
-    Example
-    -------
-    >>> run_name({"system": "amsnet", "row": "default"}), run_name({"system": "amsnet", "row": "urlm"})
-    ('amsnet', 'amsnet, urlm')
-    """
-    return results["system"] if results["row"] == "default" else f"{results['system']}, {results['row']}"
-
-
-def run_title(results: dict[str, Any]) -> str:
-    """Say in two lines what was run and on what."""
-    return f"{run_name(results)}: {protocol_name(results)}\n{corpus_name(results)}, seed {results['seed']}"
 
 
 def draw_watermark(figure: Figure, source: str, is_behind: bool = False) -> None:

@@ -1,67 +1,39 @@
-"""Figures of a run: the confusion matrix and the curves of training, as PNG or PDF."""
+"""Figures of a run: the confusion matrix, true against predicted values, and the curves of training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from speechbrain_ext.evaluation.records import Results
+from speechbrain_ext.evaluation.targets import Prediction
 from speechbrain_ext.report.figures.drawing import (
     DEV_LINE,
     INK,
     LINE,
-    draw_file,
+    SOFT,
     draw_watermark,
     is_narrow,
     is_print,
     new_figure,
-    run_title,
     set_title,
 )
-from speechbrain_ext.utils.text import with_interval
 
+# Per fold a list of {"epoch", "phase_name", and numbers such as "train_loss", "dev_loss", "dev_uar"}.
+History = Mapping[str, Sequence[Mapping[str, Any]]]
 NOT_CURVES = ("epoch", "phase_name")
+PANEL_IN = 3.1
+# Votes are few values, so that many points lie on each other: shifted by up to this share of the range.
+JITTER = 0.008
 
 
-def confusion_figure(results: dict[str, Any], path: str | Path) -> None:
-    """Draw the pooled confusion matrix: counts, per cent of each true class, WA and UAR.
-
-    Arguments
-    ---------
-    results : dict
-        The content of results.json.
-    path : str or Path
-        The file, .png or .pdf.
-    """
-    draw_file(path, build_confusion, results)
-
-
-def curves_figure(
-    history: dict[str, Sequence[dict[str, Any]]], path: str | Path, title: str = "", source: str = "real"
-) -> None:
-    """Draw the curves of training: a thin line per fold and their mean, a column per phase.
-
-    Arguments
-    ---------
-    history : dict
-        Per fold a list of {"epoch", "phase_name", and numbers such as "train_loss", "dev_loss", "dev_uar"}.
-    path : str or Path
-        The file, .png or .pdf.
-    title : str
-        Title of the figure.
-    source : str
-        "mini" draws the watermark.
-    """
-    draw_file(path, build_curves, history, title, source)
-
-
-def build_confusion(results: dict[str, Any]) -> Figure:
-    """Build the figure of the confusion matrix."""
-    counts = np.array(results["pooled"]["confusion"])  # [true class, predicted class]
+def build_confusion(results: Results) -> Figure:
+    """Build the pooled confusion matrix: counts, per cent of each true class, WA and UAR."""
+    counts = np.array(results.pooled.confusion)  # [true class, predicted class]
     totals = counts.sum(axis=1, keepdims=True)  # [true class, 1]
     share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)  # [true class, predicted class]
     size = max(5.2, 0.78 * len(counts) + 1.2)
@@ -76,7 +48,7 @@ def build_confusion(results: dict[str, Any]) -> Figure:
             # One number fits a cell; the bar says that it is per cent.
             cell = f"{100 * share[row, column]:.0f}" if totals[row] else "–"
         axes.text(column, row, cell, ha="center", va="center", color=colour, fontsize=9, fontweight=weight)
-    classes = results["classes"]
+    classes = results.target.names
     axes.set_xticks(range(len(classes)), classes, rotation=35, ha="right", rotation_mode="anchor")
     named = [name if is_narrow() else f"{name}\n(n = {n})" for name, n in zip(classes, totals[:, 0], strict=True)]
     axes.set_yticks(range(len(classes)), named)
@@ -87,23 +59,47 @@ def build_confusion(results: dict[str, Any]) -> Figure:
     bar = figure.colorbar(image, ax=axes, format=lambda value, _: f"{100 * value:.0f} %", fraction=0.035, pad=0.02)
     bar.set_label("per cent of the true class" if is_narrow() else "share of the true class")
     bar.outline.set_visible(False)
-    _confusion_title(figure, results)
-    draw_watermark(figure, results["source"])
+    wa, uar = (results.pooled[score].text(results.target.number) for score in ("wa", "uar"))
+    set_title(figure, f"{results.run_title}\nWA {wa} %   UAR {uar} %")
+    draw_watermark(figure, results.source)
     return figure
 
 
-def _confusion_title(figure: Figure, results: dict[str, Any]) -> None:
-    pooled = results["pooled"]
-    set_title(
-        figure,
-        f"{run_title(results)}\n"
-        f"WA {with_interval(pooled['wa'], pooled['wa_ci95'])} %   "
-        f"UAR {with_interval(pooled['uar'], pooled['uar_ci95'])} %",
-    )
+def build_scatter(results: Results, rows: Sequence[Prediction]) -> Figure:
+    """Build the true against the predicted value of each tested utterance, a panel for each dimension."""
+    names, rows = results.target.names, sorted(rows)
+    truth = np.array([row.values for row in rows])  # [utterance, dimension]
+    found = np.array([row.predicted for row in rows])  # [utterance, dimension]
+    figure = new_figure(PANEL_IN * max(len(names), 2), PANEL_IN + (0.9 if is_print() else 1.2))
+    for number, axes in enumerate(figure.subplots(1, len(names), squeeze=False)[0]):
+        name = names[number]
+        _panel(axes, truth[:, number], found[:, number])
+        ccc, write = results.pooled[f"ccc.{name}"], results.target.number
+        # A column of a paper has no room for the interval above three panels.
+        axes.set_title(f"{name}\nCCC {write(ccc.value) if is_narrow() else ccc.text(write)}", fontsize=9)
+        axes.set_xlabel(f"true {name}")
+    figure.axes[0].set_ylabel("predicted")
+    set_title(figure, results.run_title)
+    draw_watermark(figure, results.source)
+    return figure
 
 
-def build_curves(history: dict[str, Sequence[dict[str, Any]]], title: str, source: str) -> Figure:
-    """Build the figure of the curves."""
+def _panel(axes: Axes, truth: np.ndarray, found: np.ndarray) -> None:
+    """Points and the line of equality, on one scale: the distance to the line is the error in the corpus's units."""
+    low, high = min(truth.min(), found.min()), max(truth.max(), found.max())
+    margin = 0.05 * (high - low or 1.0)
+    shift = np.random.default_rng(0).uniform(-JITTER, JITTER, len(truth)) * (high - low)
+    axes.plot([low - margin, high + margin], [low - margin, high + margin], color=SOFT, linewidth=1, linestyle="--")
+    opacity = float(np.clip(60 / len(truth), 0.08, 0.6))
+    axes.plot(truth + shift, found, "o", color=LINE, markersize=4, alpha=opacity, markeredgewidth=0)
+    axes.set_xlim(low - margin, high + margin)
+    axes.set_ylim(low - margin, high + margin)
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.25)
+
+
+def build_curves(history: History, title: str, source: str) -> Figure:
+    """Build the curves of training: a thin line per fold and a bold one for their mean, a column per phase."""
     records = [record for fold in history.values() for record in fold]
     phases = list(dict.fromkeys(record["phase_name"] for record in records)) or ["training"]
     keys = list(dict.fromkeys(key for record in records for key in record if key not in NOT_CURVES))
@@ -147,7 +143,7 @@ def build_curves(history: dict[str, Sequence[dict[str, Any]]], title: str, sourc
     return figure
 
 
-def _lines(axes: Axes, history: dict[str, Sequence[dict[str, Any]]], phase: str, key: str, scale: float) -> None:
+def _lines(axes: Axes, history: History, phase: str, key: str, scale: float) -> None:
     """Draw one quantity of one phase; the mean is over the folds that reached the epoch."""
     colour = DEV_LINE if key.startswith("dev") else LINE
     style = "--" if key.endswith("_wa") else "-"
@@ -168,5 +164,5 @@ def _lines(axes: Axes, history: dict[str, Sequence[dict[str, Any]]], phase: str,
         axes.plot(epochs, means, color=colour, linestyle=style, linewidth=2, marker=marker, label=key.replace("_", " "))
 
 
-def _is_number(record: dict[str, Any], key: str) -> bool:
+def _is_number(record: Mapping[str, Any], key: str) -> bool:
     return isinstance(record.get(key), int | float)

@@ -1,30 +1,26 @@
-"""All runs of a corpus at once: which were tested on the same folds, and a figure of their UAR."""
+"""All runs of a corpus: which were tested on the same folds, and a figure of their UAR."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from speechbrain_ext.evaluation.cards import corpus_name, is_partial, protocol_name
-from speechbrain_ext.evaluation.results import targets_of
+from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.report.figures.drawing import (
     INK,
     LINE,
     SOFT,
     WIDTH_IN,
-    draw_file,
     draw_watermark,
     is_narrow,
     is_print,
     new_figure,
-    run_name,
     set_title,
 )
-from speechbrain_ext.utils.text import with_interval
+from speechbrain_ext.utils.text import percent
 
 ROW_IN = 0.42
 
@@ -45,27 +41,26 @@ class FoldGroup:
     numbers: tuple[int, ...]
 
 
-def fold_groups(results: Sequence[dict[str, Any]]) -> list[FoldGroup]:
+def fold_groups(results: Sequence[Results]) -> list[FoldGroup]:
     """Group results by what they were tested on.
 
     Arguments
     ---------
-    results : sequence of dict
-        The content of each results.json.
+    results : sequence of Results
 
     Returns
     -------
     groups : list of FoldGroup
         In the order of their first runs; no two have the same title.
     """
-    found: dict[tuple[Any, ...], list[int]] = {}
+    found: dict[tuple[object, ...], list[int]] = {}
     for number, one in enumerate(results):
         found.setdefault(_tested_on(one), []).append(number)
     titles = [_title(results[numbers[0]]) for numbers in found.values()]
     groups = []
     for title, numbers in zip(titles, found.values(), strict=True):
         if titles.count(title) > 1:
-            title += f", fold file {results[numbers[0]]['folds_sha256'][:8]}"
+            title += f", fold file {(results[numbers[0]].folds_sha256 or '')[:8]}"
         if any(group.title == title for group in groups):
             title += f", group {len(groups) + 1}"
         groups.append(FoldGroup(title, tuple(numbers)))
@@ -88,21 +83,8 @@ def groups_warning(groups: Sequence[FoldGroup]) -> str:
     )
 
 
-def forest_figure(results: Sequence[dict[str, Any]], path: str | Path) -> None:
-    """Draw the pooled UAR of each run with its 95 % interval, in groups of the same folds.
-
-    Arguments
-    ---------
-    results : sequence of dict
-        The content of each results.json.
-    path : str or Path
-        The file, .png or .pdf.
-    """
-    draw_file(path, build_forest, results)
-
-
-def build_forest(results: Sequence[dict[str, Any]]) -> Figure:
-    """Build the figure: a heading for each group, and per run its name above its interval."""
+def build_forest(results: Sequence[Results]) -> Figure:
+    """Build the pooled UAR of each run with its 95 % interval: a heading for each group of the same folds."""
     groups = fold_groups(results)
     rows = len(results) + len(groups)
     figure = new_figure(WIDTH_IN, ROW_IN * rows + (1.0 if is_print() else 1.5), in_rows=True)
@@ -128,45 +110,45 @@ def build_forest(results: Sequence[dict[str, Any]]) -> Figure:
     axes.grid(axis="x", alpha=0.25)
     axes.set_axisbelow(True)
     axes.margins(x=0.06)
-    interval = ", with 95 % interval over speakers" if any(one["pooled"]["uar_ci95"] for one in results) else ""
+    interval = ", with 95 % interval over speakers" if any(one.pooled["uar"].interval for one in results) else ""
     separator = ",\n" if is_narrow() else ", "
     axes.set_xlabel(f"UAR in per cent, all folds pooled{interval.replace(', ', separator, 1)}")
     warning = f"\n{len(groups)} different sets of folds: compare within a group only" if len(groups) > 1 else ""
-    set_title(figure, "; ".join(sorted({corpus_name(one) for one in results})) + warning)
-    draw_watermark(figure, results[0]["source"], is_behind=True)
+    set_title(figure, "; ".join(sorted({one.corpus_name for one in results})) + warning)
+    draw_watermark(figure, results[0].source, is_behind=True)
     return figure
 
 
-def _draw_run(axes: Any, results: dict[str, Any], place: float) -> None:
-    uar, interval = results["pooled"]["uar"], results["pooled"]["uar_ci95"]
+def _draw_run(axes: Axes, results: Results, place: float) -> None:
+    uar = results.pooled["uar"]
     edge = {"transform": axes.get_yaxis_transform(), "fontsize": 9, "color": INK, "va": "center"}
     most = 42 if is_narrow() else 52
-    axes.text(0, place - 0.18, _shortened(f"{run_name(results)}, seed {results['seed']}", most), **edge)
+    axes.text(0, place - 0.18, _shortened(f"{results.run_name}, seed {results.seed}", most), **edge)
     # A column of a paper has no room for both: there the line alone shows the interval.
     if not is_narrow():
-        axes.text(1, place - 0.18, with_interval(uar, interval), ha="right", **edge)
-    if interval:
-        axes.plot([100 * end for end in interval], [place + 0.16] * 2, color=LINE, linewidth=2, solid_capstyle="butt")
-    axes.plot(100 * uar, place + 0.16, "s", color=LINE, markersize=6)
+        axes.text(1, place - 0.18, uar.text(percent), ha="right", **edge)
+    if uar.interval:
+        axes.plot(
+            [100 * end for end in uar.interval], [place + 0.16] * 2, color=LINE, linewidth=2, solid_capstyle="butt"
+        )
+    axes.plot(100 * uar.value, place + 0.16, "s", color=LINE, markersize=6)
 
 
-def _tested_on(results: dict[str, Any]) -> tuple[Any, ...]:
-    folds = tuple(fold["name"] for fold in results["folds"])
-    keys = ("corpus", "source", "edition", "protocol", "dev", "fold_seed", "manifest_sha256", "folds_sha256")
-    return (*(results[key] for key in keys), tuple(targets_of(results)), folds, is_partial(results))
+def _tested_on(results: Results) -> tuple[object, ...]:
+    keys = ("corpus", "source", "edition", "protocol", "dev", "fold_seed", "manifest_sha256", "folds_sha256", "target")
+    folds = tuple(fold.name for fold in results.folds)
+    return (*(getattr(results, key) for key in keys), folds, results.is_partial)
 
 
-def _title(results: dict[str, Any]) -> str:
-    count = len(results["folds"])
-    folds = f"{count} of {results['folds_of_protocol']} folds" if is_partial(results) else f"{count} folds"
-    parts = [protocol_name(results), "1 fold" if folds == "1 folds" else folds]
-    parts += [f"fold seed {results['fold_seed']}"] if results["fold_seed"] else []
-    parts += [f"development part: {results['dev']}"] if results["dev"] != "none" else []
-    return ", ".join([*parts, f"{results['pooled']['n']} utterances", _counted(results)])
-
-
-def _counted(results: dict[str, Any]) -> str:
-    return ", ".join(results["dimensions"]) if "dimensions" in results else f"{len(results['classes'])} classes"
+def _title(results: Results) -> str:
+    count = len(results.folds)
+    folds = f"{count} of {results.folds_of_protocol} folds" if results.is_partial else f"{count} folds"
+    parts = [results.protocol_name, "1 fold" if folds == "1 folds" else folds]
+    parts += [f"fold seed {results.fold_seed}"] if results.fold_seed else []
+    parts += [f"development set: {results.dev}"] if results.dev != "none" else []
+    names = results.target.names
+    targets = ", ".join(names) if results.has_dimensions else f"{len(names)} classes"
+    return ", ".join([*parts, f"{results.pooled.n} utterances", targets])
 
 
 def _shortened(name: str, most: int) -> str:

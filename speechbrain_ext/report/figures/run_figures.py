@@ -1,97 +1,204 @@
-"""The four figures that stage 3 leaves beside the results of a run, as files and for the page."""
+"""The figures of every run: drawn by stage 4 into the run's folder, and for a paper into the folder `paper` in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from speechbrain_ext.evaluation.breakdown import by_speaker
-from speechbrain_ext.evaluation.cards import has_epochs
-from speechbrain_ext.evaluation.predictions import Prediction
-from speechbrain_ext.evaluation.results_files import read_listed
-from speechbrain_ext.report.figures.bars import build_classes, build_speakers, classes_figure, speakers_figure
-from speechbrain_ext.report.figures.drawing import png_bytes
-from speechbrain_ext.report.figures.figures import build_confusion, confusion_figure, curves_figure
+from speechbrain_ext.evaluation.predictions import read_predictions
+from speechbrain_ext.evaluation.records import Results
+from speechbrain_ext.report.figures.bars import build_classes, build_speakers
+from speechbrain_ext.report.figures.drawing import draw_file, draw_print
+from speechbrain_ext.report.figures.figures import History, build_confusion, build_curves, build_scatter
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import check_files, read_json, read_sealed, sha256_file, sha256_json, write_sealed
+from speechbrain_ext.utils.folders import check_inside, is_name
+from speechbrain_ext.utils.regular_file import read_regular
 
-FIGURES = ("confusion", "classes", "speakers", "curves")
-
-
-def write_run_figures(
-    results: dict[str, Any],
-    predictions: Iterable[Prediction],
-    history: dict[str, Sequence[dict[str, Any]]],
-    folder: str | Path,
-) -> list[str]:
-    """Write confusion, classes, speakers and curves, each as .png and .pdf; returns the files' names.
-
-    Arguments
-    ---------
-    results : dict
-        The content of results.json.
-    predictions : iterable of Prediction
-        Every tested utterance.
-    history : dict
-        As `figures.curves_figure` takes it.
-    folder : str or Path
-        The folder of results.json.
-    """
-    folder = Path(folder)
-    speakers = by_speaker(predictions)
-    title = f"{results['corpus']}, {results['system']} {results['row']}, {results['protocol']}"
-    for suffix in ("png", "pdf"):
-        confusion_figure(results, folder / f"confusion.{suffix}")
-        classes_figure(results, folder / f"classes.{suffix}")
-        speakers_figure(results, speakers, folder / f"speakers.{suffix}")
-        draw_curves(history, folder / f"curves.{suffix}", title, results)
-    names = [f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf")]
-    return [name for name in names if (folder / name).exists()]
+RECORD = "figures.json"
+KINDS = ("png", "pdf")
+PRINT_FOLDER = "paper"
+MAKE_FIGURES = "./run.sh --stage 4 --stop-stage 4"
+TRAIN = "./run.sh --stage 2 --stop-stage 2"
 
 
-def draw_curves(history: dict[str, Sequence[dict[str, Any]]], path: Path, title: str, results: dict[str, Any]) -> None:
-    """Draw the curves of training; a classifier that is fitted at once has none, and an earlier file is removed."""
-    if has_epochs(results):
-        curves_figure(history, path, title, results["source"])
-    else:
-        path.unlink(missing_ok=True)
-
-
-def beside_pngs(folder: Path) -> dict[str, bytes]:
-    """Give the figures that stage 3 draws of some networks only, by name, where they are.
-
-    "silence" is of mask residual networks, "tsne" of those that name vectors beside their embedding.
-    """
-    paths = {name: folder / f"{name}.png" for name in ("silence", "tsne")}
-    return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
-
-
-def run_pngs(results: dict[str, Any], speakers: Sequence[dict[str, Any]], folder: Path) -> dict[str, bytes]:
-    """Give the figures of a run as PNG: the files of stage 3, drawn again where they are missing or damaged.
+@dataclass(frozen=True)
+class RunFigure:
+    """A figure of a run.
 
     Arguments
     ---------
-    results : dict
-        The content of results.json.
-    speakers : sequence of dict
-        As `breakdown.by_speaker` gives them; empty where the predictions are not there.
+    name : str
+        Of its files, without `.png` and `.pdf`.
+    made_from : str
+        Hash of what it shows; the figure is drawn again where that has changed.
+    build : callable
+        Builds the figure; raises a UserError where it cannot be drawn, `NothingToDraw` where the run has none.
+    """
+
+    name: str
+    made_from: str
+    build: Callable[[], Figure]
+
+
+class NothingToDraw(Exception):
+    """Raised where a figure shows something that the run does not have."""
+
+
+MoreFigures = Callable[[Path, Results], Sequence[RunFigure]]
+
+
+def figures_of(folder: Path, results: Results) -> list[RunFigure]:
+    """List the figures of a run that are drawn from its results, predictions and training logs.
+
+    Arguments
+    ---------
     folder : Path
         The folder of results.json.
+    results : Results
+    """
+    made_from = sha256_file(folder / "results.json")
+    rows, _ = read_predictions(folder / "predictions.csv")
+    if results.has_dimensions:
+        figures = [RunFigure("scatter", made_from, partial(build_scatter, results, rows))]
+    else:
+        builds = {
+            "confusion": partial(build_confusion, results),
+            "classes": partial(build_classes, results),
+            "speakers": partial(build_speakers, results, by_speaker(rows)),
+        }
+        figures = [RunFigure(name, made_from, build) for name, build in builds.items()]
+    try:
+        history = read_history(folder, results) if results.has_epochs else {}
+    except UserError as fault:
+        print(f"warning: {fault}: no curves of training", flush=True)
+        history = {}
+    if history:
+        title = f"{results.corpus}, {results.system} {results.row}, {results.protocol}"
+        shown_from = sha256_json([made_from, history])
+        figures.append(RunFigure("curves", shown_from, partial(build_curves, history, title, results.source)))
+    return figures
+
+
+def draw_run(folder: Path, figures: Sequence[RunFigure]) -> list[str]:
+    """Draw the figures of a run that are missing, damaged or of other results, each as .png and .pdf.
+
+    Arguments
+    ---------
+    folder : Path
+        The run's folder; a sealed record there holds what each figure was made from, and the hashes of its files.
+    figures : sequence of RunFigure
 
     Returns
     -------
-    pngs : dict
-        Name to bytes; "speakers" and "curves" only where there is something to show.
+    names : list of str
+        Those that are there; why another one cannot be drawn is printed.
     """
-    builds: dict[str, tuple[Any, ...]] = {"confusion": (build_confusion, results), "classes": (build_classes, results)}
-    if speakers:
-        builds["speakers"] = (build_speakers, results, speakers)
-    pngs = {}
-    for name in FIGURES:
-        if name == "curves" and not has_epochs(results):
-            continue
-        data = read_listed(results, folder / f"{name}.png")
-        if data is not None:
-            pngs[name] = data
-        elif name in builds:
-            pngs[name] = png_bytes(*builds[name])
-    return pngs
+    record, drawn, is_changed = _read_record(folder), {}, False
+    for figure in figures:
+        known = record.get(figure.name, {})
+        if known.get("made_from") != figure.made_from or not _is_sound(folder, known.get("files", {})):
+            known, is_changed = _draw(folder, figure), True
+        if known:
+            drawn[figure.name] = known
+    for name in record.keys() - drawn.keys():
+        _remove(folder, name)
+        is_changed = True
+    if is_changed:
+        write_sealed(folder / RECORD, drawn)
+    return [name for name, known in drawn.items() if known["files"]]
+
+
+def draw_run_for_paper(root: Path, folder: Path, results: Results) -> list[Path]:
+    """Draw the figures of a run for a paper, in the folder `paper` in its own.
+
+    Arguments
+    ---------
+    root : Path
+        The folder that a link in the run's folder must not lead out of.
+    folder : Path
+        The folder of results.json.
+    results : Results
+    """
+    place = check_inside(root, folder / PRINT_FOLDER)
+    figures = figures_of(folder, results)
+    return [path for figure in figures for path in draw_print(place / figure.name, figure.build)]
+
+
+def read_history(folder: Path, results: Results) -> History:
+    """Read the training logs of a run's folds; empty where nothing was trained here.
+
+    Arguments
+    ---------
+    folder : Path
+        The run's folder; fold.json in each fold's folder names the folders in which its phases were trained.
+    results : Results
+    """
+    history: dict[str, list[dict[str, Any]]] = {fold.name: [] for fold in results.folds}
+    for path in sorted(folder.glob("fold-*/fold.json")):
+        record = read_json(path, TRAIN)
+        try:
+            for phase, place in record["phases"].items():
+                log = path.parent / place / f"train_log-{phase}.jsonl"
+                if record["fold"] in history and log.exists():
+                    lines = read_regular(log).decode("utf-8").splitlines()
+                    history[record["fold"]] += map(_epoch, lines)
+        except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as fault:
+            raise UserError(
+                f"{path}: expected the folders of a fold's training logs ({' '.join(str(fault).split())[:80]}): "
+                f"make it again with: {TRAIN} --force"
+            ) from None
+    return {fold: epochs for fold, epochs in history.items() if epochs}
+
+
+def _epoch(line: str) -> dict[str, Any]:
+    record = json.loads(line)
+    if type(record["epoch"]) is not int or type(record["phase_name"]) is not str:
+        raise ValueError(f"no epoch: {line[:40]}")
+    return record
+
+
+def _read_record(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read what was drawn before; a damaged record is named, and all is drawn again."""
+    try:
+        record = read_sealed(folder / RECORD, MAKE_FIGURES) if (folder / RECORD).exists() else {}
+    except UserError as fault:
+        print(f"warning: {fault}: drawn again", flush=True)
+        return {}
+    return {name: one for name, one in record.items() if is_name(name) and isinstance(one, dict)}
+
+
+def _is_sound(folder: Path, files: Any) -> bool:
+    try:
+        check_files(folder / RECORD, files, MAKE_FIGURES)
+    except UserError as fault:
+        print(f"warning: {fault}: drawn again", flush=True)
+        return False
+    return True
+
+
+def _draw(folder: Path, figure: RunFigure) -> dict[str, Any]:
+    """Draw a figure; an older one must not stay where the new one cannot be drawn."""
+    _remove(folder, figure.name)
+    try:
+        for kind in KINDS:
+            draw_file(folder / f"{figure.name}.{kind}", figure.build)
+    except NothingToDraw:
+        return {"made_from": figure.made_from, "files": {}}
+    except UserError as fault:
+        print(f"note: no {figure.name}.png: {fault}", flush=True)
+        return {}
+    names = [f"{figure.name}.{kind}" for kind in KINDS]
+    return {"made_from": figure.made_from, "files": {name: sha256_file(folder / name) for name in names}}
+
+
+def _remove(folder: Path, name: str) -> None:
+    for kind in KINDS:
+        (folder / f"{name}.{kind}").unlink(missing_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -12,7 +10,6 @@ from speechbrain_ext.report.figures.drawing import (
     DEV_LINE,
     LINE,
     SOFT,
-    draw_file,
     draw_watermark,
     is_narrow,
     is_print,
@@ -25,20 +22,8 @@ from speechbrain_ext.report.tables.tables import SCORES, FilledTable, marked_nam
 MEAN_SHIFT = -0.18
 
 
-def table_figure(table: FilledTable, path: str | Path) -> None:
-    """Draw WA and UAR of every row, from top to bottom as in the table.
-
-    Arguments
-    ---------
-    table : FilledTable
-    path : str or Path
-        The file, .png or .pdf.
-    """
-    draw_file(path, build_table_figure, table)
-
-
 def build_table_figure(table: FilledTable) -> Figure:
-    """A panel a score: the pooled score with its interval, and above it the means over folds, ours and the paper's."""
+    """Build WA and UAR of every row: the pooled score with its interval, above it both means over folds."""
     figure = new_figure(8.2, 0.42 * len(table.lines) + (1.6 if is_print() else 2.0), in_rows=True)
     panels = figure.subplots(1, len(SCORES), sharey=True)
     for axes, score in zip(panels, SCORES, strict=True):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
+from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.preparation.edition import is_published
 from speechbrain_ext.report.results_md import RESULTS_FOLDER
@@ -92,13 +92,13 @@ def _recipes(recipes: str | Path) -> list[str]:
     return sorted(path.parent.name for path in Path(recipes).glob("*/README.md"))
 
 
-def state(table: Table, kept: list[dict[str, Any]]) -> str:
+def state(table: Table, kept: list[Results]) -> str:
     """Say how many rows of a table are kept, by edition and protocol.
 
     Arguments
     ---------
     table : Table
-    kept : list of dict
+    kept : list of Results
         The kept results of the recipe.
 
     Returns
@@ -107,17 +107,17 @@ def state(table: Table, kept: list[dict[str, Any]]) -> str:
         Such as "5 of 5 (random5, as published, seeds 1, 2)", or "none".
     """
     rows = {(row.system, row.folder) for row in table.rows}
-    mine = [one for one in kept if (one["system"], one["row"]) in rows]
+    own = [one for one in kept if (one.system, one.row) in rows]
 
-    def group(one: dict[str, Any]) -> tuple[Any, ...]:
-        return (not is_published(one["edition"]), one["edition"], one["protocol"])
+    def group(one: Results) -> tuple[bool, str, str]:
+        return (not is_published(one.edition), one.edition, one.protocol)
 
-    told = []
-    for (_, edition, protocol), found in groupby(sorted(mine, key=group), key=group):
+    texts = []
+    for (_, edition, protocol), found in groupby(sorted(own, key=group), key=group):
         results = list(found)
-        names = {one["row"] for one in results}
-        seeds = sorted({one["seed"] for one in results})
+        names = {one.row for one in results}
+        seeds = sorted({one.seed for one in results})
         word = "seed" if len(seeds) == 1 else "seeds"
         which = f"{protocol}, {edition}, {word} {', '.join(map(str, seeds))}"
-        told.append(f"{len(names)} of {len(rows)} ({which})")
-    return "; ".join(told) or NONE
+        texts.append(f"{len(names)} of {len(rows)} ({which})")
+    return "; ".join(texts) or NONE

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.evaluation import deviations
-from speechbrain_ext.evaluation.cards import few_speakers, is_speaker_dependent, protocol_name, selection_name
 from speechbrain_ext.evaluation.comparability import comparison_card, differences, paper_card, paper_mark
+from speechbrain_ext.evaluation.records import MARK, SPEAKERS_KNOWN, Results, difference_phrases
 from speechbrain_ext.evaluation.results import development_uar, make_summary
 from speechbrain_ext.report.tables.paper_notes import paper_notes
 from speechbrain_ext.training.paper_tables import Table, TableRow
-from speechbrain_ext.utils.text import optimism, percent
+from speechbrain_ext.utils.text import percent
 
 SCORES = ("wa", "uar")
 EXPLANATION = (
@@ -44,7 +42,7 @@ class Line:
     mark : str
         What the paper's number is where it is not comparable, such as "paper, other edition"; "" where it is.
     differs : tuple of str
-        Settings that differ from the paper's preset, as `deviations.phrases` writes them.
+        Settings that differ from the paper's preset, as `difference_phrases` writes them.
     pooled, interval : dict
         The score over the utterances of all folds; its 95 % interval, or None where there is none.
     mean, spread : dict
@@ -97,14 +95,14 @@ class FilledTable:
     over_seeds: bool
 
 
-def fill(table: Table, results: Sequence[Sequence[dict[str, Any]]]) -> FilledTable:
+def fill(table: Table, results: Sequence[Sequence[Results]]) -> FilledTable:
     """Put our results into a paper's table.
 
     Arguments
     ---------
     table : Table
-    results : sequence of sequences of dict
-        Per row of the table the results.json of every seed.
+    results : sequence of sequences of Results
+        Per row of the table those of every seed.
 
     Returns
     -------
@@ -121,8 +119,8 @@ def fill(table: Table, results: Sequence[Sequence[dict[str, Any]]]) -> FilledTab
             reasons.append(f"not comparable: {table.rows[0].name} against {row.name}: {'; '.join(found)}")
     number = f"Table {table.number}" if table.number.isdigit() else table.number
     every = [one for seeds in results for one in seeds]
-    is_mini = any(one["source"] == "mini" for one in every)
-    commands = dict.fromkeys(one["command"] for one in every if one.get("command"))
+    is_mini = any(one.source == "mini" for one in every)
+    commands = dict.fromkeys(one.command for one in every if one.command)
     return FilledTable(
         id=table.id,
         title=table.title,
@@ -140,53 +138,51 @@ def fill(table: Table, results: Sequence[Sequence[dict[str, Any]]]) -> FilledTab
 
 def marked_name(line: Line) -> str:
     """The row's name, with a mark where its settings differ from the paper's preset."""
-    return f"{line.name} {deviations.MARK}" if line.differs else line.name
+    return f"{line.name} {MARK}" if line.differs else line.name
 
 
-def _line(row: TableRow, seeds: list[dict[str, Any]], over_seeds: bool) -> Line:
+def _line(row: TableRow, seeds: list[Results], over_seeds: bool) -> Line:
     summary = make_summary(seeds)
     paper = dict(zip(SCORES, (row.paper_wa, row.paper_uar), strict=True))
     has_number = any(value is not None for value in paper.values())
     # The file's own numbers and protocol, so that a corrected file needs no new scoring.
-    mark = paper_mark({**seeds[0], "paper": {"protocol": row.protocol}}) if has_number else ""
-    mean = {score: summary["mean"][score]["mean"] for score in SCORES}
-    if over_seeds:
-        spread = {score: summary["mean"][score]["std"] for score in SCORES}
-    else:
-        spread = {score: seeds[0]["mean"][f"{score}_std"] for score in SCORES}
-    memory = [fold["peak_memory_mib"] for one in seeds for fold in one["folds"] if fold.get("peak_memory_mib")]
+    mark = paper_mark(seeds[0], row.protocol) if has_number else ""
+    mean = {score: summary.mean[score].value for score in SCORES}
+    spread = summary.mean if over_seeds else seeds[0].mean
+    memory = [fold.peak_memory_mib for one in seeds for fold in one.folds if fold.peak_memory_mib]
     return Line(
         name=row.name,
         paper=paper,
         mark=mark,
-        differs=tuple(deviations.phrases(seeds[0])),
-        pooled={score: summary["pooled"][score]["mean"] for score in SCORES},
-        interval={score: _interval(seeds, f"{score}_ci95") for score in SCORES},
+        differs=tuple(difference_phrases(seeds[0].differs_from_paper)),
+        pooled={score: summary.pooled[score].value for score in SCORES},
+        interval={score: _interval(seeds, score) for score in SCORES},
         mean=mean,
-        spread=spread,
+        spread={score: spread[score].std for score in SCORES},
         difference={score: None if mark or paper[score] is None else mean[score] - paper[score] for score in SCORES},
-        seeds=tuple(summary["seeds"]),
-        parameters=seeds[0]["parameters"],
-        train_seconds=float(np.mean([sum(fold["train_seconds"] for fold in one["folds"]) for one in seeds])),
+        seeds=summary.seeds,
+        parameters=seeds[0].parameters,
+        train_seconds=float(np.mean([one.training_seconds for one in seeds])),
         peak_memory_mib=max(memory, default=None),
     )
 
 
-def _interval(seeds: list[dict[str, Any]], key: str) -> tuple[float, float] | None:
-    if any(one["pooled"][key] is None for one in seeds):
+def _interval(seeds: list[Results], score: str) -> tuple[float, float] | None:
+    intervals = [one.pooled[score].interval for one in seeds]
+    if None in intervals:
         return None
-    low, high = np.mean([one["pooled"][key] for one in seeds], axis=0)
+    low, high = np.mean(intervals, axis=0)
     return float(low), float(high)
 
 
-def _against_paper(table: Table, lines: list[Line], results: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
+def _against_paper(table: Table, lines: list[Line], results: Sequence[Sequence[Results]]) -> list[str]:
     """Say once for each mark how our card differs from the paper's, which is why no difference is computed."""
     told = {}
     for row, line, seeds in zip(table.rows, lines, results, strict=True):
         if line.mark and line.mark not in told:
             found = differences(comparison_card(seeds[0], with_hash=False), paper_card(row.protocol))
             # Differing settings are listed row by row, with both values.
-            found += [f"settings: {deviations.MARK}"] if line.differs else []
+            found += [f"settings: {MARK}"] if line.differs else []
             told[line.mark] = f"not comparable: † {line.mark}: ours against the paper's: {'; '.join(found)}"
     return list(told.values())
 
@@ -198,13 +194,11 @@ def _settings(lines: list[Line]) -> list[str]:
         if line.differs:
             by_settings.setdefault(line.differs, []).append(line.name)
     head = "settings differ from the preset paper (key: its value -> this run's value)"
-    return [
-        f"{deviations.MARK} {', '.join(names)}: {head}: {'; '.join(differs)}" for differs, names in by_settings.items()
-    ]
+    return [f"{MARK} {', '.join(names)}: {head}: {'; '.join(differs)}" for differs, names in by_settings.items()]
 
 
-def _development(lines: list[Line], results: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-    """Say the development part's scores, where every row has them, by which one row may be chosen."""
+def _development(lines: list[Line], results: Sequence[Sequence[Results]]) -> list[str]:
+    """Say the development set's scores, where every row has them, by which one row may be chosen."""
     scores = [development_uar(seeds) for seeds in results]
     if len(lines) < 2 or any(score is None for score in scores):
         return []
@@ -212,27 +206,27 @@ def _development(lines: list[Line], results: Sequence[Sequence[dict[str, Any]]])
     printed = [percent(score) for score in scores]
     best = [line.name for line, score in zip(lines, printed, strict=True) if score == percent(max(scores))]
     last = f"The largest, which may be chosen by it: {best[0]}." if len(best) == 1 else f"Equal: {', '.join(best)}."
-    return [f"UAR on the development part, mean over folds: {told}. {last}"]
+    return [f"UAR on the development set, mean over folds: {told}. {last}"]
 
 
-def _notes(every: Sequence[dict[str, Any]]) -> list[str]:
+def _notes(every: Sequence[Results]) -> list[str]:
     made = {
-        "Edition": {one["edition"] for one in every},
-        "Protocol": {protocol_name(one) for one in every},
-        "Development part": {one["dev"] for one in every},
-        "Selection": {selection_name(one) for one in every},
-        "Seeds": {str(one["seed"]) for one in every},
-        "Device": {f"{one['device']}, {one['precision']}" for one in every},
-        "Commit": {one["commit"][:12] for one in every},
+        "Edition": {one.edition for one in every},
+        "Protocol": {one.protocol_name for one in every},
+        "Development set": {one.dev for one in every},
+        "Selection": {one.selection_name for one in every},
+        "Seeds": {str(one.seed) for one in every},
+        "Device": {f"{one.device}, {one.precision}" for one in every},
+        "Commit": {one.commit[:12] for one in every},
     }
     notes = [EXPLANATION]
-    seeds = sorted({one["seed"] for one in every})
+    seeds = sorted({one.seed for one in every})
     if len(seeds) > 1:
         notes.append(SEEDS.format(seeds=", ".join(str(seed) for seed in seeds)))
     notes.append(COSTS)
-    if any(is_speaker_dependent(one) for one in every):
-        notes.append("Speaker-dependent: test speakers were also trained on; new ones will do worse.")
-    notes += list(dict.fromkeys(filter(None, map(few_speakers, every))))
-    notes += [f"{one['row']}: {optimism(one)}" for one in every if one["selection"] == "test"]
+    if any(one.is_speaker_dependent for one in every):
+        notes.append(SPEAKERS_KNOWN)
+    notes += list(dict.fromkeys(one.few_speakers for one in every if one.few_speakers))
+    notes += [f"{one.row}: {one.optimism}" for one in every if one.optimism]
     notes.append(". ".join(f"{name}: {'; '.join(sorted(values))}" for name, values in made.items()) + ".")
     return notes

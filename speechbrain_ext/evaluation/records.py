@@ -1,0 +1,433 @@
+"""Records of stage 3: what a run is, its scores, and what a reader must know before them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from speechbrain_ext.evaluation import json_fields as parse
+from speechbrain_ext.evaluation.json_fields import optional, required
+from speechbrain_ext.evaluation.targets import Confusion, Dimensions, Target
+from speechbrain_ext.metrics.bootstrap import Interval
+from speechbrain_ext.preparation.edition import is_other_edition
+from speechbrain_ext.utils.text import DASH, in_range, with_interval, with_std
+
+SCHEMA = 2
+# An interval over fewer speakers is too narrow to be relied on.
+FEWEST_SPEAKERS = 6
+# Protocols that test on speakers who were also trained on.
+SPEAKER_DEPENDENT = ("random5",)
+SYNTHETIC = "Synthetic mini corpus: these numbers show that the software runs; they say nothing about speech."
+MARK = "‡"
+MARK_EXPLANATION = f"{MARK}: settings differ from the preset paper; no paper's number is compared with such a row."
+SPEAKERS_KNOWN = "Speaker-dependent: test speakers were also trained on; new ones will do worse."
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score with what is known of its spread.
+
+    Arguments
+    ---------
+    value : float
+        Classes: a fraction; dimensions: a coefficient, or an error in the corpus's units.
+    interval : tuple of float or None
+        The ends of the 95 % interval over speakers; None where there is none.
+    std : float or None
+        Standard deviation (ddof 0) over folds or seeds; None for one value.
+    of_seeds : tuple of float
+        In a summary, the value of each seed.
+    """
+
+    value: float
+    interval: Interval | None = None
+    std: float | None = None
+    of_seeds: tuple[float, ...] = ()
+
+    def text(self, write: Callable[[float], str]) -> str:
+        """Write the score with its interval or its standard deviation, where it has one."""
+        if self.std is not None:
+            return with_std(self.value, self.std, write)
+        return with_interval(self.value, self.interval, write)
+
+
+Scores = Mapping[str, Score]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting that differs from the paper's preset."""
+
+    paper: Any = required(lambda value: value)
+    here: Any = required(lambda value: value)
+
+
+Differences = Mapping[str, Difference]
+
+
+def difference_phrases(differences: Differences | None) -> list[str]:
+    """Write settings that differ from the paper's, one phrase each.
+
+    Example
+    -------
+    >>> difference_phrases({"epochs": Difference(200, 1)}), difference_phrases(None)
+    (['epochs: 200 -> 1'], [])
+    """
+    return [f"{key}: {_as_yaml(one.paper)} -> {_as_yaml(one.here)}" for key, one in (differences or {}).items()]
+
+
+def difference_sentence(differences: Differences | None) -> str:
+    """Write settings that differ from the paper's as a warning; empty where there are none.
+
+    Example
+    -------
+    >>> difference_sentence({"lr": Difference(0.1, 0.2)})
+    "settings: not the preset paper (key: its value -> this run's value): lr: 0.1 -> 0.2"
+    """
+    phrases = "; ".join(difference_phrases(differences))
+    return f"settings: not the preset paper (key: its value -> this run's value): {phrases}" if phrases else ""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper's numbers for a row, as fractions."""
+
+    table: Any = required(lambda value: value)
+    row: str = required(parse.text)
+    wa: float | None = optional(parse.or_none(parse.number))
+    uar: float | None = optional(parse.or_none(parse.number))
+    protocol: str | None = optional(parse.or_none(parse.text))
+
+    @property
+    def name(self) -> str:
+        """The paper's row.
+
+        Example
+        -------
+        >>> Paper("2", "AMSNet").name, Paper("Figure 6", "Adam 64").name
+        ('Table 2, AMSNet', 'Figure 6, Adam 64')
+        """
+        table = str(self.table)
+        return f"Table {table}, {self.row}" if table.isdigit() else f"{table}, {self.row}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What a run is, whatever its seed.
+
+    Arguments
+    ---------
+    target : Target
+        The classes or the dimensions.
+    """
+
+    corpus: str = required(parse.name)
+    source: str = required(parse.source)
+    edition: str = required(parse.edition)
+    system: str = required(parse.name)
+    row: str = required(parse.name)
+    preset: str = required(parse.name)
+    protocol: str = required(parse.name)
+    dev: str = required(parse.name)
+    selection: str = required(parse.name)
+    fold_seed: int = required(parse.count)
+    manifest_sha256: str | None = required(parse.or_none(parse.text))
+    folds_sha256: str | None = required(parse.or_none(parse.text))
+    target: Target
+
+    @property
+    def has_dimensions(self) -> bool:
+        """Whether values of dimensions are recognised in place of classes."""
+        return isinstance(self.target, Dimensions)
+
+    @property
+    def is_speaker_dependent(self) -> bool:
+        """Whether test speakers were trained on."""
+        return self.protocol in SPEAKER_DEPENDENT
+
+    @property
+    def protocol_name(self) -> str:
+        """The protocol, with a remark where it is speaker-dependent."""
+        return self.protocol + (" (speaker-dependent)" if self.is_speaker_dependent else "")
+
+    @property
+    def run_name(self) -> str:
+        """The system, and the row where it is not the default one."""
+        return self.system if self.row == "default" else f"{self.system}, {self.row}"
+
+    @property
+    def row_name(self) -> str:
+        """The row, with the rule of its development set where it has one."""
+        return self.row + ("" if self.dev == "none" else f", --dev {self.dev}")
+
+    @property
+    def selection_name(self) -> str:
+        """The rule of model selection, with a remark where it is optimistic."""
+        return self.selection + (" (optimistic)" if self.selection == "test" else "")
+
+    @property
+    def corpus_name(self) -> str:
+        """The corpus with its edition."""
+        if self.source == "mini":
+            return f"{self.corpus}, mini corpus: synthetic"
+        if self.edition.lower().startswith(self.corpus.lower()):
+            return self.edition
+        return f"{self.corpus}, {self.edition}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts(Identity):
+    """What stage 3 knows of a run but for its scores; scores are compared with `paper` where that is allowed."""
+
+    seed: int = required(parse.count)
+    paper: Paper | None = required(parse.or_none(parse.record_of(Paper)))
+    parameters: int = required(parse.count)
+    commit: str = required(parse.text)
+    versions: Mapping[str, str] = required(parse.mapping_of(parse.text))
+    device: str = required(parse.text)
+    precision: str = required(parse.text)
+    hparams_sha256: str | None = required(parse.or_none(parse.text))
+    # What earlier results, and those of other tools, may lack.
+    differs_from_paper: Differences | None = optional(parse.mapping_of(parse.record_of(Difference)))
+    parameters_total: int | None = optional(parse.count)
+    folds_of_protocol: int | None = optional(parse.count)
+    variant: str | None = optional(parse.text)
+    hparams: Mapping[str, Any] | str | None = optional(parse.checked(lambda value: isinstance(value, (dict, str))))
+    task: Mapping[str, Any] | None = optional(parse.json_object)
+    overrides: tuple[str, ...] | None = optional(parse.texts)
+    command: str | None = optional(parse.text)
+    warnings: tuple[str, ...] | None = optional(parse.texts)
+    label_map: Mapping[str, Any] | None = optional(parse.json_object)
+    madd_zero_share: float | None = optional(parse.share)
+    made_from: str | None = optional(parse.text)
+
+    @property
+    def marked_name(self) -> str:
+        """The run's name, with a mark where its settings differ from the paper's preset."""
+        return self.marked(self.run_name)
+
+    def marked(self, name: str) -> str:
+        """Mark a name where the run's settings differ from the paper's preset."""
+        return f"{name} {MARK}" if self.differs_from_paper else name
+
+    @property
+    def run_title(self) -> str:
+        """What was run, and on what: two lines."""
+        return f"{self.run_name}: {self.protocol_name}\n{self.corpus_name}, seed {self.seed}"
+
+    @property
+    def parameters_text(self) -> str:
+        """How many parameters are trained, and of how many where some are not."""
+        total = self.parameters if self.parameters_total is None else self.parameters_total
+        return f"{self.parameters:,}" + (f" trained of {total:,}" if total != self.parameters else "")
+
+    @property
+    def hparams_text(self) -> str:
+        """The hyper-parameters as text; empty where the result carries none."""
+        if isinstance(self.hparams, Mapping):
+            return json.dumps(self.hparams, indent=2, ensure_ascii=False)
+        return self.hparams or ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseFacts:
+    """How a phase of a fold was trained."""
+
+    epochs: int = required(parse.count)
+    selected_epoch: int | None = optional(parse.or_none(parse.count))
+    optimizer_steps: int = required(parse.count)
+    train_seconds: float = required(parse.number)
+    checkpoint: str | None = optional(parse.or_none(parse.text))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldFacts:
+    """How a fold was trained; `optimism` is by how much selection on the test fold raised its scores."""
+
+    name: str = required(parse.text)
+    n_train: int = required(parse.count)
+    n_dev: int = required(parse.count)
+    n_test: int = required(parse.count)
+    epochs: int = required(parse.count)
+    train_seconds: float = required(parse.number)
+    optimizer_steps: int | None = optional(parse.count)
+    phases: Mapping[str, PhaseFacts] | None = optional(parse.mapping_of(parse.record_of(PhaseFacts)))
+    parameters: int | None = optional(parse.count)
+    parameters_total: int | None = optional(parse.count)
+    peak_memory_mib: float | None = optional(parse.or_none(parse.number))
+    optimism: Mapping[str, float] | None = optional(parse.mapping_of(parse.number))
+    dev_wa: float | None = optional(parse.number)
+    dev_uar: float | None = optional(parse.number)
+    dev_ccc: float | None = optional(parse.number)
+    warnings: tuple[str, ...] | None = optional(parse.texts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldResults(FoldFacts):
+    """A fold with its scores; `confusion` as in `Pooled`."""
+
+    scores: Scores
+    confusion: Confusion
+    speakers_test: tuple[str, ...] = required(parse.texts)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Scores over the utterances of all folds; counts [true class][recognised class], empty for dimensions."""
+
+    n: int
+    scores: Scores
+    confusion: Confusion = ()
+
+    def __getitem__(self, name: str) -> Score:
+        return self.scores[name]
+
+    def get(self, name: str) -> Score | None:
+        """A score that not every run has."""
+        return self.scores.get(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary(Identity):
+    """Scores over several seeds: mean, standard deviation and the value of each seed."""
+
+    seeds: tuple[int, ...]
+    pooled: Scores
+    mean: Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results(Facts):
+    """The scores of a run with all that is known of it: results.json.
+
+    Arguments
+    ---------
+    sha256 : str or None
+        Of predictions.csv; None before the file is written.
+    files : mapping or None
+        Names of further files of stage 3 with their SHA-256.
+    """
+
+    pooled: Pooled
+    folds: tuple[FoldResults, ...]
+    mean: Scores
+    sha256: str | None = optional(parse.text)
+    files: Mapping[str, str] | None = optional(parse.mapping_of(parse.text))
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only some folds of the protocol were run."""
+        return len(self.folds) < (self.folds_of_protocol or 0)
+
+    @property
+    def has_epochs(self) -> bool:
+        """Whether the run was trained in epochs; a classifier such as an SVM is fitted at once."""
+        return any(fold.optimizer_steps != 0 for fold in self.folds)
+
+    @property
+    def selection_shown(self) -> str:
+        """The rule of model selection; a dash where nothing is selected."""
+        return self.selection_name if self.has_epochs else DASH
+
+    @property
+    def training_seconds(self) -> float:
+        """Of all folds."""
+        return sum(fold.train_seconds for fold in self.folds)
+
+    @property
+    def training_text(self) -> str:
+        """Epochs and optimiser steps of each phase in the first fold; empty where the result has none."""
+        phases = ((name, one) for name, one in (self.folds[0].phases or {}).items() if one.optimizer_steps)
+        return "; ".join(f"{name} {one.epochs} epochs, {one.optimizer_steps} optimiser steps" for name, one in phases)
+
+    @property
+    def few_speakers(self) -> str:
+        """A warning where the tested speakers are too few for an interval; empty where they suffice."""
+        number = len({speaker for fold in self.folds for speaker in fold.speakers_test})
+        if number >= FEWEST_SPEAKERS:
+            return ""
+        if number == 1:
+            return "One speaker: 1 was tested, so that there is no interval over speakers."
+        return (
+            f"Few speakers: {number} were tested, so that the interval over speakers is not reliable "
+            f"(at least {FEWEST_SPEAKERS})."
+        )
+
+    @property
+    def optimism(self) -> str:
+        """A warning where the model was selected on the test fold, with how much that raised the scores."""
+        if self.selection != "test":
+            return ""
+        gaps = [fold.optimism for fold in self.folds if fold.optimism]
+        means = [f"{key.upper()} {100 * sum(gap[key] for gap in gaps) / len(gaps):+.2f}" for key in _keys_of_all(gaps)]
+        warning = "Optimistic: the model was selected on the test fold."
+        return warning + (f" Against the last epoch, points: {', '.join(means)}." if means else "")
+
+    @property
+    def all_warnings(self) -> list[str]:
+        """What a reader must know before the numbers, one sentence each, the run's own warnings last."""
+        found = {}
+        if self.source == "mini":
+            found["mini corpus"] = SYNTHETIC
+        elif is_other_edition(self.corpus, self.edition):
+            found["edition"] = "This copy is not the corpus as published: no paper's number is compared with it."
+        if self.is_speaker_dependent:
+            found["speaker-dependent"] = SPEAKERS_KNOWN
+        if self.optimism:
+            found["optimistic"] = self.optimism
+        if self.is_partial:
+            folds = f"{len(self.folds)} of {self.folds_of_protocol}"
+            found["partial"] = f"Partial: only {folds} folds of the protocol were run."
+        if few := self.few_speakers:
+            found[few.split(":")[0].lower()] = few
+        if settings := difference_sentence(self.differs_from_paper):
+            found["settings"] = settings[:1].upper() + settings[1:]
+        # The run's own warnings repeat some of these.
+        own = [warning for warning in self.warnings or () if warning.split(":")[0].lower() not in found]
+        return list(dict.fromkeys([*found.values(), *own]))
+
+    @property
+    def card(self) -> list[tuple[str, str]]:
+        """The protocol card: name and value of each line, in reading order."""
+        versions = ", ".join(f"{name} {version}" for name, version in sorted(self.versions.items()))
+        lines = [
+            ("Corpus", self.corpus),
+            ("Edition", self.edition),
+            ("Source", "mini corpus: synthetic" if self.source == "mini" else self.source),
+            ("Dimensions" if self.has_dimensions else "Classes", ", ".join(self.target.names)),
+            ("Protocol", self.protocol_name),
+            ("Folds", f"{len(self.folds)}, split with fold seed {self.fold_seed}"),
+            ("Development set", self.dev),
+            ("Model selection", self.selection_name if self.has_epochs else ""),
+            ("Preset", self.preset),
+            ("Seed", str(self.seed)),
+            ("Training", self.training_text),
+            ("Parameters", self.parameters_text),
+            ("Device", f"{self.device}, {self.precision}"),
+            ("Commit", self.commit),
+            ("Versions", versions),
+            ("Command", self.command or ""),
+            ("Manifest", f"sha256 {self.manifest_sha256}"),
+            ("Fold file", f"sha256 {self.folds_sha256}"),
+            ("Hyper-parameters", f"sha256 {self.hparams_sha256}"),
+        ]
+        return [(name, value) for name, value in lines if value]
+
+
+def epochs_text(seeds: Sequence[Results]) -> str:
+    """Write the epochs of all folds of some results as a range; a dash where a classifier has none."""
+    epochs = [fold.epochs for results in seeds if results.has_epochs for fold in results.folds]
+    return in_range(epochs) if epochs else DASH
+
+
+def _keys_of_all(gaps: Sequence[Mapping[str, float]]) -> list[str]:
+    return [key for key in gaps[0] if all(key in gap for gap in gaps)] if gaps else []
+
+
+def _as_yaml(value: Any) -> str:
+    """A value as YAML prints it: a word has no quotes."""
+    if isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else json.dumps(value)

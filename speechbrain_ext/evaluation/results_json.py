@@ -1,0 +1,211 @@
+"""Results and summaries as JSON, in the keys and the order of schema 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from speechbrain_ext.evaluation import json_fields as parse
+from speechbrain_ext.evaluation.records import (
+    SCHEMA,
+    FoldFacts,
+    FoldResults,
+    Pooled,
+    Results,
+    Score,
+    Scores,
+    Summary,
+)
+from speechbrain_ext.evaluation.targets import Classes, Confusion, Dimensions, Target
+
+DIMENSIONS = "dimensions"
+IDENTITY = "corpus source edition system row preset protocol dev selection".split()
+MADE_WITH = "paper parameters commit versions device precision hparams_sha256 manifest_sha256 folds_sha256".split()
+FOLD = "name n_train n_dev n_test".split()
+
+
+def results_to_json(results: Results) -> dict[str, Any]:
+    """Write results as a JSON object."""
+    known = parse.write_fields(results, Results)
+    files = {key: known.pop(key) for key in ("sha256", "files") if key in known}
+    head = {key: known.pop(key) for key in (*IDENTITY, "seed", "fold_seed")}
+    made_with = {key: known.pop(key) for key in MADE_WITH}
+    scores = {
+        "pooled": pooled_to_json(results),
+        "folds": [fold_to_json(fold) for fold in results.folds],
+        "mean": mean_to_json(results),
+    }
+    return {"schema": SCHEMA, **files, **head, **_target_to_json(results.target), **scores, **made_with, **known}
+
+
+def results_from_json(record: Mapping[str, Any]) -> Results:
+    """Read results from a JSON object.
+
+    Raises
+    ------
+    UnexpectedField
+        A value is missing or not what stage 3 writes; its key is named.
+    """
+    target = _target_from_json(record)
+    return Results(
+        **parse.parse_fields(Results, record),
+        target=target,
+        pooled=parse.parse_field(record, "pooled", lambda pooled: _pooled(pooled, target)),
+        folds=parse.parse_field(record, "folds", lambda folds: _folds(folds, target)),
+        mean=parse.parse_field(record, "mean", lambda mean: _scores(mean, target, target.mean_scores, "_std")),
+    )
+
+
+def summary_to_json(summary: Summary) -> dict[str, Any]:
+    """Write a summary as a JSON object."""
+    known = parse.write_fields(summary, Summary)
+    head = {key: known.pop(key) for key in (*IDENTITY, "fold_seed")}
+    scores = {}
+    for part in ("pooled", "mean"):
+        scores[part] = _put(
+            (name, "", {"mean": score.value, "std": score.std, "values": list(score.of_seeds)})
+            for name, score in getattr(summary, part).items()
+        )
+    return {
+        "schema": SCHEMA,
+        **head,
+        **_target_to_json(summary.target),
+        **known,
+        "seeds": list(summary.seeds),
+        **scores,
+    }
+
+
+def summary_from_json(record: Mapping[str, Any]) -> Summary:
+    """Read a summary from a JSON object; errors are those of `results_from_json`."""
+    target = _target_from_json(record)
+    seeds = parse.parse_field(record, "seeds", parse.list_of(parse.count))
+
+    def spread(value: Any) -> Score:
+        return Score(
+            parse.parse_field(value, "mean", parse.number),
+            std=parse.parse_field(value, "std", parse.or_none(parse.number)),
+            of_seeds=parse.parse_field(value, "values", parse.list_of(parse.number)),
+        )
+
+    def spreads(names: tuple[str, ...]) -> Callable[[Any], Scores]:
+        return lambda value: {name: _take(value, name, "", spread) for name in names}
+
+    return Summary(
+        **parse.parse_fields(Summary, record),
+        target=target,
+        seeds=seeds,
+        pooled=parse.parse_field(record, "pooled", spreads(target.summary_scores)),
+        mean=parse.parse_field(record, "mean", spreads(target.mean_scores)),
+    )
+
+
+def pooled_to_json(results: Results) -> dict[str, Any]:
+    """Write the pooled scores."""
+    pooled, target = results.pooled, results.target
+    values = []
+    for name in target.pooled_scores:
+        values.append((name, "", pooled[name].value))
+        if name in target.interval_scores:
+            values.append((name, "_ci95", parse.plain(pooled[name].interval)))
+    return {"n": pooled.n, **_put(values), **_confusion_to_json(pooled.confusion)}
+
+
+def mean_to_json(results: Results) -> dict[str, Any]:
+    """Write the means over folds."""
+    return _put(
+        (name, suffix, value)
+        for name, score in results.mean.items()
+        for suffix, value in (("", score.value), ("_std", score.std))
+    )
+
+
+def fold_to_json(fold: FoldResults) -> dict[str, Any]:
+    """Write a fold with its scores."""
+    known = parse.write_fields(fold, FoldResults)
+    head = {key: known.pop(key) for key in FOLD}
+    made = {key: known.pop(key) for key in ("epochs", "train_seconds", "speakers_test")}
+    scores = _put((name, "", score.value) for name, score in fold.scores.items())
+    return {**head, **scores, **_confusion_to_json(fold.confusion), **made, **known}
+
+
+def fold_facts_from_json(record: Mapping[str, Any]) -> FoldFacts:
+    """Read how a fold was trained; errors are those of `results_from_json`."""
+    return FoldFacts(**parse.parse_fields(FoldFacts, record))
+
+
+def _target_to_json(target: Target) -> dict[str, Any]:
+    names = list(target.names)
+    return {"target": DIMENSIONS, DIMENSIONS: names} if isinstance(target, Dimensions) else {"classes": names}
+
+
+def _target_from_json(record: Mapping[str, Any]) -> Target:
+    if record.get("target") == DIMENSIONS:
+        return Dimensions(parse.parse_field(record, DIMENSIONS, parse.names))
+    return Classes(parse.parse_field(record, "classes", parse.names))
+
+
+def _pooled(record: Any, target: Target) -> Pooled:
+    scores = _scores(record, target, target.pooled_scores, "_ci95")
+    return Pooled(parse.parse_field(record, "n", parse.count), scores, _confusion(record, target))
+
+
+def _folds(value: Any, target: Target) -> tuple[FoldResults, ...]:
+    def fold(record: Any) -> FoldResults:
+        facts = parse.parse_fields(FoldResults, record)
+        scores = _scores(record, target, target.fold_scores, "")
+        return FoldResults(**facts, scores=scores, confusion=_confusion(record, target))
+
+    folds = parse.list_of(fold)(value)
+    if not folds:
+        raise ValueError(value)
+    return folds
+
+
+def _scores(record: Any, target: Target, names: tuple[str, ...], suffix: str) -> Scores:
+    parse_value = parse.share if isinstance(target, Classes) else parse.number
+    spread = {"_ci95": parse.interval, "_std": parse.number}.get(suffix)
+    scores = {}
+    for name in names:
+        value, further = _take(record, name, "", parse_value), None
+        if spread and (suffix == "_std" or name in target.interval_scores):
+            further = _take(record, name, suffix, parse.or_none(spread))
+        scores[name] = Score(value, interval=further) if suffix == "_ci95" else Score(value, std=further)
+    return scores
+
+
+def _confusion(record: Any, target: Target) -> Confusion:
+    if not isinstance(target, Classes):
+        return ()
+
+    def matrix(value: Any) -> Confusion:
+        rows = parse.list_of(parse.list_of(parse.count))(value)
+        if {len(rows), *map(len, rows)} != {len(target.names)}:
+            raise ValueError(value)
+        return rows
+
+    return parse.parse_field(record, "confusion", matrix)
+
+
+def _confusion_to_json(confusion: Confusion) -> dict[str, Any]:
+    return {"confusion": parse.plain(confusion)} if confusion else {}
+
+
+def _put(values: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
+    """Put (name, suffix, value) in the place that JSON has for it: `ccc.valence` is `valence` of the object `ccc`."""
+    record: dict[str, Any] = {}
+    for name, suffix, value in values:
+        key, _, dimension = name.partition(".")
+        if dimension:
+            record.setdefault(key + suffix, {})[dimension] = value
+        else:
+            record[key + suffix] = value
+    return record
+
+
+def _take(record: Any, name: str, suffix: str, parse_value: Callable[[Any], Any]) -> Any:
+    """Take a value from the place where `_put` puts it."""
+    key, _, dimension = name.partition(".")
+    if dimension:
+        return parse.parse_field(record, key + suffix, lambda value: parse.parse_field(value, dimension, parse_value))
+    return parse.parse_field(record, key + suffix, parse_value)
