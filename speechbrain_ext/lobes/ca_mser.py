@@ -283,7 +283,7 @@ class CAMSER(EncoderInState):
     def to_official(self) -> dict[str, Tensor]:
         """Give the state by the authors' names, without AlexNet's classifier, which is not built."""
         if self.adapter:
-            raise UserError(f"adapter: expected null, as the authors' names have none, found {self.adapter['adapter']}")
+            raise UserError(f"adapter: expected null, as the authors' names have none, found {self.adapter.adapter}")
         return OFFICIAL.of(self)
 
 

@@ -15,6 +15,7 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.distributed import if_main_process
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
+from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_segment_dataset
 from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.features.augment import SpectrogramMask
@@ -126,18 +127,7 @@ class NetworkPhase(Phase):
         developed = {"last": parts.dev, "dev": parts.dev, "test": parts.test}[experiment.selection]
         dev = self._dataset(sorted(developed)) if developed else None
         model = self._model()
-        for source in self.sources:
-            if source.name not in model.normalizers:
-                continue
-            mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts.train))
-            check_statistics(self.name, source.name, mean, deviation)
-            model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
-        if model.scale is not None:
-            values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts.train)]
-            model.scale.set(*map(torch.from_numpy, statistics([np.array(values)])))
-        by_name = {source.name: source for source in self.sources}
-        utterances = [experiment.utterances[identity] for identity in sorted(parts.train)]
-        model.network.fit_statistics(lambda name: map(by_name[name].frames, utterances))
+        self._fit_statistics(model, [experiment.utterances[identity] for identity in sorted(parts.train)])
         settings = self._settings(model, train, chooser, on_epoch)
         checkpointer = SafeCheckpointer(self.folder / "save")
         checkpointer.sweep()
@@ -147,6 +137,18 @@ class NetworkPhase(Phase):
         brain.fit(counter, train, dev, train_loader_kwargs={"batch_size": self._local_batch()})
         if if_main_process():
             self._finish(brain, checkpointer)
+
+    def _fit_statistics(self, model: PhaseModel, utterances: Sequence[Utterance]) -> None:
+        """Fit normalisation, units of the values, and what the network itself fits, to the training set."""
+        sources = {source.name: source for source in self.sources}
+        for name, normalizer in model.normalizers.items():
+            mean, deviation = statistics(map(sources[name].frames, utterances))
+            check_statistics(self.name, name, mean, deviation)
+            normalizer.set(torch.from_numpy(mean), torch.from_numpy(deviation))
+        if model.scale is not None:
+            values = np.array([self.experiment.task.values_of(utterance) for utterance in utterances])
+            model.scale.set(*map(torch.from_numpy, statistics([values])))
+        model.network.fit_statistics(lambda name: map(sources[name].frames, utterances))
 
     def _oversampled(self, ids: Sequence[str]) -> set[str]:
         """Ids of the training utterances that stand twice in the data: those of `oversample_classes`."""
