@@ -44,6 +44,8 @@ paper=false
 # tables/amsnet_table5.yaml is amsnet/5, tables/amsnet_figure6.yaml is amsnet/figure6
 tables=$(cd "$recipe/tables" 2>/dev/null && ls -- *.yaml |
   sed 's/\.yaml$//; s/_table\([0-9]\)/\/\1/; s/_figure\([0-9]\)/\/figure\1/' | tr '\n' ' ') || tables=
+systems=$(ls -- "$shared"/systems/*.yaml "$recipe"/hparams/*.yaml 2>/dev/null |
+  sed 's/.*\///; s/\.yaml$//' | sort -u | tr '\n' ' ') || true
 
 root_help() {
   if [ -z "$corpus" ]; then
@@ -61,7 +63,7 @@ ${corpus:-A corpus that one CSV lists}: from the corpus on disk to a table of re
           2 train every fold                                       3 evaluate: predictions, scores, vectors
           4 figures and report page
   --stage N --stop-stage N   first and last stage (0, 4)
-  --system NAME              a system of this recipe: $(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')($default_system)
+  --system NAME              a system of this recipe: ${systems}($default_system)
   --preset NAME              paper, official: what the authors' code does where it differs (paper)
   --tag NAME                 a name for a run with overrides (needed when there are any)
 $(root_help)
@@ -129,9 +131,7 @@ at_most nproc "$nproc" 1 1024
 whole fold-seed "$fold_seed"
 $verify && $no_audio_check && die "--verify and --no-audio-check exclude each other: leave one out"
 hparams=$recipe/hparams/$system.yaml
-systems=$(cd "$recipe/hparams" && ls -- *.yaml | sed 's/\.yaml$//' | tr '\n' ' ')
 one_of system "$system" "${systems% }"
-# A recipe may name its system's file otherwise than itself.
 presets=$(cat "$hparams" "$shared/systems/$system.yaml" 2>/dev/null |
   sed -n '/^presets:/,/^[^ ]/s/^    \([a-z_]*\):.*/\1/p' | sort -u | tr '\n' ' ') || true
 presets="paper ${presets}"
@@ -185,7 +185,6 @@ banner() {
 call() { # module, arguments
   SER_PARENT=$$ OMP_NUM_THREADS=$threads "$python" -m speechbrain_ext.bin."$@"
 }
-named_protocol() { [ "$protocol" = paper ] && sed -n 's/^protocol: *\([a-z0-9-]*\).*/\1/p' "$hparams" || echo "$protocol"; }
 flag() { if "$1"; then printf '%s' "$2"; fi; }
 
 banner
@@ -225,8 +224,8 @@ for ((now = stage; now <= stop_stage; now++)); do
       else
         case $now in
           1) log "stage 1: features of $system"; call extract "${run_options[@]}" ;;
-          2) log "stage 2: train $system, $(named_protocol)"; call train "${run_options[@]}" ;;
-          3) log "stage 3: evaluate $system, $(named_protocol)"; call evaluate "${run_options[@]}" ;;
+          2) log "stage 2: train $system, protocol $protocol"; call train "${run_options[@]}" ;;
+          3) log "stage 3: evaluate $system, protocol $protocol"; call evaluate "${run_options[@]}" ;;
         esac
       fi
       ;;

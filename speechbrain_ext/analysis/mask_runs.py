@@ -114,7 +114,7 @@ def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> Ma
     phase = next(phase for phase in phases_of(experiment, fold) if phase.name == name)
     network = phase.network()
     segments = _Segments(experiment, phase, network)
-    tested = experiment.fold(fold)["test"]
+    tested = experiment.fold(fold).test
     utterance, place = max(
         (segments.ranked(identity) for identity in ([utterance] if utterance else sorted(tested))),
         key=lambda ranked: ranked[0],
@@ -135,15 +135,15 @@ def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> Ma
 
 def _fold(experiment: Experiment, phase: str, utterance: str, asked: str) -> str:
     """The fold asked for, or the first trained one that tests the utterance, or else the first trained one."""
-    folds = {fold["name"]: fold for fold in experiment.folds["folds"]}
+    names = experiment.folds.names
     if asked:
-        if asked not in folds:
-            raise UserError(f"--fold {asked}: expected one of {', '.join(folds)}")
+        if asked not in names:
+            raise UserError(f"--fold {asked}: expected one of {', '.join(names)}")
         return asked
-    trained = [name for name in folds if is_finished(experiment.phase_folder(phase, name), phase)]
+    trained = [name for name in names if is_finished(experiment.phase_folder(phase, name), phase)]
     if not trained:
         raise UserError(f"{experiment.seed_folder}: expected a trained fold, found none: train one with: {TRAIN}")
-    testing = [name for name in trained if utterance in folds[name]["test"]]
+    testing = [name for name in trained if utterance in experiment.fold(name).test]
     return (testing or trained)[0]
 
 

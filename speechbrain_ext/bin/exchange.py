@@ -67,8 +67,9 @@ def _export(asked: argparse.Namespace) -> list[str]:
     from speechbrain_ext.exchange.emobox import export_emobox
     from speechbrain_ext.exchange.given import audit_given, strange_labels
     from speechbrain_ext.exchange.nkululeko import export_nkululeko
-    from speechbrain_ext.preparation.fold_checks import check_folds
-    from speechbrain_ext.preparation.folds import check_rules, folds_path, read_folds
+    from speechbrain_ext.preparation.audit import check_folds
+    from speechbrain_ext.preparation.folds import folds_path, read_folds
+    from speechbrain_ext.preparation.protocols import check_rules
 
     made_by = "python -m speechbrain_ext.bin.prepare"
     facts = read_facts(asked.data, made_by)
@@ -89,7 +90,7 @@ def _export(asked: argparse.Namespace) -> list[str]:
     return [
         f"wrote {facts['corpus']} ({facts['source']}) as {asked.format} in {asked.out}",
         *(f"note: {note}" for note in [*notes, *strange_labels(utterances, folds)]),
-        *(audit_given(utterances, folds["folds"]) if folds else []),
+        *(audit_given(utterances, folds.folds) if folds else []),
         "the labels are the corpus's: pass them on only where its licence allows",
     ]
 

@@ -13,7 +13,12 @@ def parser() -> OptionParser:
     options = OptionParser(prog="python -m speechbrain_ext.bin.keys", description=__doc__)
     add = options.add_argument
     add("--recipe", required=True, type=Path, metavar="DIR", help="a recipe's folder, e.g. recipes/EmoDB")
-    add("--system", required=True, metavar="NAME", help="a YAML of the recipe's hparams folder, without .yaml")
+    add(
+        "--system",
+        required=True,
+        metavar="NAME",
+        help="a system of recipes/shared/systems or of the recipe's hparams",
+    )
     add("--preset", default="paper", metavar="NAME", help="the preset whose values are shown (default: paper)")
     return options
 
@@ -31,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from speechbrain_ext.hparams.key_listing import list_keys
 
     # Its code is not run here, so that it needs no trust.
-    hp = load(asked.recipe / "hparams" / f"{asked.system}.yaml", preset=asked.preset, trust=True)
+    hp = load(asked.recipe, asked.system, preset=asked.preset, trust=True)
     print(list_keys(hp, asked.preset))
 
 

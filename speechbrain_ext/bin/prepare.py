@@ -53,7 +53,7 @@ def parser() -> OptionParser:
     add("--force", action="store_true", help="redo what was made from other inputs")
     add("--trust", action="store_true", help="use a recipe from outside the repository, or one that names other code")
     add("--recipe", type=Path, metavar="DIR", help="take classes, utterances and protocol from its --system or --table")
-    add("--system", metavar="NAME", help="a YAML of the recipe's hparams folder")
+    add("--system", metavar="NAME", help="a system of recipes/shared/systems or of the recipe's hparams")
     add("--preset", default="paper", metavar="NAME", help="the system's preset: paper (default), official")
     add("--table", default="", metavar="ID", help="a paper's table of the recipe: the folds of all its rows")
     add("overrides", nargs="*", metavar="-- --key value", help="keys of the task and hyper-parameters of the system")
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from speechbrain_ext.corpora.label_map import read_label_map
     from speechbrain_ext.corpora.manifest import CorpusFaults
     from speechbrain_ext.preparation import Request, prepare
-    from speechbrain_ext.preparation.folds import check_rules
+    from speechbrain_ext.preparation.protocols import check_rules
 
     label_map = read_label_map(asked.label_map) if asked.label_map else {}
     corpus = _corpus(asked, label_map)
@@ -183,10 +183,11 @@ def _splits(corpus: Corpus, asked: argparse.Namespace) -> tuple[tuple[str, Task]
         runs = [(row.system, row.protocol, words_of(table, row, asked.overrides)) for row in table.rows]
     found = []
     for system, protocol, words in runs:
-        path = asked.recipe / "hparams" / f"{system}.yaml"
-        hp = load(path, parse_overrides(list(words)), asked.source, preset=asked.preset, trust=asked.trust)
+        hp = load(
+            asked.recipe, system, parse_overrides(list(words)), asked.source, preset=asked.preset, trust=asked.trust
+        )
         print_trusted(hp.trusted)
-        own = protocol or hp.corpus["protocol"]
+        own = protocol or hp.protocol
         split = (own if asked.protocol == "paper" else asked.protocol, hp.task)
         if split not in found:
             found.append(split)

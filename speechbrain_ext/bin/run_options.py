@@ -25,7 +25,7 @@ def run_parser(description: str, module: str) -> OptionParser:
     parser = OptionParser(prog=f"python -m speechbrain_ext.bin.{module}", description=description)
     add = parser.add_argument
     add("--recipe", required=True, type=Path, metavar="DIR", help="a recipe's folder, e.g. recipes/EmoDB")
-    add("--system", required=True, help="a YAML of the recipe's hparams folder, without .yaml")
+    add("--system", required=True, help="a system of recipes/shared/systems or of the recipe's hparams")
     add("--data", required=True, type=folder, metavar="DIR", help="data/<CORPUS>-<source>, made by stage 0")
     add("--exp", required=True, type=folder, metavar="DIR", help="where experiments are written")
     add("--cache", default=None, metavar="DIR", help="the features' cache (default: SER_CACHE or .cache)")
@@ -70,13 +70,13 @@ def specifications(args: argparse.Namespace) -> list[RunSpec]:
     if args.tag and not (is_name(args.tag) and len(args.tag.encode()) <= LONGEST_TAG):
         raise UsageError(f"--tag {args.tag[:200]}: expected a plain name of up to {LONGEST_TAG} bytes: choose another")
     system, name, protocol, overrides = _row(args)
-    path = args.recipe / "hparams" / f"{system}.yaml"
-    hp = load(path, parse_overrides(list(overrides)), preset=args.preset, trust=args.trust)
+    hp = load(args.recipe, system, parse_overrides(list(overrides)), preset=args.preset, trust=args.trust)
     print_trusted(hp.trusted)
     if args.table and hp.task.dimensions:
         raise UsageError(f"--table {args.table}: tables are of classes, found dimensions: leave one of the two out")
     spec = RunSpec(
-        recipe_yaml=str(path.resolve()),
+        recipe=str(args.recipe.resolve()),
+        system=system,
         data=str(args.data.resolve()),
         exp=str(args.exp.resolve()),
         cache=str(Path(args.cache or default_cache()).resolve()),
@@ -129,7 +129,7 @@ def chosen_folds(args: argparse.Namespace, experiment: Experiment) -> list[str]:
     names = [name for name in args.folds.replace(",", " ").split() if name]
     for name in names:
         experiment.fold(name)
-    return [fold["name"] for fold in experiment.folds["folds"] if not names or fold["name"] in names]
+    return [name for name in experiment.folds.names if not names or name in names]
 
 
 def _seeds(text: str) -> list[int]:

@@ -80,7 +80,7 @@ def _phases(run: Experiment, fold: str, number: int, rates: Rates) -> list[Timed
     from speechbrain_ext.training.progress import TimedPhase
 
     missing = [phase for phase in run.hp.phases if not is_finished(run.phase_folder(phase, fold), phase)]
-    n_train = len(run.fold(fold)["train"])
+    n_train = len(run.fold(fold).train)
     phases = []
     for phase in missing:
         rate = rates.of(phase, n_train)

@@ -66,7 +66,7 @@ class Corpus:
     task : Task
         What is usually recognised: classes in the order of the vocabulary, and whether excited is happiness.
     protocols : tuple of str
-        Protocols of `speechbrain_ext.preparation.folds` that the corpus allows, the usual one first.
+        Protocols of `speechbrain_ext.preparation.protocols` that the corpus allows, the usual one first.
     expected : Expected or None
         The published counts; None for a corpus that nobody published.
     root_variable : str

@@ -44,21 +44,25 @@ def differing(paper: Mapping[str, Any], here: Mapping[str, Any]) -> Differences:
     return {key: Difference(before, now) for key, before, now in _pairs(paper, here, "") if before != now}
 
 
-def paper_preset(recipe_yaml: str | Path, row: TableRow | None, labels: Sequence[str]) -> tuple[hparams.Hparams, str]:
+def paper_preset(
+    recipe: str | Path, system: str, row: TableRow | None, labels: Sequence[str]
+) -> tuple[hparams.Hparams, str]:
     """Load the paper's own settings of a run, and the paper's protocol.
 
     Arguments
     ---------
-    recipe_yaml : str or Path
-        `recipes/<CORPUS>/hparams/<system>.yaml`.
+    recipe : str or Path
+        `recipes/<CORPUS>`.
+    system : str
+        A name that `--system` takes.
     row : TableRow or None
         The row of a table that the run is of; the overrides of a paper's row are the paper's.
     labels : sequence of str
         Labels of the corpus, which are the classes where the recipe names none.
     """
     words = list(row.words) if row is not None and row.of_paper else []
-    paper = hparams.load(recipe_yaml, hparams.parse_overrides(words), labels=labels)
-    return paper, row.protocol if words else paper.corpus["protocol"]
+    paper = hparams.load(recipe, system, hparams.parse_overrides(words), labels=labels)
+    return paper, row.protocol if words else paper.protocol
 
 
 class KeptDeviations:
@@ -86,12 +90,11 @@ class KeptDeviations:
         """
         if results.differs_from_paper is not None:
             return results.differs_from_paper
-        path = self.recipe / "hparams" / f"{results.system}.yaml"
         here = results.hparams
-        if not isinstance(here, Mapping) or not path.exists():
+        if not isinstance(here, Mapping) or results.system not in hparams.list_systems(self.recipe):
             return {}
         classes = {"classes": list(results.target.names)} if isinstance(results.target, Classes) else {}
-        paper, protocol = paper_preset(path, self._row(results), classes.get("classes", ()))
+        paper, protocol = paper_preset(self.recipe, results.system, self._row(results), classes.get("classes", ()))
         keys = {key: value for key, value in paper.plain().items() if key not in NOT_SETTINGS}
         known = {"preset": results.preset, "protocol": results.protocol, **classes, **(results.task or {})}
         return differing(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechbrain_ext.evaluation.json_fields import record_of
@@ -70,7 +69,7 @@ def run_facts(run: Experiment, folds: Sequence[FoldFacts]) -> Facts:
         hparams_sha256=run.hp.sha256(),
         differs_from_paper=differs,
         parameters_total=folds[0].parameters_total,
-        folds_of_protocol=len(run.folds["folds"]),
+        folds_of_protocol=len(run.folds.folds),
         variant=run.hp.tree["variant"],
         hparams=run.hp.plain(),
         task=run.task.to_dict(),
@@ -90,10 +89,10 @@ def paper_of(run: Experiment, differs: Differences) -> Paper | None:
     if run.task.dimensions or differs:
         return None
     if spec.table:
-        table = load_table(Path(spec.recipe_yaml).parent.parent, spec.table)
+        table = load_table(spec.recipe, spec.table)
         known = table.paper_of(table.row(spec.table_row))
     else:
-        known = run.hp.corpus.get("paper")
+        known = run.hp.paper
     return record_of(Paper)(known) if known else None
 
 
@@ -104,11 +103,11 @@ def differs_from_paper(run: Experiment) -> Differences:
     from speechbrain_ext.training.paper_tables import load_table
 
     spec = run.spec
-    row = load_table(Path(spec.recipe_yaml).parent.parent, spec.table).row(spec.table_row) if spec.table else None
+    row = load_table(spec.recipe, spec.table).row(spec.table_row) if spec.table else None
     paper, protocol = paper_preset(
-        spec.recipe_yaml, row, [label for label in run.manifest["labels"] if label != "none"]
+        spec.recipe, spec.system, row, [label for label in run.manifest["labels"] if label != "none"]
     )
-    if row is None and not paper.corpus.get("paper"):
+    if row is None and not paper.paper:
         # No paper prints a number of this system on this corpus, so that no protocol is a paper's.
         protocol = run.protocol
     return differing(settings(paper, protocol, PAPER), settings(run.hp, run.protocol, spec.preset))
@@ -132,14 +131,14 @@ def _feature_facts(run: Experiment) -> dict[str, float]:
 def _warnings(run: Experiment, folds: Sequence[FoldFacts], differs: Differences) -> list[str]:
     from speechbrain_ext.preparation.audit import confounded, describe
 
-    told = [f"folds: {describe(run.folds)}"]
+    told = [f"folds: {describe(run.folds.audit)}"]
     told += confounded(run.task.label_of, [run.utterances[identity] for identity in run.used])
     if differs:
         told.append(difference_sentence(differs))
     if run.selection == "test":
         told.append("optimistic: the epoch was chosen on the test part")
-    if len(folds) < len(run.folds["folds"]):
-        told.append(f"partial: {len(folds)} of {len(run.folds['folds'])} folds")
+    if len(folds) < len(run.folds.folds):
+        told.append(f"partial: {len(folds)} of {len(run.folds.folds)} folds")
     if run.hp.tree["speaker_normalisation"]:
         told.append("transductive: features are normalised per speaker over all utterances, of test speakers too")
     told += dict.fromkeys(warning for fold in folds for warning in fold.warnings or ())

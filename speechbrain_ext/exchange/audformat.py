@@ -8,7 +8,7 @@ Source: https://audeering.github.io/audformat/data-format.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,14 @@ import yaml
 from speechbrain_ext.corpora.labels import DIMENSIONS, in_order
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.exchange.audformat_tables import DatabaseReader
-from speechbrain_ext.exchange.given import GENDER_WORDS, PARTS, Given, csv_text, seconds_text, used_utterances
+from speechbrain_ext.exchange.given import GENDER_WORDS, Given, csv_text, seconds_text, used_utterances
+from speechbrain_ext.preparation.folds import PARTS, Folds
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_text
 from speechbrain_ext.utils.regular_file import read_regular
 
 
-def export_audformat(
-    folder: str | Path, utterances: Sequence[Utterance], folds: Mapping[str, Any] | None = None
-) -> list[str]:
+def export_audformat(folder: str | Path, utterances: Sequence[Utterance], folds: Folds | None = None) -> list[str]:
     """Write a corpus as an audformat database without its audio.
 
     Arguments
@@ -34,8 +33,8 @@ def export_audformat(
         The folder to write.
     utterances : sequence of Utterance
         Of the manifest.
-    folds : mapping or None
-        As `make_folds` gives them: fold 1's training part is the table `fold-1.train`, which names the fold in `fold`.
+    folds : Folds or None
+        Fold 1's training part is the table `fold-1.train`, which names the fold in `fold`.
 
     Returns
     -------
@@ -57,12 +56,12 @@ def export_audformat(
     tables: dict[str, Any] = {"emotion": _table(index, columns)}
     texts = {"emotion": csv_text([*index, *columns], (_cells(item) for item in used))}
     by_id = {item.id: item for item in used}
-    for number, fold in enumerate(folds["folds"] if folds else (), start=1):
+    for number, fold in enumerate(folds.folds if folds else (), start=1):
         for part in PARTS:
-            if fold[part]:
+            if fold.part(part):
                 name = f"fold-{number}.{part}"
-                tables[name] = _table(index, ["emotion"]) | {"split_id": part, "fold": str(fold["name"])}
-                texts[name] = csv_text([*index, "emotion"], (_cells(by_id[id_]) for id_ in fold[part]))
+                tables[name] = _table(index, ["emotion"]) | {"split_id": part, "fold": fold.name}
+                texts[name] = csv_text([*index, "emotion"], (_cells(by_id[id_]) for id_ in fold.part(part)))
     header = {
         "name": used[0].corpus,
         "source": "",

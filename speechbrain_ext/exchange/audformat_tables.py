@@ -12,7 +12,8 @@ from speechbrain_ext.corpora.labels import DIMENSIONS
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.table import GENDER_OF, LONGEST_S
 from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, read_table_file
-from speechbrain_ext.exchange.given import PARTS, Given
+from speechbrain_ext.exchange.given import Given
+from speechbrain_ext.preparation.folds import PARTS, Fold
 from speechbrain_ext.utils.errors import UserError
 
 Place = tuple[str, float | None, float | None]  # file, start and end in seconds
@@ -161,11 +162,11 @@ class DatabaseReader:
                 vad.append(None)
         return vad
 
-    def _folds(self, ids: Mapping[Place, str]) -> list[dict[str, Any]]:
+    def _folds(self, ids: Mapping[Place, str]) -> list[Fold]:
         names = list(dict.fromkeys(name for name, _ in self.parts))
         places = {(name, part): self.parts.get((name, part), []) for name in names for part in PARTS}
-        found = {key: list(dict.fromkeys(ids[place] for place in some if place in ids)) for key, some in places.items()}
-        return [{"name": name, **{part: found[name, part] for part in PARTS}} for name in names]
+        found = {key: dict.fromkeys(ids[place] for place in some if place in ids) for key, some in places.items()}
+        return [Fold(name, **{part: tuple(found[name, part]) for part in PARTS}) for name in names]
 
 
 def _utterance(

@@ -23,8 +23,9 @@ from speechbrain_ext.exchange.emobox_files import (
     read_records,
     text_of,
 )
-from speechbrain_ext.exchange.given import PARTS, Given, csv_text, used_utterances
+from speechbrain_ext.exchange.given import Given, csv_text, used_utterances
 from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, Facts, facts_by_name, read_speakers, tell_missing
+from speechbrain_ext.preparation.folds import PARTS, Fold, Folds
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_json, write_text
 from speechbrain_ext.utils.regular_file import read_regular
@@ -60,9 +61,7 @@ def key_of(corpus: str) -> str:
     return "".join(letter for letter in corpus.lower() if letter.isalnum())
 
 
-def export_emobox(
-    folder: str | Path, utterances: Sequence[Utterance], folds: Mapping[str, Any] | None = None
-) -> list[str]:
+def export_emobox(folder: str | Path, utterances: Sequence[Utterance], folds: Folds | None = None) -> list[str]:
     """Write a corpus as EmoBox's `data/<corpus>/`.
 
     Arguments
@@ -71,8 +70,8 @@ def export_emobox(
         The folder to write.
     utterances : sequence of Utterance
         Of the manifest.
-    folds : mapping or None
-        As `make_folds` gives them; None writes the corpus alone.
+    folds : Folds or None
+        None writes the corpus alone.
 
     Returns
     -------
@@ -96,15 +95,15 @@ def export_emobox(
     if any(_facts_by_name(dataset, item) != _facts(item) for item in used):
         rows = ({"key": records[item.id]["key"], **_cells(item)} for item in used)
         write_text(folder / SPEAKERS_FILE, csv_text(SPEAKER_COLUMNS, rows))
-    names = [str(fold["name"]) for fold in (folds or {"folds": []})["folds"]]
+    names = folds.names if folds else []
     numbers = [str(number + 1) for number in range(len(names))]
     if names != numbers:
         write_json(folder / NAMES_FILE, dict(zip(numbers, names, strict=True)))
-    for number, fold in zip(numbers, folds["folds"] if folds else (), strict=True):
+    for number, fold in zip(numbers, folds.folds if folds else (), strict=True):
         for part, word in PART_WORDS.items():
-            if fold[part]:
+            if fold.part(part):
                 file = folder / f"fold_{number}" / f"{dataset}_{word}_fold_{number}.jsonl"
-                write_text(file, _lines(records[id_] for id_ in fold[part]))
+                write_text(file, _lines(records[id_] for id_ in fold.part(part)))
     notes = [f"EmoBox looks for the audio in downloads/{dataset}: link or copy the corpus there"]
     if any(item.num_samples is None for item in used):
         notes.append("the audio was not measured: num_frame, length and sample_rate are left out")
@@ -193,9 +192,7 @@ def _lines(records: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
-def _folds(
-    folder: Path, files: Mapping[Path, list], records: Mapping[str, Any], faults: list[Fault]
-) -> list[dict[str, Any]]:
+def _folds(folder: Path, files: Mapping[Path, list], records: Mapping[str, Any], faults: list[Fault]) -> list[Fold]:
     names: Any = {}
     if (folder / NAMES_FILE).exists():
         try:
@@ -205,16 +202,19 @@ def _folds(
         if not isinstance(names, dict):
             faults.append(Fault(NAMES_FILE, "no JSON object", "names of folds by number"))
             names = {}
-    folds: dict[str, dict[str, Any]] = {}
+    keys: dict[str, dict[str, list[str]]] = {}
     for path, pairs in files.items():
         match = FOLD_FILE.fullmatch(path.name)
         number, part = match["number"], next(part for part, word in PART_WORDS.items() if word == match["part"])
-        fold = folds.setdefault(number, {"name": str(names.get(number, number)), **{name: [] for name in PARTS}})
+        in_parts = keys.setdefault(number, {name: [] for name in PARTS})
         for where, record in pairs:
             if record["key"] not in records:
                 faults.append(Fault(where, record["key"], "a key of the corpus's own file"))
-            fold[part].append(record["key"])
-    return list(folds.values())
+            in_parts[part].append(record["key"])
+    return [
+        Fold(str(names.get(number, number)), **{part: tuple(found) for part, found in in_parts.items()})
+        for number, in_parts in keys.items()
+    ]
 
 
 def _label_map(folder: Path) -> dict[str, str]:
@@ -230,7 +230,7 @@ def _label_map(folder: Path) -> dict[str, str]:
 def _given(
     folder: Path,
     records: Mapping[str, Mapping[str, Any]],
-    folds: list[dict[str, Any]],
+    folds: Sequence[Fold],
     known: Mapping[str, Facts] | None,
 ) -> Given:
     """Make utterances; those whose emotion has no name here are left out, and told."""
@@ -269,6 +269,8 @@ def _given(
         for word, emotion in meaning.items()
         if known[word] not in (None, emotion)
     ]
-    for fold in folds:
-        fold |= {part: [ids[key] for key in fold[part] if key in utterances] for part in PARTS}
-    return Given(corpus, sorted(utterances.values(), key=lambda item: item.id), folds, notes)
+    kept = [
+        Fold(fold.name, *(tuple(ids[key] for key in fold.part(part) if key in utterances) for part in PARTS))
+        for fold in folds
+    ]
+    return Given(corpus, sorted(utterances.values(), key=lambda item: item.id), kept, notes)

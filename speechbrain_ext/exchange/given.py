@@ -14,11 +14,11 @@ from typing import Any
 from speechbrain_ext.corpora.labels import DIMENSIONS
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.table import COLUMNS, REQUIRED
-from speechbrain_ext.preparation.audit import audit
+from speechbrain_ext.preparation.audit import FIELDS, audit
+from speechbrain_ext.preparation.folds import Fold, Folds
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_text
 
-PARTS = ("train", "dev", "test")
 GENDER_WORDS = {"F": "female", "M": "male", None: ""}
 
 
@@ -32,21 +32,19 @@ class Given:
         Its name.
     utterances : list of Utterance
         Sorted by id, not measured.
-    folds : list of dict
-        Each "name", "train", "dev", "test" (lists of ids); none where the files have no folds.
+    folds : list of Fold
+        None where the files have no folds.
     notes : list of str
         What was left out, and why.
     """
 
     corpus: str
     utterances: list[Utterance]
-    folds: list[dict[str, Any]] = field(default_factory=list)
+    folds: list[Fold] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def used_utterances(
-    utterances: Sequence[Utterance], folds: Mapping[str, Any] | None, needs_label: bool = True
-) -> list[Utterance]:
+def used_utterances(utterances: Sequence[Utterance], folds: Folds | None, needs_label: bool = True) -> list[Utterance]:
     """Give the utterances of the folds, or where there are none those with a label, sorted by id.
 
     Raises
@@ -58,7 +56,7 @@ def used_utterances(
         used = [item for item in utterances if item.label is not None or (not needs_label and item.vad is not None)]
     else:
         by_id = {item.id: item for item in utterances}
-        ids = {id_ for fold in folds["folds"] for part in PARTS for id_ in fold[part]}
+        ids = {id_ for fold in folds.folds for id_ in fold.ids}
         if strange := sorted(ids - by_id.keys()):
             raise UserError(
                 f"{strange[0]} is in the folds and not in the manifest: make both again with stage 0 --force"
@@ -75,33 +73,29 @@ def used_utterances(
     return sorted(used, key=lambda item: item.id)
 
 
-def fold_of_each(folds: Iterable[Mapping[str, Any]]) -> dict[str, str] | None:
+def fold_of_each(folds: Sequence[Fold]) -> dict[str, str] | None:
     """Name the fold that tests each utterance; None where folds are not that: each tested once, trained on all others.
 
     Example
     -------
-    >>> fold_of_each([{"name": "1", "train": ["b"], "dev": [], "test": ["a"]},
-    ...               {"name": "2", "train": ["a"], "dev": [], "test": ["b"]}])
+    >>> fold_of_each([Fold("1", train=("b",), dev=(), test=("a",)), Fold("2", train=("a",), dev=(), test=("b",))])
     {'a': '1', 'b': '2'}
     """
-    folds = list(folds)
-    tested = Counter(id_ for fold in folds for id_ in fold["test"])
-    everyone = set(tested)
-    whole = all(not fold["dev"] and set(fold["train"]) == everyone - set(fold["test"]) for fold in folds)
-    if not folds or not whole or max(tested.values(), default=0) != 1:
+    tested = Counter(id_ for fold in folds for id_ in fold.test)
+    others_train = all(not fold.dev and set(fold.train) == tested.keys() - set(fold.test) for fold in folds)
+    if not folds or not others_train or max(tested.values(), default=0) != 1:
         return None
-    return {id_: str(fold["name"]) for fold in folds for id_ in fold["test"]}
+    return {id_: fold.name for fold in folds for id_ in fold.test}
 
 
-def audit_given(utterances: Sequence[Utterance], folds: Sequence[Mapping[str, Any]]) -> list[str]:
+def audit_given(utterances: Sequence[Utterance], folds: Sequence[Fold]) -> list[str]:
     """Tell what training and test share in folds that another tool made.
 
     Arguments
     ---------
     utterances : sequence of Utterance
         Those of the folds, and perhaps more.
-    folds : sequence of mappings
-        Each "name", "train", "dev", "test".
+    folds : sequence of Fold
 
     Returns
     -------
@@ -112,7 +106,7 @@ def audit_given(utterances: Sequence[Utterance], folds: Sequence[Mapping[str, An
     Example
     -------
     >>> both = [Utterance(id=id_, corpus="C", wav=f"{id_}.wav", speaker="03") for id_ in "ab"]
-    >>> audit_given(both, [{"name": "1", "train": ["a"], "dev": [], "test": ["b"]}])
+    >>> audit_given(both, [Fold("1", train=("a",), dev=(), test=("b",))])
     ['LEAK: fold 1: 1 of 1 test speakers are also in training']
     """
     by_id = {item.id: item for item in utterances}
@@ -120,27 +114,26 @@ def audit_given(utterances: Sequence[Utterance], folds: Sequence[Mapping[str, An
     unhashed = [replace(item, sha256=None) for item in utterances]
     lines = []
     for fold in folds:
-        test = set(fold["test"])
-        seen = [id_ for id_ in dict.fromkeys([*fold["train"], *fold["dev"]]) if id_ not in test]
-        repeated = len(test & {*fold["train"], *fold["dev"]})
+        test = set(fold.test)
+        seen = [id_ for id_ in dict.fromkeys(fold.train + fold.dev) if id_ not in test]
+        repeated = len(test & {*fold.train, *fold.dev})
         lines += [_line("LEAK", fold, repeated, len(test), "tested utterances")] if repeated else []
         hashes = {by_id[id_].sha256 for id_ in seen} - {None}
         twins = sum(by_id[id_].sha256 in hashes for id_ in test)
         lines += [
-            f"LEAK: fold {fold['name']}: the audio of {twins} of {len(test)} tested utterances is also in training"
+            f"LEAK: fold {fold.name}: the audio of {twins} of {len(test)} tested utterances is also in training"
         ] * (twins > 0)
-        apart = {"name": fold["name"], "train": seen, "dev": [], "test": sorted(test)}
-        found = audit({"protocol": "given", "folds": [apart]}, unhashed)
-        for kind, attribute in (("speaker", "speaker"), ("session", "session"), ("text", "text_id")):
-            if shared := (found[f"{kind}_overlap"] or {}).get(fold["name"]):
+        found = audit("given", [Fold(fold.name, tuple(seen), (), tuple(sorted(test)))], unhashed)
+        for kind, attribute in FIELDS.items():
+            if shared := (found.overlap(kind) or {}).get(fold.name):
                 everyone = {getattr(by_id[id_], attribute) for id_ in test} - {None}
                 word = "LEAK" if kind == "speaker" else "shared"
                 lines.append(_line(word, fold, len(shared), len(everyone), f"test {kind}s"))
     return lines
 
 
-def _line(word: str, fold: Mapping[str, Any], shared: int, all_: int, what: str) -> str:
-    return f"{word}: fold {fold['name']}: {shared} of {all_} {what} are also in training"
+def _line(word: str, fold: Fold, shared: int, all_: int, what: str) -> str:
+    return f"{word}: fold {fold.name}: {shared} of {all_} {what} are also in training"
 
 
 def seconds_text(value: float | None) -> str:
@@ -185,7 +178,7 @@ def write_table(path: str | Path, given: Given, audio_root: str | Path) -> list[
     fold_of = fold_of_each(given.folds)
     notes = []
     if given.folds and fold_of is None:
-        fold_of = {id_: str(fold["name"]) for fold in given.folds for id_ in fold["test"]}
+        fold_of = {id_: fold.name for fold in given.folds for id_ in fold.test}
         notes.append(
             "a CSV names the fold that tests an utterance, all others train: these folds are not of that kind, "
             "only their test parts are kept"
@@ -230,15 +223,15 @@ def _named(audio: Path, folder: Path) -> str:
     return (audio.relative_to(folder) if audio.is_relative_to(folder) else audio).as_posix()
 
 
-def strange_labels(utterances: Sequence[Utterance], folds: Mapping[str, Any] | None) -> list[str]:
+def strange_labels(utterances: Sequence[Utterance], folds: Folds | None) -> list[str]:
     """Tell which labels of the folds' utterances are none of the folds' classes: the other tool must merge them."""
     if folds is None:
         return []
-    ids = {id_ for fold in folds["folds"] for part in PARTS for id_ in fold[part]}
+    ids = {id_ for fold in folds.folds for id_ in fold.ids}
     labels = Counter(item.label for item in utterances if item.id in ids and item.label)
     return [
-        f"{count} utterances are labelled {label}, which the folds count as one of {', '.join(folds['classes'])}: "
+        f"{count} utterances are labelled {label}, which the folds count as one of {', '.join(folds.classes)}: "
         "tell the other tool to merge them"
         for label, count in sorted(labels.items())
-        if label not in folds["classes"]
+        if label not in folds.classes
     ]

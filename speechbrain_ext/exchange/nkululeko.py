@@ -6,7 +6,7 @@ Source: nkululeko, data/dataset_csv.py and models/model.py.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,19 +15,19 @@ from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.table import scan_table
 from speechbrain_ext.exchange.given import (
     GENDER_WORDS,
-    PARTS,
     Given,
     csv_text,
     fold_of_each,
     seconds_text,
     used_utterances,
 )
+from speechbrain_ext.preparation.folds import Fold, Folds
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_text
 
 
 def export_nkululeko(
-    path: str | Path, utterances: Sequence[Utterance], folds: Mapping[str, Any] | None, root: str | Path
+    path: str | Path, utterances: Sequence[Utterance], folds: Folds | None, root: str | Path
 ) -> list[str]:
     """Write a corpus as nkululeko's CSV.
 
@@ -37,8 +37,8 @@ def export_nkululeko(
         The CSV to write.
     utterances : sequence of Utterance
         Of the manifest.
-    folds : mapping or None
-        As `make_folds` gives them; each utterance tested once and trained on in all other folds.
+    folds : Folds or None
+        Each utterance tested once and trained on in all other folds.
     root : str or Path
         The corpus's folder; files are named absolutely, as nkululeko's setting `absolute_path` has it.
 
@@ -53,11 +53,11 @@ def export_nkululeko(
         The folds are not of the kind that one column can tell, or there is nothing to write.
     """
     used = used_utterances(utterances, folds)
-    fold_of = fold_of_each(folds["folds"]) if folds else {}
+    fold_of = fold_of_each(folds.folds) if folds else {}
     if fold_of is None:
         raise UserError(
             "nkululeko's column fold names the fold that tests an utterance, all others train: "
-            f"{folds['protocol']} with dev {folds['dev']} is not of that kind: "
+            f"{folds.protocol} with dev {folds.dev} is not of that kind: "
             "export --protocol random5, speaker or session with --dev none"
         )
     place = ["file"] if all(item.start_s is None and item.end_s is None for item in used) else ["file", "start", "end"]
@@ -68,7 +68,7 @@ def export_nkululeko(
     rows = [_cells(item, os.path.abspath(root), fold_of.get(item.id, "")) for item in used]
     write_text(path, csv_text(header, rows))
     settings = f"[DATA] databases = ['x'], x = {path}, x.type = csv, x.absolute_path = True"
-    return [f"settings of nkululeko: {settings}" + ("; [MODEL] logo = " + str(len(folds["folds"])) if folds else "")]
+    return [f"settings of nkululeko: {settings}" + ("; [MODEL] logo = " + str(len(folds.folds)) if folds else "")]
 
 
 def import_nkululeko(path: str | Path) -> Given:
@@ -105,11 +105,9 @@ def import_nkululeko(path: str | Path) -> Given:
     return Given(path.stem, utterances, folds, notes)
 
 
-def _fold(name: str, utterances: Sequence[Utterance]) -> dict[str, Any]:
-    parts: dict[str, list[str]] = {part: [] for part in PARTS}
-    for item in utterances:
-        parts["test" if item.extra.get("fold") == name else "train"].append(item.id)
-    return {"name": name, **parts}
+def _fold(name: str, utterances: Sequence[Utterance]) -> Fold:
+    test = tuple(item.id for item in utterances if item.extra.get("fold") == name)
+    return Fold(name, tuple(item.id for item in utterances if item.extra.get("fold") != name), (), test)
 
 
 def _cells(item: Utterance, root: str, fold: str) -> dict[str, Any]:

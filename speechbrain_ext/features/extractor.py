@@ -61,13 +61,13 @@ class Extractor(ABC):
     def silence(self) -> np.ndarray:
         """Give the steady frame of digital silence, float32 [dim]."""
 
-    def cached_facts(self, frames: Iterable[np.ndarray]) -> dict[str, float]:
-        """Facts of the cached utterances for results.json, by name.
+    def cached_facts(self, rows: Iterable[np.ndarray]) -> dict[str, float]:
+        """Facts of cached utterances for results.json, by name.
 
         Arguments
         ---------
-        frames : iterable of numpy.ndarray
-            The frames [time, dim] of each utterance.
+        rows : iterable of arrays [frame, dim]
+            One for each utterance.
         """
         return {}
 

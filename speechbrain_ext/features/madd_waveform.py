@@ -61,36 +61,21 @@ class MaddWaveform(Extractor):
         """Give the sample of digital silence, float32 [1]."""
         return np.zeros(1, dtype=np.float32)
 
-    def cached_facts(self, frames: Iterable[np.ndarray]) -> dict[str, float]:
-        """Share of samples that are 0 after MADD."""
-        return {"madd_zero_share": zero_share(frames)}
+    def cached_facts(self, rows: Iterable[np.ndarray]) -> dict[str, float]:
+        """Of all samples of the utterances, the share that is 0 after MADD, also where it was 0 before.
+
+        Example
+        -------
+        >>> MaddWaveform().cached_facts([np.array([[0.5], [0.0], [0.0], [0.1]])])
+        {'madd_zero_share': 0.5}
+        """
+        samples = sounding = 0
+        for each in rows:  # [samples, 1]
+            samples += each.size
+            sounding += int(np.count_nonzero(each))
+        return {"madd_zero_share": 1 - sounding / samples if samples else 0.0}
 
     def describe(self, facts: dict[str, float], utterances: int) -> str:
         """The share in per cent."""
         share = 100 * facts["madd_zero_share"]
         return f"MADD left {share:.1f} % of the samples of {utterances} utterances at zero"
-
-
-def zero_share(frames: Iterable[np.ndarray]) -> float:
-    """Of all samples of some utterances, the share that is 0 after MADD, also where it was 0 before.
-
-    Arguments
-    ---------
-    frames : iterable of numpy.ndarray
-        The samples of each utterance, [samples, 1].
-
-    Returns
-    -------
-    float
-        0 where there are no samples.
-
-    Example
-    -------
-    >>> zero_share([np.array([[0.5], [0.0], [0.0], [0.1]])])
-    0.5
-    """
-    samples = nonzero = 0
-    for utterance in frames:
-        samples += utterance.size
-        nonzero += int(np.count_nonzero(utterance))
-    return 1 - nonzero / samples if samples else 0.0

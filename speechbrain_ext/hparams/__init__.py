@@ -1,10 +1,9 @@
-"""Strict HyperPyYAML: a misspelt key is an error, also inside an included system.
+"""Strict HyperPyYAML: a misspelt key is an error, also in what a recipe changes of a system.
 
-A recipe's YAML holds the facts of a corpus and includes one system. HyperPyYAML
-accepts a misspelt child of an include in silence, and refuses to override an
-include without children. Here every key is looked up, its value checked against
-its declared type, and every tag against what may run, before anything is built.
-What a phase depends on is read off the YAML's own references.
+A recipe's `corpus.yaml` names the corpus, its `hparams/<system>.yaml` what a paper changes for this corpus, and
+`shared/systems/<system>.yaml` holds the system. Every key is looked up, its value checked against its declared type,
+and every tag against the code that may run, before anything is built. The YAML's own references tell what a phase
+depends on.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ruamel.yaml.error import YAMLError
 
 from speechbrain_ext.corpora.task import TASK_KEYS, Task
 from speechbrain_ext.hparams.key_types import KeyType
-from speechbrain_ext.hparams.recipe_files import read_recipe
+from speechbrain_ext.hparams.recipe_files import list_systems, read_recipe
 from speechbrain_ext.hparams.system_checks import STRUCTURE, check_references, check_values, declarations
 from speechbrain_ext.hparams.training import training_defaults
 from speechbrain_ext.utils.errors import UsageError, UserError
@@ -28,45 +27,60 @@ from speechbrain_ext.utils.files import sha256_json
 from speechbrain_ext.utils.yaml_safety import refuse_objects, refuse_tags
 from speechbrain_ext.utils.yaml_tree import is_number, merge, parse, plain, reached
 
-# Parts of the YAML that are no hyper-parameters: an override cannot change them.
-FIXED = ("variants", "presets", "types")
+__all__ = ["NEUTRAL", "PAPER", "Hparams", "list_systems", "load", "parse_overrides"]
+
+# Parts of a system's YAML that are no hyper-parameters: an override cannot change them.
+FIXED = ("variants", "presets", "types", "mini")
 PAPER = "paper"
 NEUTRAL = ("checkpoint_epochs",)  # decide no result
-RECIPE_KEYS = frozenset({"corpus", "protocol", "paper", "mini", "presets", "system"}) | TASK_KEYS
+# Keys of a recipe's file of a system that are neither of the task nor of the system.
+RECIPE_KEYS = ("protocol", "paper", "mini", "presets")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Hparams:
-    """A recipe's YAML with its system, checked, with overrides applied.
+    """A system with a recipe's values, checked, with overrides applied.
 
     Attributes
     ----------
-    path : Path
-        The recipe's YAML.
-    corpus : dict
-        The recipe's own keys: facts of the corpus.
+    recipe : Path
+        The recipe's folder.
+    paths : tuple of Path
+        The recipe's own files: corpus.yaml, and that of the system where it has one.
+    corpus : str or None
+        The corpus's name; None in the recipe for any CSV.
+    protocol : str
+        The protocol of the system on this corpus.
+    paper : dict or None
+        The paper's numbers for this system on this corpus: table, row, wa, uar.
     task : Task
         Which utterances are used and what they are trained towards, the user's overrides applied.
     system_name : str
-        The stem of the recipe's YAML: what `--system` names.
+        The name that `--system` takes.
     tree : dict
         The system's YAML as plain values, references unresolved.
     overrides : dict
         The user's overrides of the system, for the record.
     types : dict
         Declared type of each key of the system.
+    mini : dict
+        Values for the mini corpus.
     trusted : tuple of str
         Tags that run only because the user trusts this YAML, with file and line.
     """
 
-    path: Path
-    corpus: dict[str, Any]
+    recipe: Path
+    paths: tuple[Path, ...]
+    corpus: str | None
+    protocol: str
+    paper: dict[str, Any] | None
     system_name: str
     system_path: Path
     tree: dict[str, Any]
     overrides: dict[str, Any]
     task: Task
     types: dict[str, KeyType]
+    mini: dict[str, Any]
     trusted: tuple[str, ...] = ()
     _children: dict[str, Any] = field(repr=False, default_factory=dict)
     _text: str = field(repr=False, default="")
@@ -77,7 +91,7 @@ class Hparams:
         variants = self.tree["variants"]
         variant = self.tree["variant"]
         if variant not in variants:
-            raise UsageError(f"{self.path}: variant: {variant!r} is not one of {', '.join(variants)}")
+            raise UsageError(f"{self.system_path}: variant: {variant!r} is not one of {', '.join(variants)}")
         return list(variants[variant])
 
     def shared(self, phase: str) -> bool:
@@ -96,14 +110,14 @@ class Hparams:
         by_phase = {name: reached(node, self.tree) for name, node in nodes.items()}
         used = {name: reached(node, self.tree) for name, node in self.tree["features"].items()}
         private = set().union(*by_phase.values(), *used.values(), STRUCTURE, NEUTRAL)
-        mine = {key for key in self.tree if key not in private} | by_phase[phase]
+        keys = {key for key in self.tree if key not in private} | by_phase[phase]
         names = self.phase_features(phase)
         for name in names:
-            mine |= used[name]
+            keys |= used[name]
         return {
             "phase": nodes[phase],
             "features": {name: self.tree["features"][name] for name in names},
-            "keys": {key: self.tree[key] for key in sorted(mine)},
+            "keys": {key: self.tree[key] for key in sorted(keys)},
         }
 
     def phase_features(self, phase: str) -> list[str]:
@@ -123,7 +137,7 @@ class Hparams:
 
     def sha256(self) -> str:
         """Hash of everything that decides a result of the chosen variant."""
-        facts = {key: self.corpus.get(key) for key in ("corpus", "protocol")} | {"task": self.task.to_dict()}
+        facts = {"corpus": self.corpus, "protocol": self.protocol, "task": self.task.to_dict()}
         return sha256_json({"phases": {phase: self.phase_tree(phase) for phase in self.phases}, "corpus": facts})
 
     def build(self) -> dict[str, Any]:
@@ -137,7 +151,7 @@ class Hparams:
         from hyperpyyaml import resolve_references
 
         resolved = resolve_references(*self._document())
-        return f"# {self.system_name} for {self.corpus.get('corpus')}, overrides applied\n{resolved.read()}"
+        return f"# {self.system_name} for {self.corpus}, overrides applied\n{resolved.read()}"
 
     def _document(self) -> tuple[str, dict[str, Any]]:
         """The system's YAML as text, and the overrides; HyperPyYAML refuses a mapping where there was null."""
@@ -155,23 +169,26 @@ class Hparams:
 
 
 def load(
-    path: str | Path,
+    recipe: str | Path,
+    system: str,
     overrides: Mapping[str, Any] | None = None,
     source: str = "real",
     labels: Iterable[str] = (),
     preset: str = PAPER,
     trust: bool = False,
 ) -> Hparams:
-    """Read a recipe's YAML and the system that it includes, and check every key.
+    """Read a system with a recipe's values, and check every key.
 
     Arguments
     ---------
-    path : str or Path
-        `recipes/<CORPUS>/hparams/<system>.yaml`.
+    recipe : str or Path
+        `recipes/<CORPUS>`.
+    system : str
+        A system of recipes/shared/systems, or a file of the recipe's folder `hparams`.
     overrides : mapping
         The user's values for keys of the system and of the task: plain values and `!ref`.
     source : str
-        "mini": the recipe's key `mini` holds values for the mini corpus, below the user's.
+        "mini": the key `mini` of system and recipe holds values for the mini corpus, below the user's.
     labels : iterable of str
         The corpus's labels, which are the classes where recipe and user name none.
     preset : str
@@ -192,71 +209,75 @@ def load(
     UsageError
         An override of a key that does not exist, or a value of another type or outside its range.
     """
-    path = Path(path)
-    files = read_recipe(path, trust)
-    recipe, tree, children = files.recipe, files.tree, dict(files.children)
-    corpus = {key: plain(value) for key, value in recipe.items() if key not in ("system", "mini", "presets")}
-    _ = merge(dict.fromkeys(RECIPE_KEYS), dict.fromkeys(recipe), str(path), UserError)
-    if preset != PAPER:
-        values = _preset(preset, tree, plain(recipe.get("presets") or {}), path)
-        corpus |= {key: value for key, value in values.items() if key in TASK_KEYS}
-        children |= {key: value for key, value in values.items() if key not in TASK_KEYS}
-    if source == "mini":
-        children |= recipe.get("mini") or {}
-    mine, theirs = _split(overrides or {}, files.system_path)
-    task = _task(path, corpus, mine, labels)
+    recipe = Path(recipe)
+    files = read_recipe(recipe, system, trust)
+    tree, path = files.tree, files.paths[-1]
+    own = {key: plain(files.changes.get(key)) for key in RECIPE_KEYS}
+    mini = {**(tree.get("mini") or {}), **(own["mini"] or {})}
+    preset_values = {} if preset == PAPER else _preset(preset, system, tree.get("presets"), own["presets"])
+    children, facts = {}, dict(files.facts)
+    for values in (files.changes, preset_values, mini if source == "mini" else {}):
+        facts |= {key: plain(value) for key, value in values.items() if key in TASK_KEYS}
+        children |= {key: value for key, value in values.items() if key not in TASK_KEYS and key not in RECIPE_KEYS}
+    of_task, of_system = _split(overrides or {}, files.system_path)
+    task = _task(path, facts, of_task, labels)
     if task.outputs and "n_classes" in tree:
-        if theirs.get("n_classes", task.outputs) != task.outputs:
+        if of_system.get("n_classes", task.outputs) != task.outputs:
             raise UsageError("--n_classes follows from the classes: give --classes [a, b, ...] in its place")
         children["n_classes"] = task.outputs
-    if any("network" in node for node in dict(tree["phases"]).values()):
+    if isinstance(tree["phases"], dict) and any("network" in (node or ()) for node in tree["phases"].values()):
         tree = {**training_defaults(), **tree}
     types = declarations(tree, files.system_path)
-    merged = merge(tree, children, f"{path}: system", UserError, types)
-    merged = merge(merged, theirs, "option", UsageError, types)
+    usual = merge(tree, children, str(path), UserError, types)
+    merged = merge(usual, of_system, "option", UsageError, types)
     origin = dict.fromkeys(tree, files.system_path) | dict.fromkeys(children, path)
     check_references(merged, files.system_path)
-    check_values(merged, types, origin, tree, theirs)
+    check_values(merged, types, origin, usual, of_system)
     loaded = Hparams(
-        path,
-        corpus,
-        path.stem,
-        files.system_path,
-        merged,
-        theirs,
-        task,
-        types,
-        files.trusted,
-        children,
-        files.system_text,
+        recipe=recipe,
+        paths=files.paths,
+        corpus=files.corpus,
+        protocol=str(own["protocol"] or facts["protocol"]),
+        paper=own["paper"],
+        system_name=system,
+        system_path=files.system_path,
+        tree=merged,
+        overrides=of_system,
+        task=task,
+        types=types,
+        mini=mini,
+        trusted=files.trusted,
+        _children=children,
+        _text=files.system_text,
     )
     _ = loaded.phases
     return loaded
 
 
 def _split(overrides: Mapping[str, Any], system_path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The user's values: those of the task and those of the system; only plain values and references pass."""
+    """Split the user's values into those of the task and those of the system; refuse all but values and references."""
     for key, value in overrides.items():
         refuse_objects(value, f"--{key}", UsageError)
         if key in FIXED:
             raise UsageError(f"--{key}: expected a hyper-parameter, found a part of {system_path}: leave it out")
-    mine = {key: plain(value) for key, value in overrides.items() if key in TASK_KEYS}
-    return mine, {key: value for key, value in overrides.items() if key not in TASK_KEYS}
+    of_task = {key: plain(value) for key, value in overrides.items() if key in TASK_KEYS}
+    return of_task, {key: value for key, value in overrides.items() if key not in TASK_KEYS}
 
 
-def _preset(name: str, tree: dict[str, Any], of_recipe: dict[str, Any], path: Path) -> dict[str, Any]:
+def _preset(
+    name: str, system: str, of_system: Mapping[str, Any] | None, of_recipe: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """Values of a preset: the system's, then the recipe's."""
-    of_system = tree.get("presets") or {}
-    known = [PAPER, *dict.fromkeys([*of_system, *of_recipe])]
+    known = {PAPER: None, **(of_system or {}), **(of_recipe or {})}
     if name not in known:
-        raise UsageError(f"--preset {name}: {path.stem} has {', '.join(known)}")
-    return {**(of_system.get(name) or {}), **(of_recipe.get(name) or {})}
+        raise UsageError(f"--preset {name}: {system} has {', '.join(known)}")
+    return {key: value for each in (of_system, of_recipe) for key, value in ((each or {}).get(name) or {}).items()}
 
 
-def _task(path: Path, corpus: dict[str, Any], overrides: dict[str, Any], labels: Iterable[str]) -> Task:
-    """The recipe's task with the user's values; a wrong one is told of the option or of the file."""
+def _task(path: Path, facts: dict[str, Any], overrides: dict[str, Any], labels: Iterable[str]) -> Task:
+    """The recipe's task with the user's values; the message of a wrong value names the option or the file."""
     asked = Task.from_keys(overrides, "option") if overrides else None
-    task = Task.from_keys({**corpus, **overrides}, "option" if asked else str(path))
+    task = Task.from_keys({**facts, **overrides}, "option" if asked else str(path))
     return task.with_classes(labels)
 
 

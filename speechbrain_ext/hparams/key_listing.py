@@ -44,17 +44,18 @@ def list_keys(hp: Hparams, preset: str = PAPER) -> str:
     str
         Groups as in the system's YAML, each key once, then the keys of the task.
     """
-    system, recipe = read_text(hp.system_path), read_text(hp.path)
+    system, (facts, *changes) = read_text(hp.system_path), map(read_text, hp.paths)
+    recipe = "".join(changes)
     comments, origins = key_comments(system), {}
-    places = [("recipe", block(recipe, "system"))]
+    places = [("corpus", facts), ("recipe", recipe)]
     if preset != PAPER:
         places += [(f"preset {preset}", block(block(text, "presets"), preset)) for text in (system, recipe)]
     for origin, text in places:
         found = key_comments(text)
         origins |= dict.fromkeys(found, origin)
-        comments |= {key: comment for key, comment in found.items() if comment}
+        comments |= {key: comment for key, comment in found.items() if comment or key in TASK_KEYS}
     lines = [
-        f"Hyper-parameters of {hp.system_name}, preset {preset} ({hp.path.name} of {hp.path.parent.parent.name}, "
+        f"Hyper-parameters of {hp.system_name}, preset {preset} (recipe {hp.recipe.resolve().name}, "
         f"{hp.system_path.name}). Set them with: ./run.sh --system {hp.system_name} --tag NAME -- --KEY VALUE",
         "Columns: key and value; type and range; meaning, and the YAML's comment with the source; [where it was set]",
     ]
@@ -69,13 +70,12 @@ def list_keys(hp: Hparams, preset: str = PAPER) -> str:
             kind = _variants(hp) if key == "variant" else hp.types[key].text
             lines.append(_line(key, hp.tree[key], kind, texts, origins.get(key, "")))
     lines += ["", "Task: which utterances are used, and what is trained towards"]
-    usual, task_comments = Task().to_dict(), key_comments(recipe)
-    task_origins = {key: "recipe" for key in task_comments} | origins
-    for key in sorted(TASK_KEYS, key=list(usual).index):
-        texts = [TASK_MEANINGS[key], comments.get(key, "") if key in origins else task_comments.get(key, "")]
-        lines.append(_line(key, hp.task.to_dict()[key], _task_type(key), texts, task_origins.get(key, "")))
-    if mini := key_values(recipe, "mini"):
-        lines += ["", f"On the mini corpus the recipe sets: {mini}"]
+    for key, value in hp.task.to_dict().items():
+        usual = "" if value == getattr(Task(), key) or value == [] else "corpus"
+        texts = [TASK_MEANINGS[key], comments.get(key, "")]
+        lines.append(_line(key, value, _task_type(key), texts, origins.get(key, usual)))
+    if hp.mini:
+        lines += ["", f"On the mini corpus: {_value(plain(hp.mini))}"]
     return "\n".join(lines)
 
 
@@ -111,7 +111,7 @@ def block(text: str, key: str) -> str:
 
     Example
     -------
-    >>> block("a: 1\\nsystem: !include:x.yaml\\n    lr: 2 # why\\nb: 3\\n", "system")
+    >>> block("a: 1\\npresets:\\n    lr: 2 # why\\nb: 3\\n", "presets")
     'lr: 2 # why'
     """
     found = re.search(rf"^{re.escape(key)}:.*\n((?:[ \t]+.*\n?|\s*\n)*)", text + "\n", re.MULTILINE)
@@ -123,12 +123,6 @@ def block(text: str, key: str) -> str:
 def _inner_comments(text: str, key: str) -> str:
     """Comments behind the parts of a key, such as the rates of a schedule, in one line."""
     return "; ".join(f"{part}: {comment}" for part, comment in key_comments(block(text, key)).items() if comment)
-
-
-def key_values(text: str, key: str) -> str:
-    """The value of a key as it stands in a YAML text, with its comment."""
-    found = re.search(rf"^{re.escape(key)}: *(.*)$", text, re.MULTILINE)
-    return found[1].strip() if found else ""
 
 
 def _line(key: str, value: Any, kind: str, texts: list[str], origin: str) -> str:

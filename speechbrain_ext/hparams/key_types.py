@@ -40,6 +40,7 @@ COMMON = {
         "what is averaged over the segments of an utterance",
     ),
     "ssl_model": ("text", "pretrained self-supervised model: a folder, or OWNER/NAME[@REVISION] of the hub"),
+    "projection_size": ("integer >= 1, <= 65536", "width of the linear layer above the hidden states"),
     "adapter": ("one of lora, houlsby or null", "trains adapters in place of the self-supervised model"),
     "adapter_rank": ("integer >= 1, <= 65536", "width of the layer inside an adapter"),
     "adapter_alpha": ("number > 0, <= 1e6", "scale of a lora adapter, divided by its rank"),

@@ -1,4 +1,4 @@
-"""A recipe's YAML and the system's that it includes, read after a check of what they would run."""
+"""The YAML files of a recipe and a system, read after a check of the code that they name."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.comments import CommentedMap
+from speechbrain_ext.corpora import get_corpus
+from speechbrain_ext.corpora.task import TASK_KEYS
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.nearest import suggestion
+from speechbrain_ext.utils.repository import RECIPES
+from speechbrain_ext.utils.yaml_safety import Tag, code_to_trust, scan
+from speechbrain_ext.utils.yaml_tree import parse, plain, read_text
 
-from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.yaml_safety import INCLUDE, code_to_trust, scan
-from speechbrain_ext.utils.yaml_tree import parse, plain, read_text, tag
-
+SYSTEMS = RECIPES / "shared/systems"
 NEEDED = ("variant", "variants", "phases", "features")
+CORPUS_KEYS = frozenset({"corpus", "protocol"}) | TASK_KEYS
 
 
 @dataclass(frozen=True)
 class RecipeFiles:
-    """A recipe and its system.
+    """A corpus, a system, and what the recipe changes of the system.
 
     Attributes
     ----------
-    recipe : CommentedMap
-        The recipe's keys.
-    children : dict
-        The recipe's values for keys of the system.
+    corpus : str or None
+        The corpus's name; None in the recipe for any CSV.
+    facts : dict
+        Protocol and task of the corpus: of its module, and above them those of corpus.yaml.
+    changes : dict
+        Keys of `hparams/<system>.yaml`; empty where the recipe has no such file.
+    paths : tuple of Path
+        The recipe's own files, corpus.yaml first.
     system_path, system_text
         The system's YAML; its text is what objects are built from.
     tree : dict
@@ -33,51 +41,98 @@ class RecipeFiles:
         Tags that run only because the user trusts these files, with file and line.
     """
 
-    recipe: CommentedMap
-    children: dict[str, Any]
+    corpus: str | None
+    facts: dict[str, Any]
+    changes: dict[str, Any]
+    paths: tuple[Path, ...]
     system_path: Path
     system_text: str
     tree: dict[str, Any]
     trusted: tuple[str, ...]
 
 
-def read_recipe(path: Path, trust: bool = False) -> RecipeFiles:
-    """Read a recipe's YAML and its system's.
+def list_systems(recipe: Path) -> list[str]:
+    """Names that `--system` takes: the shared systems, and files of the recipe's folders `hparams` and `systems`."""
+    folders = (recipe / "hparams", recipe / "systems", SYSTEMS)
+    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+
+
+def read_recipe(recipe: Path, system: str, trust: bool = False) -> RecipeFiles:
+    """Read corpus.yaml, the recipe's changes of a system, and the system.
 
     Arguments
     ---------
-    path : Path
-        The recipe's YAML of a system.
+    recipe : Path
+        `recipes/<CORPUS>`.
+    system : str
+        One of `list_systems`.
     trust : bool
-        Whether they may name code that is not on the list of `speechbrain_ext.utils.yaml_safety`, or lie elsewhere than
-        in this repository.
+        Whether the files may name code that is not on the list of `speechbrain_ext.utils.yaml_safety`, or lie elsewhere
+        than in this repository.
 
     Raises
     ------
+    UsageError
+        There is no such system.
     UserError
-        A missing or broken file, code that is not trusted, or no system.
+        A missing or broken file, or code that is not trusted.
     """
-    text = read_text(path)
-    tags = scan(text, str(path))
-    recipe = parse(text, str(path))
-    node = recipe.get("system")
-    include = tag(node)
-    if not include.startswith(INCLUDE) or sum(each.name.startswith(INCLUDE) for each in tags) != 1:
-        raise UserError(f"{path}: expected a key `system: !include:<file>` and no other include, found {node!r}")
-    system_path = (path.parent / include[len(INCLUDE) :]).resolve()
+    corpus_path, own_path = recipe / "corpus.yaml", recipe / "hparams" / f"{system}.yaml"
+    if system not in (known := list_systems(recipe)):
+        raise UsageError(f"--system {system}: expected one of {recipe}: {suggestion(system, known, 'systems')}")
+    corpus_yaml, needed = _read(corpus_path)
+    facts = {key: plain(value) for key, value in corpus_yaml.items()}
+    changes: dict[str, Any] = {}
+    paths = (corpus_path, own_path) if own_path.exists() else (corpus_path,)
+    if own_path.exists():
+        changes, more = _read(own_path)
+        needed += more
+    name = str(plain(changes.pop("system", system)))
+    system_path = _find(name, recipe, own_path)
     system_text = read_text(system_path)
-    system_tags = scan(system_text, str(system_path))
-    if any(each.name.startswith(INCLUDE) for each in system_tags):
-        raise UserError(f"{system_path}: expected no include in a system, found one: write out what it includes")
-    trusted = code_to_trust(path, tags) + code_to_trust(system_path, system_tags)
-    if trusted and not trust:
+    tags = scan(system_text, str(system_path))
+    needed += code_to_trust(system_path, tags)
+    if needed and not trust:
         raise UserError(
-            f"{path}: this YAML lies outside the repository's recipes, or names code that is not allowed: "
-            f"{', '.join(trusted)}: read it, then add --trust to run it"
+            f"{paths[-1]}: this YAML lies outside the repository's recipes, or names code that is not allowed: "
+            f"{', '.join(needed)}: read it, then add --trust to run it"
         )
     tree = {key: plain(value) for key, value in parse(system_text, str(system_path)).items()}
     for key in NEEDED:
         if key not in tree:
             raise UserError(f"{system_path}: expected the key `{key}`, found {', '.join(tree)}")
-    children = dict(node) if isinstance(node, CommentedMap) else {}
-    return RecipeFiles(recipe, children, system_path, system_text, tree, tuple(trusted))
+    for key in facts:
+        if key not in CORPUS_KEYS:
+            raise UserError(f"{corpus_path}: unknown key {key}: {suggestion(key, sorted(CORPUS_KEYS), 'keys')}")
+    corpus = facts.pop("corpus", None)
+    return RecipeFiles(
+        corpus, _usual(corpus, corpus_path) | facts, changes, paths, system_path, system_text, tree, tuple(needed)
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Keys of a recipe's own file, and its tags that need the user's trust."""
+    text = read_text(path)
+    tags: list[Tag] = scan(text, str(path))
+    return dict(parse(text, str(path))), code_to_trust(path, tags)
+
+
+def _find(name: str, recipe: Path, named_by: Path) -> Path:
+    """The YAML of a system: the recipe's own, else the shared one."""
+    for folder in (recipe / "systems", SYSTEMS):
+        known = {path.stem: path for path in folder.glob("*.yaml")}
+        if name in known:
+            return known[name].resolve()
+    known = {path.stem: path for path in SYSTEMS.glob("*.yaml")}
+    raise UserError(f"{named_by}: system: {name[:80]}: {suggestion(name, known, 'systems')}")
+
+
+def _usual(corpus: str | None, path: Path) -> dict[str, Any]:
+    """Protocol and task that the corpus's module names."""
+    if corpus is None:
+        return {"protocol": "speaker"}
+    try:
+        found = get_corpus(str(corpus))
+    except UsageError as fault:
+        raise UserError(f"{path}: {str(fault).removeprefix('--')}") from None
+    return {"protocol": found.protocols[0], **found.task.to_dict()}

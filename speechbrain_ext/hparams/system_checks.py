@@ -12,7 +12,7 @@ from speechbrain_ext.hparams.training import TRAINING_TYPES
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.yaml_tree import resolved
 
-STRUCTURE = ("variant", "variants", "phases", "features", "presets", "types")
+STRUCTURE = ("variant", "variants", "phases", "features", "presets", "types", "mini")
 LOSS_RATE = parse_type("number >= 0, <= 10 or null")
 
 
@@ -68,7 +68,7 @@ def check_values(
     files : mapping
         The YAML that each value comes from, where it is not the user's.
     usual, asked : mapping
-        The system's own values, and the user's.
+        The recipe's values, and the user's.
 
     Raises
     ------

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
 
 from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.preparation.folds import DECLARED, Audit, Fold, Folds, not_as_made
 from speechbrain_ext.utils.errors import UserError
 
-DECLARED: dict[str, frozenset[str]] = {
-    "random5": frozenset({"speaker", "session", "text"}),
-    # two speakers share a session where a corpus has dialogues
-    "speaker": frozenset({"session", "text"}),
-    "session": frozenset({"text"}),
-    "speaker-text": frozenset({"session"}),
-    # whatever another tool's folds share is told, not refused
-    "given": frozenset({"speaker", "session", "text"}),
-}
 CONFOUNDED_SHARE = 0.1
-_FIELDS = {"speaker": "speaker", "session": "session", "text": "text_id"}
+FIELDS = {"speaker": "speaker", "session": "session", "text": "text_id"}
 
 
-def audit(folds: Mapping[str, Any], utterances: Sequence[Utterance]) -> dict[str, Any]:
+def audit(protocol: str, folds: Sequence[Fold], utterances: Sequence[Utterance]) -> Audit:
     """Find what is on both sides of each fold: train and dev on one side, test on the other.
 
     Arguments
     ---------
-    folds : mapping
-        "protocol" and "folds", as `make_folds` gives them.
+    protocol : str
+        Declares which overlaps are allowed.
+    folds : sequence of Fold
     utterances : sequence of Utterance
         Those of the folds, and perhaps more.
 
     Returns
     -------
-    dict
-        "speaker_overlap", "session_overlap", "text_overlap": {fold name: sorted values on both sides}, and None where
-        nothing overlaps and some utterances have no session or text: unknown; "text_missing": how many have no text;
-        "duplicate_audio": {fold name: [[id in training, id in test], ...]}, pairs with one audio hash, and None
-        where an utterance has no hash. A fold without an overlap is not named, so that {} means none.
+    Audit
 
     Raises
     ------
@@ -45,57 +35,91 @@ def audit(folds: Mapping[str, Any], utterances: Sequence[Utterance]) -> dict[str
         An overlap that the protocol does not declare, the same audio on both sides, or one id in two parts.
     """
     by_id = {utterance.id: utterance for utterance in utterances}
-    found: dict[str, Any] = {f"{kind}_overlap": {} for kind in _FIELDS}
-    duplicates: dict[str, list[list[str]]] = {}
-    for fold in folds["folds"]:
-        parts = {part: [by_id[id_] for id_ in fold[part]] for part in ("train", "dev", "test")}
-        _refuse_shared_ids(fold, folds["protocol"])
-        seen = parts["train"] + parts["dev"]
-        for kind, field in _FIELDS.items():
-            left, right = ({getattr(item, field) for item in side} - {None} for side in (seen, parts["test"]))
+    overlaps: dict[str, dict[str, tuple[str, ...]]] = {kind: {} for kind in FIELDS}
+    duplicates: dict[str, tuple[tuple[str, str], ...]] = {}
+    for fold in folds:
+        _refuse_shared_ids(fold, protocol)
+        seen, test = [by_id[id_] for id_ in fold.train + fold.dev], [by_id[id_] for id_ in fold.test]
+        for kind, field in FIELDS.items():
+            left, right = ({getattr(item, field) for item in side} - {None} for side in (seen, test))
             if left & right:
-                found[f"{kind}_overlap"][fold["name"]] = sorted(left & right)
-        if pairs := _duplicates(seen, parts["test"]):
-            duplicates[fold["name"]] = pairs
-    used = {id_ for fold in folds["folds"] for part in ("train", "dev", "test") for id_ in fold[part]}
-    hashed = all(by_id[id_].sha256 is not None for id_ in used)
-    found["duplicate_audio"] = duplicates if hashed or duplicates else None
-    for kind, field in _FIELDS.items():
-        if not found[f"{kind}_overlap"] and any(getattr(by_id[id_], field) is None for id_ in used):
-            found[f"{kind}_overlap"] = None
-    if missing := sum(by_id[id_].text_id is None for id_ in used):
-        found["text_missing"] = [missing, len(used)]
-    _refuse_undeclared(found, folds["protocol"])
-    return found
+                overlaps[kind][fold.name] = tuple(sorted(left & right))
+        if pairs := _duplicates(seen, test):
+            duplicates[fold.name] = pairs
+    used = [by_id[id_] for id_ in {id_ for fold in folds for id_ in fold.ids}]
+    known = {
+        f"{kind}_overlap": None if not found and any(getattr(item, FIELDS[kind]) is None for item in used) else found
+        for kind, found in overlaps.items()
+    }
+    hashed = all(item.sha256 is not None for item in used)
+    missing = sum(item.text_id is None for item in used)
+    audited = Audit(
+        **known,
+        duplicate_audio=duplicates if hashed or duplicates else None,
+        text_missing=(missing, len(used)) if missing else None,
+    )
+    _refuse_undeclared(audited, protocol)
+    return audited
 
 
-def describe(folds: Mapping[str, Any]) -> str:
-    """Say in one line what a split's numbers mean for a new speaker.
+def check_folds(path: str | Path, folds: Folds, utterances: Sequence[Utterance], made_by: str) -> None:
+    """Audit folds again that were read from a file, with the corpus as it is now.
+
+    Arguments
+    ---------
+    path : str or Path
+        The file, for the error message.
+    folds : Folds
+        As `read_folds` gives them.
+    utterances : sequence of Utterance
+        The manifest.
+    made_by : str
+        The command that makes the file, for the error message.
+
+    Raises
+    ------
+    UserError
+        An utterance is not in the manifest, a part leaks into another one, or the audit in the file is another one.
+    """
+    known = {item.id for item in utterances}
+    for fold in folds.folds:
+        if strange := next((id_ for id_ in fold.ids if id_ not in known), None):
+            raise not_as_made(path, f"{strange[:80]!r} in fold {fold.name}, which is not in the manifest", made_by)
+    try:
+        found = audit(folds.protocol, folds.folds, utterances)
+    except UserError as fault:
+        raise UserError(f"{path}: edited, or of another manifest: {fault}; or make it again with: {made_by}") from None
+    if found != folds.audit:
+        kinds = (field.name for field in fields(Audit))
+        other = ", ".join(kind for kind in kinds if getattr(found, kind) != getattr(folds.audit, kind))
+        raise not_as_made(path, f"another audit than its folds have ({other})", made_by)
+
+
+def describe(found: Audit) -> str:
+    """Say in one line what the numbers of audited folds mean for a new speaker.
 
     Example
     -------
-    >>> found = {"speaker_overlap": {}, "text_overlap": {"03": ["a01"]}, "duplicate_audio": {}}
-    >>> describe({"audit": found})
+    >>> describe(Audit(speaker_overlap={}, session_overlap={}, text_overlap={"03": ("a01",)}, duplicate_audio={}))
     'speaker-independent; sentences are in training and test'
     """
-    found = folds["audit"]
-    if found["speaker_overlap"]:
-        tested = set().union(*found["speaker_overlap"].values())
+    if found.speaker_overlap:
+        tested = set().union(*found.speaker_overlap.values())
         words = [f"speaker-dependent: {len(tested)} speakers are in training and test"]
     else:
         words = ["speaker-independent"]
     words.append(_sentences(found))
-    if found["duplicate_audio"] is None:
+    if found.duplicate_audio is None:
         words.append("duplicates unknown, as the audio was not read")
     return "; ".join(words)
 
 
-def _sentences(found: Mapping[str, Any]) -> str:
+def _sentences(found: Audit) -> str:
     """Whether sentences are in training and test, as far as it is known."""
-    missing, used = found.get("text_missing", (0, 0))
-    if found["text_overlap"]:
+    missing, used = found.text_missing or (0, 0)
+    if found.text_overlap:
         return "sentences are in training and test"
-    if found["text_overlap"] is not None:
+    if found.text_overlap is not None:
         return "no sentence is in training and test"
     return "sentences unknown (no column text)" if missing == used else f"sentences unknown (no text of {missing})"
 
@@ -132,48 +156,47 @@ def confounded(label_of: Callable[[Utterance], str | None], utterances: Iterable
     return [f"emotion and speaker are confounded: {share}"]
 
 
-def shared_speakers(folds: Mapping[str, Any]) -> list[str]:
+def shared_speakers(found: Audit) -> list[str]:
     """Name each fold whose tested speakers are also trained on: what makes its numbers speaker-dependent.
 
     Example
     -------
-    >>> shared_speakers({"audit": {"speaker_overlap": {"1": ["03", "08"]}}})
+    >>> shared_speakers(Audit({"1": ("03", "08")}, {}, {}, {}))
     ['fold 1: 2 speakers are in training and test: 03, 08']
     """
     return [
         f"fold {name}: {len(speakers)} speakers are in training and test: {', '.join(speakers)}"
-        for name, speakers in folds["audit"]["speaker_overlap"].items()
+        for name, speakers in (found.speaker_overlap or {}).items()
     ]
 
 
-def _refuse_shared_ids(fold: Mapping[str, Any], protocol: str) -> None:
-    ids = [id_ for part in ("train", "dev", "test") for id_ in fold[part]]
-    if len(ids) != len(set(ids)):
-        twice = next(id_ for id_ in ids if ids.count(id_) > 1)
+def _refuse_shared_ids(fold: Fold, protocol: str) -> None:
+    if len(fold.ids) != len(set(fold.ids)):
+        twice = next(id_ for id_ in fold.ids if fold.ids.count(id_) > 1)
         raise UserError(
-            f"--protocol {protocol}: fold {fold['name']} has {twice} twice: delete the folds file, run stage 0"
+            f"--protocol {protocol}: fold {fold.name} has {twice} twice: delete the folds file, run stage 0"
         )
 
 
-def _duplicates(seen: Sequence[Utterance], test: Sequence[Utterance]) -> list[list[str]]:
+def _duplicates(seen: Sequence[Utterance], test: Sequence[Utterance]) -> tuple[tuple[str, str], ...]:
     by_hash: dict[str, list[str]] = {}
     for item in seen:
         if item.sha256 is not None:
             by_hash.setdefault(item.sha256, []).append(item.id)
-    pairs = [[left, item.id] for item in test if item.sha256 is not None for left in by_hash.get(item.sha256, [])]
-    return sorted(pairs)
+    pairs = ((left, item.id) for item in test if item.sha256 is not None for left in by_hash.get(item.sha256, []))
+    return tuple(sorted(pairs))
 
 
-def _refuse_undeclared(found: Mapping[str, Any], protocol: str) -> None:
-    if found["duplicate_audio"]:
-        name, pairs = next(iter(found["duplicate_audio"].items()))
-        count = len({frozenset(pair) for fold in found["duplicate_audio"].values() for pair in fold})
+def _refuse_undeclared(found: Audit, protocol: str) -> None:
+    if found.duplicate_audio:
+        name, pairs = next(iter(found.duplicate_audio.items()))
+        count = len({frozenset(pair) for pairs in found.duplicate_audio.values() for pair in pairs})
         raise UserError(
             f"--protocol {protocol}: {count} pairs of utterances have the same audio on both sides of a fold, first "
             f"{pairs[0][0]} and {pairs[0][1]} in fold {name}: remove one of each pair from the corpus"
         )
-    for kind in _FIELDS:
-        overlap = found[f"{kind}_overlap"]
+    for kind in FIELDS:
+        overlap = found.overlap(kind)
         if overlap and kind not in DECLARED[protocol]:
             name, values = next(iter(overlap.items()))
             raise UserError(

@@ -1,111 +1,174 @@
-"""The protocols: which utterances train, which choose, which are tested; and the audit for leakage.
-
-Folds depend on the utterances and the fold seed alone: the order of ids comes from SHA-256, not from a random library.
-"""
+"""The folds of a protocol as records, and the file that keeps them."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from speechbrain_ext.corpora.labels import in_order
-from speechbrain_ext.corpora.manifest import Utterance
-from speechbrain_ext.corpora.task import Task
-from speechbrain_ext.preparation.audit import DECLARED, audit
-from speechbrain_ext.preparation.fold_checks import check_structure
-from speechbrain_ext.utils.errors import UsageError, UserError
-from speechbrain_ext.utils.files import read_sealed
-from speechbrain_ext.utils.nearest import nearest
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import read_sealed, sha256_json
 
-__all__ = ["DECLARED", "DEV_RULES", "PROTOCOLS", "audit", "check_rules", "folds_path", "make_folds", "read_folds"]
+PARTS = ("train", "dev", "test")
+KINDS = {"protocol": str, "corpus": str, "fold_seed": int, "dev": str, "classes": list, "folds": list, "audit": dict}
 
-PROTOCOLS = ("random5", "speaker", "session", "speaker-text", "given")
-DEV_RULES = ("none", "speaker", "session", "fraction")
-DEV_FRACTION = 0.1
+# What training and test may share in each protocol.
+DECLARED: dict[str, frozenset[str]] = {
+    "random5": frozenset({"speaker", "session", "text"}),
+    # Two speakers share a session where a corpus has dialogues.
+    "speaker": frozenset({"session", "text"}),
+    "session": frozenset({"text"}),
+    "speaker-text": frozenset({"session"}),
+    # What the folds of another tool share is reported, not refused.
+    "given": frozenset({"speaker", "session", "text"}),
+}
 
-Split = tuple[str, list[Utterance], list[Utterance]]  # name, training part, tested part
+Overlap = Mapping[str, tuple[str, ...]] | None  # by fold, values in training and test; None where they are unknown
 
 
-def make_folds(
-    utterances: Sequence[Utterance],
-    protocol: str,
-    dev: str = "none",
-    fold_seed: int = 0,
-    task: Task | None = None,
-) -> dict[str, Any]:
-    """Split the utterances, and audit the splits.
+@dataclass(frozen=True)
+class Fold:
+    """One split of a corpus: ids of utterances, in the order of the protocol.
 
     Arguments
     ---------
-    utterances : sequence of Utterance
-        In any order; those that the task does not use are left out.
-    protocol : str
-        "random5" (5 parts, stratified by label), "speaker" (leave one speaker out), "session" (leave one session
-        out), "speaker-text" (one speaker and one half of the sentences, trained on the others and the other half),
-        "given" (the folds that a table names for its utterances).
-    dev : str
-        "none"; "speaker" or "session" (the next one after the tested one, taken out of training); "fraction"
-        (a tenth of the training part, stratified by label).
-    fold_seed : int
-        Another split of the same kind.
-    task : Task or None
-        Which utterances and labels; None takes all labels there are. Ambiguous utterances, where the task trains
-        on them, are in training parts alone, and never with a unit that is tested or developed on.
-
-    Returns
-    -------
-    dict
-        "protocol", "corpus", "fold_seed", "dev", "classes", "folds" (each "name", "train", "dev", "test") and "audit".
-
-    Raises
-    ------
-    UserError
-        The protocol or rule is unknown or does not fit these utterances, or a split leaks.
+    name : str
+        Unique among the folds of a protocol.
+    train, dev, test : tuple of str
+        The training, development and test utterances.
     """
-    check_rules(protocol, dev)
-    task = (task or Task()).with_classes(item.label for item in utterances if item.label is not None)
-    ordered = sorted(utterances, key=lambda item: _key(item, fold_seed))
-    used = [replace(item, label=label) for item in ordered if (label := task.label_of(item)) is not None]
-    if not used:
-        raise UserError(f"--protocol {protocol}: {_nothing_used(task)}")
-    more = [item for item in ordered if task.is_ambiguous(item)] if task.train_utterances != "clear" else []
-    folds = []
-    for index, (name, train, test) in enumerate(_SPLITS[protocol](used)):
-        _refuse_empty(protocol, dev, name, {"train": train, "test": test})
-        chosen = {item.id for item in _DEV[dev](used, train, test, index)}
-        parts = {"train": [item for item in train if item.id not in chosen]}
-        parts |= {"dev": [item for item in train if item.id in chosen], "test": test}
-        _refuse_empty(protocol, dev, name, parts if dev != "none" else {})
-        free = _apart(_apart(more, test, _KEPT_APART[protocol]), parts["dev"], {dev} & _FIELD_OF.keys())
-        parts["train"] += free
-        folds.append({"name": name, **{part: [item.id for item in items] for part, items in parts.items()}})
-    record = {"protocol": protocol, "corpus": used[0].corpus, "fold_seed": fold_seed, "dev": dev}
-    record |= {"classes": list(task.classes), "folds": folds}
-    return {**record, "audit": audit(record, [*used, *more])}
+
+    name: str
+    train: tuple[str, ...]
+    dev: tuple[str, ...]
+    test: tuple[str, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The utterances of all three parts."""
+        return self.train + self.dev + self.test
+
+    def part(self, name: str) -> tuple[str, ...]:
+        """The utterances of "train", "dev" or "test"."""
+        return {"train": self.train, "dev": self.dev, "test": self.test}[name]
+
+    @classmethod
+    def from_json(cls, content: Any) -> Fold:
+        """Check and read a fold; ValueError says what was found instead."""
+        if not isinstance(content, dict) or not all(_are_texts(content.get(part)) for part in PARTS):
+            raise ValueError("a fold without lists of ids")
+        name = content.get("name")
+        if not isinstance(name, str) or not name:
+            raise ValueError("a fold without a name")
+        if not content["train"] or not content["test"]:
+            raise ValueError(f"fold {name} without an utterance to train or to test on")
+        return cls(name, *(tuple(content[part]) for part in PARTS))
 
 
-def check_rules(protocol: str, dev: str) -> None:
-    """Refuse a protocol or a rule that does not exist, and name the nearest that does."""
-    for option, value, known in (("--protocol", protocol, PROTOCOLS), ("--dev", dev, DEV_RULES)):
-        if value not in known:
-            near = nearest(value, known, cutoff=0.5)
-            hint = f"did you mean {near}?" if near else "choose one of these"
-            raise UsageError(f"{option} {value}: expected one of {', '.join(known)}: {hint}")
+@dataclass(frozen=True)
+class Audit:
+    """What training and development parts share with test parts.
+
+    Arguments
+    ---------
+    speaker_overlap, session_overlap, text_overlap : mapping or None
+        By fold the values on both sides, sorted. A fold without an overlap is not named: {} means none. None means
+        unknown: no overlap was found, and some utterances have no session or text.
+    duplicate_audio : mapping or None
+        By fold pairs of a training and a test utterance with the same audio; None where some audio is not hashed.
+    text_missing : (int, int) or None
+        How many of how many utterances have no text; None where all have one.
+    """
+
+    speaker_overlap: Overlap
+    session_overlap: Overlap
+    text_overlap: Overlap
+    duplicate_audio: Mapping[str, tuple[tuple[str, str], ...]] | None
+    text_missing: tuple[int, int] | None = None
+
+    def overlap(self, kind: str) -> Overlap:
+        """The overlap of "speaker", "session" or "text"."""
+        return {"speaker": self.speaker_overlap, "session": self.session_overlap, "text": self.text_overlap}[kind]
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Audit:
+        """Read an audit, whose values `check_folds` compares with the folds; ValueError where its keys are others."""
+        try:
+            return cls(**_with_tuples(content))
+        except TypeError:
+            raise ValueError("an audit with other keys") from None
+
+
+@dataclass(frozen=True)
+class Folds:
+    """All folds of a protocol, with what they were made from and their audit.
+
+    Arguments
+    ---------
+    protocol, dev : str
+        How utterances were split, and how development parts were chosen.
+    corpus : str
+        Its name.
+    fold_seed : int
+        The seed of the split.
+    classes : tuple of str
+        The classes of the utterances, in the order of their indices.
+    folds : tuple of Fold
+    audit : Audit
+    """
+
+    protocol: str
+    corpus: str
+    fold_seed: int
+    dev: str
+    classes: tuple[str, ...]
+    folds: tuple[Fold, ...]
+    audit: Audit
+
+    @property
+    def sha256(self) -> str:
+        """Hash of who is trained, developed and tested on."""
+        return sha256_json([asdict(fold) for fold in self.folds])
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the folds, in order."""
+        return [fold.name for fold in self.folds]
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Folds:
+        """Check and read the content of a file of folds; ValueError says what was found instead."""
+        if wrong := [name for name, kind in KINDS.items() if type(content.get(name)) is not kind]:
+            raise ValueError(f"{', '.join(wrong)} of another kind or missing")
+        if not _are_texts(content["classes"]):
+            raise ValueError("classes that are no names")
+        if content["protocol"] not in DECLARED:
+            raise ValueError(f"the protocol {content['protocol'][:80]!r}")
+        folds = tuple(map(Fold.from_json, content["folds"]))
+        if not folds or len({fold.name for fold in folds}) < len(folds):
+            raise ValueError("two folds of one name" if folds else "no fold")
+        audit = Audit.from_json(content["audit"])
+        texts = {name: content[name] for name in ("protocol", "corpus", "fold_seed", "dev")}
+        return cls(**texts, classes=tuple(content["classes"]), folds=folds, audit=audit)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of the file."""
+        content = asdict(self)
+        if self.audit.text_missing is None:
+            del content["audit"]["text_missing"]
+        return content
 
 
 def folds_path(data_dir: str | Path, protocol: str, dev: str = "none", fold_seed: int = 0, task_name: str = "") -> Path:
-    """Name the file of a split.
+    """Name the file of a protocol's folds.
 
     Arguments
     ---------
     data_dir : str or Path
         The folder of one corpus, `data/<CORPUS>-<source>`.
     protocol, dev, fold_seed
-        As for `make_folds`.
+        As for `speechbrain_ext.preparation.protocols.make_folds`.
     task_name : str
         What `Task.name` gives; "" is the corpus's usual task.
 
@@ -119,8 +182,8 @@ def folds_path(data_dir: str | Path, protocol: str, dev: str = "none", fold_seed
     return Path(data_dir) / "folds" / f"{name}.json"
 
 
-def read_folds(path: str | Path, made_by: str) -> dict[str, Any]:
-    """Read a split that `make_folds` made.
+def read_folds(path: str | Path, made_by: str) -> Folds:
+    """Read a file of folds that stage 0 wrote.
 
     Arguments
     ---------
@@ -134,164 +197,25 @@ def read_folds(path: str | Path, made_by: str) -> dict[str, Any]:
     DamagedFile
         The file is not what stage 0 wrote.
     UserError
-        The file is missing or is not a split.
+        The file is missing, or its content is not folds.
     """
-    folds = read_sealed(path, made_by)
-    check_structure(path, folds, made_by)
-    return folds
+    content = read_sealed(path, made_by)
+    try:
+        return Folds.from_json(content)
+    except ValueError as fault:
+        raise not_as_made(path, str(fault), made_by) from None
 
 
-def _key(utterance: Utterance, fold_seed: int) -> str:
-    return hashlib.sha256(f"{fold_seed}:{utterance.id}".encode()).hexdigest()
+def not_as_made(path: str | Path, found: str, made_by: str) -> UserError:
+    """The error for a file of folds that is not as stage 0 makes it."""
+    return UserError(f"{path}: expected folds as stage 0 makes them, found {found}: make it again with: {made_by}")
 
 
-def _refuse(protocol: str, found: str, cure: str) -> None:
-    raise UserError(f"--protocol {protocol}: {found}: choose {cure}")
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
-def _refuse_empty(protocol: str, dev: str, name: str, parts: Mapping[str, Sequence[Utterance]]) -> None:
-    for part, items in parts.items():
-        if not items:
-            _refuse(protocol, f"fold {name} has no {part} utterance (--dev {dev})", "another protocol or --dev rule")
-
-
-def _nothing_used(task: Task) -> str:
-    if task.dimensions:
-        return f"no utterance has {' and '.join(task.dimensions)}: choose classes in place of dimensions"
-    limits = "".join(
-        f" in {name} {', '.join(values)}"
-        for name, values in (("scenarios", task.scenarios), ("parts", task.parts))
-        if values
-    )
-    return f"no utterance is labelled as one of {', '.join(task.classes) or 'the classes'}{limits}"
-
-
-# what a protocol or a rule of development keeps apart, by the words of DECLARED
-_FIELD_OF = {"speaker": "speaker", "session": "session", "text": "text_id"}
-
-
-_KEPT_APART = {protocol: _FIELD_OF.keys() - declared for protocol, declared in DECLARED.items()}
-
-
-def _apart(more: Sequence[Utterance], from_: Sequence[Utterance], kinds: Collection[str]) -> list[Utterance]:
-    """Those that share no speaker, session or text with a part, by the kinds asked for."""
-    for kind in kinds:
-        taken = {getattr(item, _FIELD_OF[kind]) for item in from_} - {None}
-        more = [item for item in more if getattr(item, _FIELD_OF[kind]) not in taken]
-    return list(more)
-
-
-def _random5(used: Sequence[Utterance]) -> list[Split]:
-    """Deal each label's utterances to 5 folds; the next label goes on where the last ended, so that sizes are even."""
-    fold_of, dealt = {}, 0
-    of_audio: dict[str, int] = {}
-    for label in in_order(labels) if all(labels := {item.label for item in used}) else [""]:
-        of_label = [item for item in used if item.label == label]
-        if len(of_label) < 5:
-            found = f"{len(of_label)} utterances{f' of {label}' if label else ''}"
-            _refuse("random5", f"{found}, expected at least 5", "--protocol speaker")
-        for item in of_label:
-            # The same audio under two ids stays on one side of every fold.
-            fold = of_audio.setdefault(item.sha256, dealt % 5) if item.sha256 else dealt % 5
-            fold_of[item.id] = fold
-            dealt += 1
-    return [_cut(str(fold + 1), used, lambda item, fold=fold: fold_of[item.id] == fold) for fold in range(5)]
-
-
-def _speaker(used: Sequence[Utterance]) -> list[Split]:
-    names = _names(used, "speaker", "speaker")
-    return [_cut(name, used, lambda item, name=name: item.speaker == name) for name in names]
-
-
-def _session(used: Sequence[Utterance]) -> list[Split]:
-    names = _names(used, "session", "session")
-    return [_cut(name, used, lambda item, name=name: item.session == name) for name in names]
-
-
-def _speaker_text(used: Sequence[Utterance]) -> list[Split]:
-    speakers, texts = _names(used, "speaker", "speaker-text"), _names(used, "text_id", "speaker-text")
-    halves = {"a": set(texts[0::2]), "b": set(texts[1::2])}
-    splits = []
-    for speaker in speakers:
-        for half, codes in halves.items():
-            test = [item for item in used if item.speaker == speaker and item.text_id in codes]
-            train = [item for item in used if item.speaker != speaker and item.text_id not in codes]
-            splits.append((f"{speaker}-{half}", train, test))
-    return splits
-
-
-def _given(used: Sequence[Utterance]) -> list[Split]:
-    """The folds that a table names: each is tested once, trained on all others."""
-    fold_of = {item.id: item.extra.get("fold") for item in used}
-    names = sorted({str(name) for name in fold_of.values() if name is not None}, key=lambda name: (len(name), name))
-    missing = list(fold_of.values()).count(None)
-    if missing or len(names) < 2:
-        found = f"{missing} utterances name no fold" if missing else "only one fold is named"
-        _refuse("given", found, "another protocol, or fill the column fold")
-    return [_cut(name, used, lambda item, name=name: str(fold_of[item.id]) == name) for name in names]
-
-
-def _cut(name: str, used: Sequence[Utterance], tested: Callable[[Utterance], bool]) -> Split:
-    return name, [item for item in used if not tested(item)], [item for item in used if tested(item)]
-
-
-def _names(used: Sequence[Utterance], field: str, protocol: str) -> list[str]:
-    """List a field's values, of which a protocol needs at least two."""
-    values = {getattr(item, field) for item in used}
-    if None in values:
-        what = {"text_id": "sentence code"}.get(field, field)
-        _refuse(protocol, f"utterances of {used[0].corpus} have no {what}", "--protocol speaker or random5")
-    if len(values) < 2:
-        _refuse(protocol, f"expected at least 2 values of {field}, found {len(values)}", "--protocol random5")
-    return sorted(values)
-
-
-def _no_dev(used: Sequence[Utterance], train: Sequence[Utterance], test: Sequence[Utterance], index: int) -> Collection:
-    return []
-
-
-def _next_of(field: str) -> Callable[..., Collection[Utterance]]:
-    """Take the training utterances of one speaker or session: the first after the tested ones, in a circle."""
-
-    def choose(
-        used: Sequence[Utterance], train: Sequence[Utterance], test: Sequence[Utterance], index: int
-    ) -> Collection[Utterance]:
-        if any(getattr(item, field) is None for item in used):
-            raise UserError(f"--dev {field}: {used[0].corpus} has no {field}s: choose --dev speaker, fraction or none")
-        offered, tested = ({getattr(item, field) for item in part} for part in (train, test))
-        free = sorted(offered - tested)
-        if free:
-            last = max(tested)
-            chosen = next((value for value in free if value > last), free[0])
-        else:
-            # the protocol tests every speaker in every fold: each fold takes another one
-            chosen = sorted(offered)[index % len(offered)]
-        return [item for item in train if getattr(item, field) == chosen]
-
-    return choose
-
-
-def _fraction(
-    used: Sequence[Utterance], train: Sequence[Utterance], test: Sequence[Utterance], index: int
-) -> Collection[Utterance]:
-    chosen = []
-    for label in Counter(item.label for item in train):
-        of_label = [item for item in train if item.label == label]
-        if len(of_label) > 1:
-            chosen += of_label[: max(1, round(DEV_FRACTION * len(of_label)))]
-    return chosen
-
-
-_SPLITS: dict[str, Callable[[Sequence[Utterance]], list[Split]]] = {
-    "random5": _random5,
-    "speaker": _speaker,
-    "session": _session,
-    "speaker-text": _speaker_text,
-    "given": _given,
-}
-_DEV: dict[str, Callable[..., Collection[Utterance]]] = {
-    "none": _no_dev,
-    "speaker": _next_of("speaker"),
-    "session": _next_of("session"),
-    "fraction": _fraction,
-}
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_tuples(item) for key, item in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value

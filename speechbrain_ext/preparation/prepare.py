@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.audit import confounded
 from speechbrain_ext.preparation.earlier import AGAIN, Earlier, all_gone, compare, made_again, read_earlier
 from speechbrain_ext.preparation.edition import beside, count, count_subset, hash_audio, name_edition
-from speechbrain_ext.preparation.folds import check_rules, folds_path, make_folds, read_folds
+from speechbrain_ext.preparation.folds import Folds, folds_path, read_folds
+from speechbrain_ext.preparation.protocols import check_rules, make_folds
 from speechbrain_ext.preparation.request import Prepared, Request, Split
 from speechbrain_ext.preparation.scan import Scan, audio_faults, duplicate_faults, duplicate_notes, scan_corpus
 from speechbrain_ext.utils.errors import UserError
@@ -158,16 +159,16 @@ def _check_classes(request: Request, used: Sequence[Utterance], task: Task) -> N
         )
 
 
-def _check_training(used: Sequence[Utterance], folds: Mapping[str, Any], task: Task) -> None:
+def _check_training(used: Sequence[Utterance], folds: Folds, task: Task) -> None:
     """Refuse a fold that trains on one class alone."""
     if task.dimensions:
         return
     label_of = {item.id: task.label_of(item) for item in used}
-    for fold in folds["folds"]:
-        labels = {label_of[id_] for id_ in fold["train"]} - {None}
+    for fold in folds.folds:
+        labels = {label_of[id_] for id_ in fold.train} - {None}
         if len(labels) == 1:
             raise UserError(
-                f"--protocol {folds['protocol']}: fold {fold['name']} trains on {labels.pop()} alone, expected at "
+                f"--protocol {folds.protocol}: fold {fold.name} trains on {labels.pop()} alone, expected at "
                 "least two emotions: choose another --protocol or --dev, or add utterances"
             )
 
@@ -239,7 +240,7 @@ def _write(
             if wanted[FACTS]:
                 write_sealed(folder / FACTS, facts)
             for split in new:
-                write_sealed(split.file, split.folds)
+                write_sealed(split.file, split.folds.to_json())
     except OSError as fault:
         reason = os.strerror(fault.errno) if fault.errno else str(fault)
         raise UserError(f"cannot write {folder} ({reason}): make room or rights, or choose another --data") from None

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from speechbrain_ext.corpora import Corpus
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.preparation.folds import Folds
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.folders import folder_name
 
@@ -36,7 +37,7 @@ class Request:
     splits : tuple of (str, Task)
         A protocol and what is recognised, for each file of folds.
     dev, fold_seed
-        As for `speechbrain_ext.preparation.folds.make_folds`.
+        As for `speechbrain_ext.preparation.protocols.make_folds`.
     jobs : int
         Threads that read audio.
     check_audio : bool
@@ -80,7 +81,7 @@ class Split:
     """A file of folds, whether it was written now, and warnings about its classes."""
 
     file: Path
-    folds: dict[str, Any]
+    folds: Folds
     written: bool
     warnings: tuple[str, ...] = ()
 

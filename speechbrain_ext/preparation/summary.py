@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from speechbrain_ext.corpora import Corpus
     from speechbrain_ext.corpora.manifest import Utterance
+    from speechbrain_ext.preparation.folds import Folds
 
 
 def counts(facts: Mapping[str, Any]) -> list[str]:
@@ -47,19 +48,18 @@ def annotators(corpus: Corpus, utterances: Sequence[Utterance]) -> list[str]:
     return describe_agreement(utterances, corpus.task)
 
 
-def folds_text(corpus: Corpus, folds: Mapping[str, Any]) -> list[str]:
+def folds_text(corpus: Corpus, folds: Folds) -> list[str]:
     """A line a fold, what is left out, and the audit in one line."""
     from speechbrain_ext.preparation.audit import describe, shared_speakers
 
-    told = [f"folds of {folds['protocol']} (dev {folds['dev']}, fold seed {folds['fold_seed']}):"]
-    if folds["protocol"] == "speaker-text" and corpus.texts_repeat:
+    told = [f"folds of {folds.protocol} (dev {folds.dev}, fold seed {folds.fold_seed}):"]
+    if folds.protocol == "speaker-text" and corpus.texts_repeat:
         limits = ", ".join(f"{field} {' '.join(values)}" for field, values in corpus.texts_repeat.items())
         told.append(f"  of the utterances whose texts repeat: {limits}")
     told.append(f"  {'fold':<12}{'train':>7}{'dev':>7}{'test':>7}")
-    for fold in folds["folds"]:
-        sizes = "".join(f"{len(fold[part]):>7}" for part in ("train", "dev", "test"))
-        told.append(f"  {fold['name']:<12}{sizes}")
-    told.append(f"audit: {describe(folds)}")
-    if folds["protocol"] == "given":
-        told += [f"warning: LEAK: {line}" for line in shared_speakers(folds)]
+    for fold in folds.folds:
+        told.append(f"  {fold.name:<12}{len(fold.train):>7}{len(fold.dev):>7}{len(fold.test):>7}")
+    told.append(f"audit: {describe(folds.audit)}")
+    if folds.protocol == "given":
+        told += [f"warning: LEAK: {line}" for line in shared_speakers(folds.audit)]
     return told

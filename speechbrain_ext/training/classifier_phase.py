@@ -87,7 +87,7 @@ class ClassifierPhase(Phase):
         self._check_task()
         started = time.monotonic()
         utterances = self.experiment.utterances
-        ids = sorted(self.experiment.fold(self.fold)["train"])
+        ids = sorted(self.experiment.fold(self.fold).train)
         rows, targets = self._rows(ids), np.array(self._targets(ids))
         self._check_finite(rows, ids, "features")
         classifier = self._classifier()

@@ -13,8 +13,8 @@ from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.ssl_models import find
-from speechbrain_ext.preparation.fold_checks import check_folds
-from speechbrain_ext.preparation.folds import folds_path, read_folds
+from speechbrain_ext.preparation.audit import check_folds
+from speechbrain_ext.preparation.folds import Fold, Folds, folds_path, read_folds
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.run_spec import RunSpec
@@ -39,7 +39,7 @@ class Experiment:
     spec: RunSpec
     hp: hparams.Hparams = field(init=False)
     manifest: dict[str, Any] = field(init=False)
-    folds: dict[str, Any] = field(init=False)
+    folds: Folds = field(init=False)
 
     def __post_init__(self) -> None:
         spec = self.spec
@@ -56,11 +56,10 @@ class Experiment:
         asked = hparams.parse_overrides(list(spec.overrides))
         if asked.get("early_stopping_epochs") and spec.dev == "none":
             raise UsageError("early_stopping_epochs needs a development part: add --dev speaker, session or fraction")
-        classes = list(self.task.classes)
-        if classes != self.folds["classes"]:
+        if self.task.classes != self.folds.classes:
             raise UserError(
-                f"{self.folds_file}: expected classes {', '.join(classes)} of {spec.recipe_yaml}, "
-                f"found {', '.join(self.folds['classes'])}: make it again with: {PREPARE} --force"
+                f"{self.folds_file}: expected classes {', '.join(self.task.classes)} of {self.hp.paths[-1]}, "
+                f"found {', '.join(self.folds.classes)}: make it again with: {PREPARE} --force"
             )
 
     def _read_folds(self, made_by: str) -> None:
@@ -68,10 +67,8 @@ class Experiment:
         self.folds = read_folds(path, made_by)
         wanted = {"corpus": self.manifest["corpus"], "protocol": self.protocol, "dev": spec.dev}
         for key, value in {**wanted, "fold_seed": spec.fold_seed}.items():
-            if self.folds[key] != value:
-                raise UserError(
-                    f"{path}: expected {key} {value}, found {self.folds[key]}: make it again with: {made_by}"
-                )
+            if (found := getattr(self.folds, key)) != value:
+                raise UserError(f"{path}: expected {key} {value}, found {found}: make it again with: {made_by}")
         check_folds(path, self.folds, list(self.utterances.values()), made_by)
 
     @property
@@ -82,7 +79,7 @@ class Experiment:
     @property
     def classes(self) -> list[str]:
         """Class names in the order of their indices."""
-        return list(self.folds["classes"])
+        return list(self.folds.classes)
 
     @cached_property
     def utterances(self) -> dict[str, Utterance]:
@@ -97,7 +94,7 @@ class Experiment:
     @cached_property
     def folds_sha256(self) -> str:
         """Hash of the folds: who is trained, developed and tested on."""
-        return sha256_json(self.folds["folds"])
+        return self.folds.sha256
 
     @cached_property
     def models(self) -> dict[str, Any]:
@@ -130,10 +127,9 @@ class Experiment:
     @property
     def used(self) -> list[str]:
         """Ids of the utterances that stand in any part of any fold, sorted."""
-        parts = (fold[part] for fold in self.folds["folds"] for part in ("train", "dev", "test"))
-        return sorted({identity for part in parts for identity in part})
+        return sorted({identity for fold in self.folds.folds for identity in fold.ids})
 
-    def fold(self, name: str) -> dict[str, Any]:
+    def fold(self, name: str) -> Fold:
         """A fold by name.
 
         Raises
@@ -141,11 +137,10 @@ class Experiment:
         UsageError
             There is no such fold.
         """
-        for fold in self.folds["folds"]:
-            if fold["name"] == name:
+        for fold in self.folds.folds:
+            if fold.name == name:
                 return fold
-        known = ", ".join(fold["name"] for fold in self.folds["folds"])
-        raise UsageError(f"--folds {name}: the folds of {self.protocol} are {known}")
+        raise UsageError(f"--folds {name}: the folds of {self.protocol} are {', '.join(self.folds.names)}")
 
     def fold_folder(self, name: str) -> Path:
         """`fold-<name>` of this row and seed; a name that is no safe folder name is encoded."""
@@ -169,7 +164,7 @@ class Experiment:
             "fold": fold,
             "hparams": tree,
             "manifest_sha256": self.manifest_sha256,
-            "fold_sha256": sha256_json({part: parts[part] for part in used}),
+            "fold_sha256": sha256_json({part: parts.part(part) for part in used}),
             "task": self.task.to_dict(),
             "selection": self.selection,
             "seed": self.spec.seed,
@@ -229,16 +224,16 @@ class Experiment:
 
     def _check_trained(self) -> None:
         """Refuse phases in this row's folders that were trained from other inputs than those asked for now."""
-        for fold in self.folds["folds"]:
+        for fold in self.folds.names:
             for phase in self.hp.phases:
-                path = self.phase_folder(phase, fold["name"]) / f"depends-{phase}.json"
+                path = self.phase_folder(phase, fold) / f"depends-{phase}.json"
                 if path.exists():
                     try:
                         found = read_sealed(path, TRAIN)
                     except DamagedFile:
                         # The phase's done file names this one's hash: the phase is trained again.
                         continue
-                    if differing := changed_values(found, self.phase_depends(phase, fold["name"])):
+                    if differing := changed_values(found, self.phase_depends(phase, fold)):
                         self._refuse(differing)
 
     def _refuse(self, differing: list[str]) -> None:
@@ -252,12 +247,12 @@ def load_hparams(spec: RunSpec, manifest: dict[str, Any]) -> hparams.Hparams:
     """The hyper-parameters of a run, with the corpus's labels as classes where nobody names any."""
     labels = [label for label in manifest["labels"] if label != "none"]
     overrides = hparams.parse_overrides(list(spec.overrides))
-    return hparams.load(spec.recipe_yaml, overrides, manifest["source"], labels, spec.preset, spec.trust)
+    return hparams.load(spec.recipe, spec.system, overrides, manifest["source"], labels, spec.preset, spec.trust)
 
 
 def protocol_of(spec: RunSpec, hp: hparams.Hparams) -> str:
     """The protocol asked for, or the recipe's own."""
-    return hp.corpus["protocol"] if spec.protocol == "paper" else spec.protocol
+    return hp.protocol if spec.protocol == "paper" else spec.protocol
 
 
 def folds_file(spec: RunSpec, hp: hparams.Hparams, manifest: dict[str, Any]) -> Path:

@@ -84,9 +84,9 @@ def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
     warnings = dict.fromkeys(warning for done in phases.values() for warning in done.get("warnings", []))
     return {
         "name": fold,
-        "n_train": len(parts["train"]),
-        "n_dev": len(parts["dev"]),
-        "n_test": len(parts["test"]),
+        "n_train": len(parts.train),
+        "n_dev": len(parts.dev),
+        "n_test": len(parts.test),
         # Of the first phase, which the paper counts; those of all phases stand under "phases".
         "epochs": next(iter(phases.values()))["epochs"],
         "optimizer_steps": sum(done["optimizer_steps"] for done in phases.values()),
@@ -116,7 +116,7 @@ def predict_fold(spec: RunSpec, fold: str) -> list[Output]:
     """Run the last phase of a fold on its test utterances, sorted by id."""
     experiment = Experiment(spec)
     with torch_settings(spec.threads):
-        return phases_of(experiment, fold)[-1].outputs(experiment.fold(fold)["test"])
+        return phases_of(experiment, fold)[-1].outputs(experiment.fold(fold).test)
 
 
 @contextmanager

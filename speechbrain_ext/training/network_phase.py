@@ -124,21 +124,21 @@ class NetworkPhase(Phase):
         chooser = (
             VariantChooser(variants, self.training.augment_clean_share, experiment.spec.seed) if variants else None
         )
-        train = self._dataset(sorted(parts["train"]), chooser, self._oversampled(parts["train"]), training=True)
-        developed = {"last": parts["dev"], "dev": parts["dev"], "test": parts["test"]}[experiment.selection]
+        train = self._dataset(sorted(parts.train), chooser, self._oversampled(parts.train), training=True)
+        developed = {"last": parts.dev, "dev": parts.dev, "test": parts.test}[experiment.selection]
         dev = self._dataset(sorted(developed)) if developed else None
         model = self._model()
         for source in self.sources:
             if source.name not in model.normalizers:
                 continue
-            mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts["train"]))
+            mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts.train))
             check_statistics(self.name, source.name, mean, deviation)
             model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
         if model.scale is not None:
-            values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts["train"])]
+            values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts.train)]
             model.scale.set(*map(torch.from_numpy, statistics([np.array(values)])))
         by_name = {source.name: source for source in self.sources}
-        utterances = [experiment.utterances[identity] for identity in sorted(parts["train"])]
+        utterances = [experiment.utterances[identity] for identity in sorted(parts.train)]
         model.network.fit_statistics(lambda name: map(by_name[name].frames, utterances))
         settings = self._settings(model, train, chooser, on_epoch)
         checkpointer = SafeCheckpointer(self.folder / "save")

@@ -17,7 +17,7 @@ from ruamel.yaml.error import YAMLError
 
 from speechbrain_ext import hparams
 from speechbrain_ext.corpora.task import TASK_KEYS
-from speechbrain_ext.preparation.folds import PROTOCOLS
+from speechbrain_ext.preparation.protocols import PROTOCOLS
 from speechbrain_ext.training.printed_scores import check_keys, folds_of, fraction, printed, recalls_of
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.nearest import suggestion
@@ -208,9 +208,9 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
     systems = dict.fromkeys(other.system for other in table.rows)
     if len(systems) == 1 or not asked:
         return (*row.words, *user)
-    folder = table.path.parent.parent / "hparams"
+    recipe = table.path.parent.parent
     # Only their keys are read, nothing is built: whether their code is trusted is asked before a run.
-    known = {name: hparams.load(folder / f"{name}.yaml", trust=True).tree.keys() | TASK_KEYS for name in systems}
+    known = {name: hparams.load(recipe, name, trust=True).tree.keys() | TASK_KEYS for name in systems}
     for key in asked:
         if not any(key in keys for keys in known.values()):
             raise UsageError(f"--{key}: {suggestion(key, sorted(set().union(*known.values())), 'keys')}")
@@ -233,7 +233,7 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
         words += [f"--{key}", _word(value)]
     try:
         # Nothing is built here: whether the system's code is trusted is asked before a run.
-        loaded = hparams.load(recipe / "hparams" / f"{system}.yaml", hparams.parse_overrides(words), trust=True)
+        loaded = hparams.load(recipe, str(system), hparams.parse_overrides(words), trust=True)
         if loaded.plain()["variant"] != variant:
             raise UserError(f"variant: expected a name, found {variant!r}")
     except UserError as fault:

@@ -90,8 +90,8 @@ def make_plan(specs: Sequence[RunSpec], force: bool = False, folds: Sequence[str
     for spec in specs:
         hp, experiment = loaded(spec)
         protocol = protocol_of(spec, hp)
-        number = len(experiment.folds["folds"]) if experiment else folds_of(Path(spec.data).name, hp, protocol)
-        names = [fold["name"] for fold in experiment.folds["folds"]] if experiment else range(1, (number or 1) + 1)
+        number = len(experiment.folds.folds) if experiment else folds_of(Path(spec.data).name, hp, protocol)
+        names = experiment.folds.names if experiment else range(1, (number or 1) + 1)
         if folds:
             names, number = (
                 ([name for name in names if name in folds], number) if experiment else (list(folds), len(folds))
@@ -104,7 +104,7 @@ def make_plan(specs: Sequence[RunSpec], force: bool = False, folds: Sequence[str
                 done = experiment and not force and is_finished(experiment.phase_folder(phase, fold), phase)
                 state = "shared" if key in seen else "complete" if done else "train"
                 seen.add(key)
-                rate = rates.of(phase, len(experiment.fold(fold)["train"]) if experiment else None)
+                rate = rates.of(phase, len(experiment.fold(fold).train) if experiment else None)
                 known_rate = (rate.epoch_seconds, rate.origin) if rate else (None, "")
                 epochs = epochs_of(hp.tree, phase)
                 planned.append(PlannedPhase(spec.row, spec.seed, str(fold), phase, state, epochs, *known_rate))
@@ -162,7 +162,7 @@ def loaded(spec: RunSpec) -> tuple[hparams.Hparams, Experiment | None]:
     if not facts.exists():
         source = Path(spec.data).name.rpartition("-")[2]
         overrides = hparams.parse_overrides(list(spec.overrides))
-        return hparams.load(spec.recipe_yaml, overrides, source, preset=spec.preset, trust=spec.trust), None
+        return hparams.load(spec.recipe, spec.system, overrides, source, preset=spec.preset, trust=spec.trust), None
     manifest = read_facts(spec.data, PREPARE)
     hp = load_hparams(spec, manifest)
     if not folds_file(spec, hp, manifest).exists():
@@ -187,7 +187,7 @@ def folds_of(name: str, hp: hparams.Hparams, protocol: str) -> int | None:
     corpus, _, source = name.rpartition("-")
     if protocol in FOLDS or source != "real":
         return FOLDS.get(protocol)
-    kept = kept_results(hp.path.resolve().parents[2] / corpus)
+    kept = kept_results(hp.recipe.resolve().parent / corpus)
     return next((one["folds_of_protocol"] for one in kept if one.get("protocol") == protocol), None)
 
 

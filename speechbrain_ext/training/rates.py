@@ -111,7 +111,7 @@ class Rates:
         return found
 
     def _read_kept(self) -> Iterator[tuple[str, _Kept]]:
-        recipes = self.hp.path.resolve().parents[2]
+        recipes = self.hp.recipe.resolve().parent
         systems, here = {self.hp.system_name, self.hp.system_path.stem}, self.hp.plain()
         for results in (one for recipe in sorted(recipes.iterdir()) for one in kept_results(recipe)):
             if results.get("system") not in systems:

@@ -14,8 +14,10 @@ class RunSpec:
 
     Attributes
     ----------
-    recipe_yaml, overrides : str, tuple of str
-        The recipe's YAML of a system; the words after `--`.
+    recipe, system : str
+        The recipe's folder; a name that `--system` takes.
+    overrides : tuple of str
+        The words after `--`.
     data, exp, cache : str
         Folder of one corpus `data/<CORPUS>-<source>`; the experiments' root; the features' root.
     row, preset : str
@@ -30,7 +32,8 @@ class RunSpec:
         Whether a YAML from elsewhere may run the code that it names.
     """
 
-    recipe_yaml: str
+    recipe: str
+    system: str
     data: str
     exp: str
     cache: str

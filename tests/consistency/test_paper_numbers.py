@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from paper_numbers import FOLDS, HPARAMS, RECALLS, SPEAKERS, TABLES
+from recipe_list import each_recipe
 
 from speechbrain_ext import hparams
 from speechbrain_ext.training.paper_tables import load_table, table_files
@@ -13,7 +14,6 @@ from speechbrain_ext.utils.yaml_tree import plain, read
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 FILES = {(recipe.name, name): path for recipe in RECIPES.iterdir() for name, path in table_files(recipe).items()}
-YAMLS = sorted(RECIPES.glob("*/hparams/*.yaml"))
 
 
 def printed_folds(table: str, row: str) -> dict[str, dict[str, float | None]] | None:
@@ -61,10 +61,10 @@ def test_what_is_read_of_a_table_is_what_stands_there(recipe, name):
                 assert (found is None and typed is None) or found == pytest.approx(typed / 100, rel=1e-12)
 
 
-@pytest.mark.parametrize("path", YAMLS, ids=lambda path: f"{path.parents[1].name}/{path.stem}")
-def test_the_paper_s_row_of_every_recipe(path):
-    paper = hparams.load(path).corpus.get("paper")
-    typed = HPARAMS.get((path.parents[1].name, path.stem))
+@each_recipe
+def test_the_paper_s_row_of_every_recipe(recipe, system):
+    paper = hparams.load(recipe, system).paper
+    typed = HPARAMS.get((recipe.name, system))
     if typed is None:
         assert paper is None
         return

@@ -14,7 +14,7 @@ SYSTEMS = ("am_resnet", "am_resnet_w2v2_ca", "amsnet", "ca_mser", "sd_caff")
 
 
 def load(recipe: str, system: str, preset: str) -> hparams.Hparams:
-    return hparams.load(RECIPES / recipe / "hparams" / f"{system}.yaml", preset=preset)
+    return hparams.load(RECIPES / recipe, system, preset=preset)
 
 
 @pytest.mark.parametrize(("recipe", "system", "preset"), SETTINGS)
@@ -28,7 +28,7 @@ def test_settings_are_those_of_the_paper(recipe, system, preset):
 @pytest.mark.parametrize(("recipe", "system", "preset"), TASKS)
 def test_what_is_recognised_is_that_of_the_paper(recipe, system, preset):
     loaded = load(recipe, system, preset)
-    found = loaded.task.to_dict() | {"protocol": loaded.corpus["protocol"]}
+    found = loaded.task.to_dict() | {"protocol": loaded.protocol}
     typed = TASKS[recipe, system, preset]
     assert {key: found[key] for key in typed} == typed
 
@@ -42,7 +42,7 @@ def test_every_system_preset_and_corpus_is_typed():
             known |= {(recipe, system, preset) for preset in presets}
     assert known == set(SETTINGS)
     assert {(recipe, system) for recipe, system, _ in TASKS} == {
-        (recipe, system) for recipe in CORPORA for system in SYSTEMS if load(recipe, system, "paper").corpus["paper"]
+        (recipe, system) for recipe in CORPORA for system in SYSTEMS if load(recipe, system, "paper").paper
     }
 
 

@@ -62,11 +62,10 @@ def model(tmp_path_factory):
 
 def phase_of(recipe: str, system: str, preset: str, phase: str, model: str, folder: Path) -> NetworkPhase:
     """A phase as training builds it, without a corpus."""
-    path = RECIPES / recipe / "hparams" / f"{system}.yaml"
-    known = hparams.load(path).tree
+    known = hparams.load(RECIPES / recipe, system).tree
     overrides = {key: value for key, value in {"ssl_model": model}.items() if key in known}
-    hp = hparams.load(path, overrides, preset=preset)
-    spec = RunSpec(recipe_yaml=str(path), data=str(folder), exp=str(folder), cache=str(folder / "cache"))
+    hp = hparams.load(RECIPES / recipe, system, overrides, preset=preset)
+    spec = RunSpec(str(RECIPES / recipe), system, str(folder), str(folder), str(folder / "cache"))
     facts = {"hp": hp, "spec": spec, "selection": "last", "task": hp.task, "utterances": {}}
     experiment = SimpleNamespace(**facts, phase_folder=lambda name, fold: folder)
     return NetworkPhase(experiment, phase, "1", dict.fromkeys(hp.frozen(phase)))

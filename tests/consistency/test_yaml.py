@@ -1,49 +1,55 @@
-"""Every recipe's YAML loads, builds every step of every variant, and runs one forward."""
+"""Every recipe's YAML loads, builds every phase of every variant, and runs one forward."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from recipe_list import RECIPES, SYSTEMS, each_recipe
 from tiny_ssl import write_tiny
 
 from speechbrain_ext import hparams
+from speechbrain_ext.corpora import get_corpus
+from speechbrain_ext.utils.yaml_tree import plain, read
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-FILES = sorted(RECIPES.glob("*/hparams/*.yaml"))
 FRAMES = 30
 LEAST_S = 0.1
 
 
-def names(path: Path) -> str:
-    return f"{path.parent.parent.name}/{path.stem}"
+def test_a_recipe_s_file_repeats_nothing():
+    """A value that the system or the corpus has already is left out, unless a comment names its source."""
+    for path in RECIPES.glob("*/hparams/*.yaml"):
+        recipe, own = path.parents[1], plain(read(path))
+        loaded = hparams.load(recipe, path.stem)
+        usual = {
+            **hparams.load(RECIPES / "shared", loaded.system_path.stem).tree,
+            **get_corpus(recipe.name).task.to_dict(),
+            "protocol": hparams.load(recipe, "am_resnet").protocol,
+        }
+        lines = path.read_text(encoding="utf-8").splitlines()
+        sourced = {line.partition(":")[0] for line in lines if " # " in line}
+        for key in own.keys() - {"system", "paper", "presets", "mini"} - sourced:
+            assert own[key] != usual[key], f"{path}: {key}"
 
 
-def test_every_system_is_included_by_a_recipe():
-    included = {hparams.load(path).system_path for path in FILES}
-    assert included == {path.resolve() for path in (RECIPES / "shared/systems").glob("*.yaml")}
-
-
-@pytest.mark.parametrize("path", FILES, ids=names)
-def test_facts_of_the_corpus_are_whole(path):
-    loaded = hparams.load(path)
-    if path.parent.parent.name == "shared":
-        assert loaded.corpus["corpus"] is None and loaded.task.classes == ()
-        loaded = hparams.load(path, labels=["sadness", "anger", "other"])
+@each_recipe
+def test_facts_of_the_corpus_are_complete(recipe, system):
+    loaded = hparams.load(recipe, system)
+    if recipe.name == "shared":
+        assert loaded.corpus is None and loaded.task.classes == ()
+        loaded = hparams.load(recipe, system, labels=["sadness", "anger", "other"])
         assert loaded.task.classes == ("anger", "sadness", "other") and loaded.tree["n_classes"] == 3
         return
-    assert loaded.corpus["corpus"] == path.parent.parent.name
+    assert loaded.corpus == recipe.name
     assert len(loaded.task.classes) == loaded.tree["n_classes"]
-    assert hparams.load(path, source="mini").phases == loaded.phases
+    assert hparams.load(recipe, system, source="mini").phases == loaded.phases
 
 
-@pytest.mark.parametrize("path", FILES, ids=names)
-def test_every_preset_loads_and_changes_what_it_names(path):
-    usual = hparams.load(path, labels=["sadness", "anger", "other"])
+@each_recipe
+def test_every_preset_loads_and_changes_what_it_names(recipe, system):
+    usual = hparams.load(recipe, system, labels=["sadness", "anger", "other"])
     for name in usual.tree.get("presets", {}):
-        loaded = hparams.load(path, labels=["sadness", "anger", "other"], preset=name)
+        loaded = hparams.load(recipe, system, labels=["sadness", "anger", "other"], preset=name)
         for key, value in usual.tree["presets"][name].items():
             assert loaded.tree[key] == value != usual.tree[key], key
         assert loaded.sha256() != usual.sha256()
@@ -63,10 +69,10 @@ def rows_of(extractor) -> int:
     return len(extractor(np.random.default_rng(0).uniform(-0.1, 0.1, 16000).astype(np.float32)))
 
 
-@pytest.mark.parametrize("path", FILES, ids=names)
-def test_every_step_builds_and_runs(path, stand_ins):
-    known = hparams.load(path).tree
-    loaded = hparams.load(path, {key: value for key, value in stand_ins.items() if key in known})
+@each_recipe
+def test_every_phase_builds_and_runs(recipe, system, stand_ins):
+    known = hparams.load(recipe, system).tree
+    loaded = hparams.load(recipe, system, {key: value for key, value in stand_ins.items() if key in known})
     built = loaded.build()
     outputs: dict[str, dict[str, torch.Tensor]] = {}
     for name, node in built["phases"].items():
@@ -89,17 +95,17 @@ def test_every_step_builds_and_runs(path, stand_ins):
         assert outputs[name]["logits"].shape == (2, built["n_classes"]), name
 
 
-@pytest.mark.parametrize("path", FILES, ids=names)
-def test_every_key_decides_something(path):
-    """A key that no step, feature or the trainer reads is a setting that does nothing."""
-    loaded = hparams.load(path)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_key_decides_something(system):
+    """A key that no phase, feature or the trainer reads is a setting that does nothing."""
+    loaded = hparams.load(RECIPES / "shared", system)
     common = set(loaded.phase_tree(loaded.phases[0])["keys"])
-    read = {key for step in loaded.tree["phases"] for key in loaded.phase_tree(step)["keys"]}
+    known = {key for phase in loaded.tree["phases"] for key in loaded.phase_tree(phase)["keys"]}
     trainer = "".join(
         (RECIPES.parent / "speechbrain_ext/training" / name).read_text()
         for name in ("phase.py", "network_phase.py", "experiment.py")
     )
-    referred = {key for key in read if f"<{key}>" in loaded.system_path.read_text()}
+    referred = {key for key in known if f"<{key}>" in loaded.system_path.read_text()}
     unread = [
         key for key in common if key not in referred and f'"{key}"' not in trainer and f"training.{key}" not in trainer
     ]

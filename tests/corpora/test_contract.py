@@ -4,7 +4,7 @@ import pytest
 
 from speechbrain_ext.corpora import CORPORA, get_corpus
 from speechbrain_ext.corpora.labels import EMOTIONS, in_order
-from speechbrain_ext.preparation.folds import PROTOCOLS
+from speechbrain_ext.preparation.protocols import PROTOCOLS
 from speechbrain_ext.utils.errors import UserError
 
 

@@ -11,7 +11,7 @@ from speechbrain_ext.corpora.labels import EMOTIONS
 from speechbrain_ext.corpora.manifest import CorpusFaults, manifest_text, measure, read_audio, read_manifest
 from speechbrain_ext.corpora.table import COLUMNS, corpus_of, scan_table
 from speechbrain_ext.corpora.table_file import read_seconds
-from speechbrain_ext.preparation.folds import make_folds
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
 
 WHOLE = """file,speaker,emotion,gender,session,text,fold
@@ -185,8 +185,8 @@ def test_corpus_has_the_name_of_its_file_and_the_protocols_of_its_columns(tmp_pa
     assert corpus.protocols == ("given", "speaker", "session", "speaker-text", "random5")
     assert [item.corpus for item in corpus.scan(tmp_path, [])] == ["My Corpus-2"] * 2
     folds = make_folds(corpus.scan(tmp_path), "given")
-    assert folds["classes"] == ["anger", "happiness"]
-    assert [(fold["name"], fold["test"]) for fold in folds["folds"]] == [("1", ["a_one"]), ("2", ["b_two"])]
+    assert folds.classes == ("anger", "happiness")
+    assert [(fold.name, fold.test) for fold in folds.folds] == [("1", ("a_one",)), ("2", ("b_two",))]
 
 
 @pytest.mark.parametrize(

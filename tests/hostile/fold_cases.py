@@ -79,11 +79,23 @@ def two_folds_of_one_name(place: Place):
 def an_audit_that_says_less_than_the_folds(place: Place):
     """The folds of random5 share speakers: an audit that denies it would make numbers look speaker-independent."""
     from speechbrain_ext.preparation.audit import describe
+    from speechbrain_ext.preparation.folds import read_folds
 
     path = folds_of(place)
-    record = json.loads(path.read_text())
-    assert "sentences are in training and test" in describe(record)
+    assert "sentences are in training and test" in describe(read_folds(path, "again").audit)
     reseal(path, lambda record: record["audit"].update(text_overlap={}))
+    refused(place.stage("train", "--force", tag="leak"), path.name, "--stage 0")
+
+
+@case("folds")
+def audits_of_other_kinds(place: Place):
+    path = folds_of(place)
+    before = path.read_bytes()
+    for change in ({"text_overlap": 3}, {"duplicate_audio": [["a"]]}, {"text_missing": {}}, {"more": {}}):
+        reseal(path, lambda record, change=change: record["audit"].update(change))
+        refused(place.stage("train", "--force", tag="leak"), path.name, "--stage 0")
+        path.write_bytes(before)
+    reseal(path, lambda record: record["audit"].pop("session_overlap"))
     refused(place.stage("train", "--force", tag="leak"), path.name, "--stage 0")
 
 

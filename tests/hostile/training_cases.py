@@ -98,7 +98,7 @@ def results_that_are_links(place: Place):
 @case("training")
 def a_specification_of_other_folders(place: Place):
     seed = place.copy_scored()
-    places = ("data", "exp", "cache", "recipe_yaml")
+    places = ("data", "exp", "cache", "recipe")
     for key in places:
         before = (seed / "spec.json").read_bytes()
         reseal(seed / "spec.json", lambda record, key=key: record.update({key: str(place.victim)}))

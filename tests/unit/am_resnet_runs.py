@@ -12,7 +12,8 @@ from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.preparation.folds import folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.files import write_sealed
 
@@ -54,16 +55,17 @@ def make_run(folder: Path, repository: Path, model: Path) -> RunSpec:
     write_data(data, facts, utterances)
     task = Task(CLASSES)
     path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_sealed(path, make_folds(utterances, "speaker", "none", task=task))
+    write_sealed(path, make_folds(utterances, "speaker", "none", task=task).to_json())
     spec = RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/am_resnet_w2v2_ca.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="am_resnet_w2v2_ca",
         data=str(data),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),
         overrides=words(ssl_model=str(model), **TINY, **FUSION),
         protocol="speaker",
     )
-    built = hparams.load(spec.recipe_yaml, hparams.parse_overrides(list(spec.overrides))).build()
+    built = hparams.load(spec.recipe, spec.system, hparams.parse_overrides(list(spec.overrides))).build()
     waveform, frames = (built["features"][name]() for name in ("waveform", "w2v2"))
     with FeatureCache(spec.cache, waveform).writer() as samples, FeatureCache(spec.cache, frames).writer() as states:
         for utterance in utterances:
@@ -76,5 +78,4 @@ def make_run(folder: Path, repository: Path, model: Path) -> RunSpec:
 
 def first_stage_of(spec: RunSpec, repository: Path, **changes: str) -> RunSpec:
     """The run of AM-ResNet alone on the same corpus."""
-    yaml = str(repository / "recipes/EmoDB/hparams/am_resnet.yaml")
-    return replace(spec, recipe_yaml=yaml, overrides=words(**{**TINY, **changes}))
+    return replace(spec, system="am_resnet", overrides=words(**{**TINY, **changes}))

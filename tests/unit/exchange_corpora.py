@@ -74,9 +74,9 @@ def facts(items, *names):
 
 
 def parts(folds):
-    return [(fold["name"], *(sorted(fold[part]) for part in ("train", "dev", "test"))) for fold in folds]
+    return [(fold.name, *(sorted(fold.part(part)) for part in ("train", "dev", "test"))) for fold in folds]
 
 
 def of_folds(items, folds):
-    ids = {id_ for fold in folds["folds"] for part in ("train", "dev", "test") for id_ in fold[part]}
+    ids = {id_ for fold in folds.folds for id_ in fold.ids}
     return [item for item in items if item.id in ids]

@@ -18,7 +18,8 @@ from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.ssl import Waveform
 from speechbrain_ext.lobes.adapters import ADAPTERS
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
-from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.preparation.folds import folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, phases_of, predict_fold, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
@@ -56,9 +57,11 @@ def spec(tmp_path_factory, repository, model):
     facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
     write_data(data, facts, utterances)
     task = Task(CLASSES)
-    write_sealed(folds_path(data, "speaker", "none", task_name=task.name(Task())), make_folds(utterances, "speaker"))
+    path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
+    write_sealed(path, make_folds(utterances, "speaker").to_json())
     return RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/ssl_finetune.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="ssl_finetune",
         data=str(data),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),
@@ -98,6 +101,6 @@ def test_an_unknown_adapter_is_told_before_training(spec):
 
 def test_the_keys_reach_the_network(repository, model):
     changed = {"adapter": "lora", "adapter_rank": 2, "adapter_alpha": 6, "ssl_model": model}
-    loaded = hparams.load(repository / "recipes/EmoDB/hparams/ssl_finetune.yaml", changed)
+    loaded = hparams.load(repository / "recipes/EmoDB", "ssl_finetune", changed)
     network = loaded.build()["phases"]["finetune"]["network"]()
     assert network.about["adapter"] == {"adapter": "lora", "rank": 2, "alpha": 6.0}

@@ -25,7 +25,7 @@ def spec(tmp_path_factory, repository):
 
 
 def names_of(step, part: str, training: bool) -> list[str]:
-    dataset = step._dataset(sorted(step.experiment.fold(FOLD)[part]), training=training)
+    dataset = step._dataset(sorted(step.experiment.fold(FOLD).part(part)), training=training)
     return [item["id"] for item in dataset]
 
 
@@ -45,7 +45,7 @@ def test_segments_without_a_valid_frame_carry_no_weight_in_the_mean(spec, reposi
         train_fold(run, FOLD)
         step = phases_of(Experiment(run), FOLD)[-1]
         merged = {output.id: output for output in predict_fold(run, FOLD)}
-        assert sorted(merged) == sorted(step.experiment.fold(FOLD)["test"]), "each utterance has a score"
+        assert sorted(merged) == sorted(step.experiment.fold(FOLD).test), "each utterance has a score"
         brain = step._trained(step.trained)
         brain.hparams = replace(brain.hparams, segments=False)
         segments = {output.id: np.exp(output.predicted) for output in brain.run(step._dataset([f"{FOLD}-0"]))}
@@ -83,7 +83,7 @@ def test_frames_of_the_second_stage_are_those_of_the_frozen_network_in_evaluatio
     network = step.network()
     before = {name: buffer.clone() for name, buffer in network.named_buffers()}
     step.built["batch_size"] = int(batch_size)
-    ids = sorted(step.experiment.fold(FOLD)["train"])
+    ids = sorted(step.experiment.fold(FOLD).train)
     frames = step.frames(ids, training=True)
     assert len(frames) == 14
     for item in step._dataset(ids, training=True):
@@ -99,7 +99,7 @@ def test_frames_of_the_second_stage_are_those_of_the_frozen_network_in_evaluatio
 
 def test_the_second_stage_is_trained_on_those_very_frames(spec):
     first, second = phases_of(Experiment(spec), FOLD)
-    ids = sorted(second.experiment.fold(FOLD)["train"])
+    ids = sorted(second.experiment.fold(FOLD).train)
     frames = first.frames(ids, training=True)
     for item in second._dataset(ids, training=True):
         assert torch.equal(item["features"]["am_resnet"], frames[item["id"]])

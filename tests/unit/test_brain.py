@@ -8,10 +8,12 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+import speechbrain as sb
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.nnet import schedulers
+from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
@@ -21,6 +23,7 @@ from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, gather, see
 from speechbrain_ext.training.brain_settings import BrainSettings
 from speechbrain_ext.training.checkpoints import SafeCheckpointer
 from speechbrain_ext.training.objectives import ClassObjective, Output
+from speechbrain_ext.utils.errors import UserError
 
 
 class Net(BaseNetwork):
@@ -173,3 +176,65 @@ def test_the_scheduler_sets_the_rate_of_the_next_epoch(tmp_path, kind):
     assert rates[0] == 0.05 and all(after <= before for before, after in zip(rates, rates[1:], strict=False))
     if kind != "ReduceLROnPlateau":
         assert rates[-1] < 0.05
+
+
+def by_hand(**settings):
+    """A Brain as a user of SpeechBrain builds it: hparams by name, no checkpointer."""
+    model = PhaseModel(Net(), {"lld": FeatureNormalizer(4)})
+    opt_class = partial(torch.optim.Adam, lr=0.05)
+    return EmotionBrain(
+        modules={"model": model}, opt_class=opt_class, hparams=settings, run_opts={"noprogressbar": True}
+    )
+
+
+def test_fit_works_without_a_checkpointer_and_as_a_brain_of_speechbrain():
+    torch.manual_seed(1)
+    one = by_hand(seed=1, batch_size=8)
+    assert isinstance(one, sb.Brain) and one.hparams.seed == 1
+    one.fit(epoch_counter=EpochCounter(6), train_set=dataset(30, 0), valid_set=dataset(12, 5))
+    rows = one.hparams.history.rows
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6] and rows[-1]["dev_uar"] > 0.5
+    assert rows[-1]["train_loss"] < rows[0]["train_loss"]
+    assert one.evaluate(dataset(9, 0), test_loader_kwargs={"batch_size": 4}) < 1.1
+    assert [output.id for output in one.run(dataset(9, 0))] == [f"u{n:03d}" for n in range(9)]
+
+
+def test_a_checkpointer_of_speechbrain_saves_and_recovers(tmp_path):
+    train, states = dataset(30, 0), []
+    for epochs in (2, 4):
+        torch.manual_seed(1)
+        one, counter = by_hand(seed=1, batch_size=8), EpochCounter(epochs)
+        recoverables = {"model": one.modules.model, "counter": counter, "history": one.hparams.history}
+        one.checkpointer = Checkpointer(tmp_path, recoverables)
+        one.fit(counter, train)
+        states.append(one.hparams.history.rows)
+    assert [row["epoch"] for row in states[1]] == [1, 2, 3, 4] and states[1][:2] == states[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "hparams: missing seed, batch_size"),
+        ({"seed": 1}, "hparams: missing batch_size"),
+        ({"seed": 1, "batch_size": 8, "batchsize": 8}, "hparams: unknown batchsize"),
+        ({"seed": "one", "batch_size": 8}, "seed: expected a whole number of at least 0, found 'one'"),
+        ({"seed": 1, "batch_size": 0}, "batch_size: expected a whole number of at least 1, found 0"),
+        ({"seed": 1, "batch_size": 8, "objective": "classes"}, "objective: expected an Objective"),
+        ({"seed": 1, "batch_size": 8, "mean_of": "votes"}, "mean_of: expected one of posteriors, log_posteriors"),
+        ({"seed": 1, "batch_size": 8, "scheduler": 0.1}, "scheduler: expected a function or None, found 0.1"),
+        ({"seed": 1, "batch_size": 8, "keep_best": "yes"}, "keep_best: expected True or False, found 'yes'"),
+    ],
+)
+def test_a_setting_that_is_missing_or_wrong_is_named(settings, said):
+    with pytest.raises(UserError, match=said) as fault:
+        by_hand(**settings)
+    assert "\n" not in str(fault.value)
+
+
+def test_other_parts_that_are_wrong_are_named():
+    with pytest.raises(UserError, match='modules: expected {"model": PhaseModel'):
+        EmotionBrain({"net": Net()}, torch.optim.Adam, {"seed": 1, "batch_size": 8})
+    with pytest.raises(UserError, match="epoch_counter: expected an EpochCounter of SpeechBrain, found range"):
+        by_hand(seed=1, batch_size=8).fit(range(2), dataset(9, 0))
+    with pytest.raises(UserError, match="valid_set: expected a development set, as keep_best is True, found none"):
+        by_hand(seed=1, batch_size=8, keep_best=True).fit(EpochCounter(1), dataset(9, 0))

@@ -18,7 +18,8 @@ from speechbrain_ext.features.ca_mser.encoded import CaMserEncoded
 from speechbrain_ext.features.ca_mser.features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.lobes import alexnet
-from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.preparation.folds import folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import phases_of, predict_fold, train_fold
 from speechbrain_ext.training.network_phase import NetworkPhase
@@ -54,13 +55,14 @@ def spec(tmp_path_factory, repository, model):
     write_data(data, facts, utterances)
     task = Task(CLASSES)
     path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_sealed(path, make_folds(utterances, "speaker", "none", task=task))
+    write_sealed(path, make_folds(utterances, "speaker", "none", task=task).to_json())
     for extractor in (CaMserSpectrogram(), CaMserMfcc(), CaMserAudio(), CaMserEncoded(str(model))):
         with FeatureCache(folder / "cache", extractor).writer() as writer:
             for name, signal in signals.items():
                 writer.add(name, extractor(signal))
     return RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/ca_mser.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="ca_mser",
         data=str(data),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),
@@ -89,7 +91,7 @@ def test_the_range_of_the_bins_is_that_of_the_training_part(spec, tuned):
     assert facts["n_train"] == 14 and facts["optimizer_steps"] == 2, "16 segments in batches of 8"
     state = state_of(run)
     cache = FeatureCache(spec.cache, CaMserSpectrogram())
-    frames = np.concatenate([cache.get(identity) for identity in Experiment(run).fold(FOLD)["train"]])
+    frames = np.concatenate([cache.get(identity) for identity in Experiment(run).fold(FOLD).train])
     assert np.array_equal(state["network.low"].numpy(), frames.min(0))
     assert np.array_equal(state["network.high"].numpy(), frames.max(0))
 
@@ -105,7 +107,7 @@ def test_a_trained_row_is_scored_without_the_model(spec, tuned, model, tmp_path)
     finally:
         shutil.move(aside, model)
     assert [output.predicted for output in after] == [output.predicted for output in before]
-    assert [output.id for output in before] == sorted(Experiment(run).fold(FOLD)["test"])
+    assert [output.id for output in before] == sorted(Experiment(run).fold(FOLD).test)
 
 
 def test_an_utterance_is_the_mean_of_its_segments_one_way_or_the_other(spec, tuned, model):

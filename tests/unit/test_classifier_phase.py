@@ -14,7 +14,8 @@ from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
-from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.preparation.folds import folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training import classifier_phase
 from speechbrain_ext.training import phase as phase_module
 from speechbrain_ext.training.classifier_phase import ClassifierPhase
@@ -59,7 +60,7 @@ def make_corpus(folder, change=None):
     data = folder / "data/EmoDB-mini"
     known = {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x", "labels": {}, "task": TASK.to_dict()}
     write_data(data, known, utterances)
-    write_sealed(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK))
+    write_sealed(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK).to_json())
     rows = rows_of(utterances)
     if change:
         change(rows)
@@ -70,7 +71,8 @@ def make_corpus(folder, change=None):
 
 def spec_of(folder, repository, *overrides) -> RunSpec:
     return RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/svm.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="svm",
         data=str(folder / "data/EmoDB-mini"),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),
@@ -117,7 +119,7 @@ def test_it_leaves_what_a_network_leaves_and_predicts(spec):
     names = {"mean", "deviation", "coefficients", "intercepts", "C", "classes", "class_names"}
     assert set(stored) == names and stored["class_names"].tolist() == CLASSES
     outputs = predict_fold(spec, FOLD)
-    assert [output.id for output in outputs] == sorted(step.experiment.fold(FOLD)["test"])
+    assert [output.id for output in outputs] == sorted(step.experiment.fold(FOLD).test)
     for output in outputs:
         assert sum(np.exp(output.predicted)) == pytest.approx(1)
         assert np.argmax(output.embedding) == np.argmax(output.predicted)
@@ -227,7 +229,7 @@ def test_a_feature_of_frames_is_refused_by_name(spec):
     step = phase_of(spec)
     step.sources[0].cache.get = lambda key: np.zeros((3, 88), dtype="f4")
     with pytest.raises(UserError, match="expected one row per utterance, found 3"):
-        step.outputs(step.experiment.fold(FOLD)["test"])
+        step.outputs(step.experiment.fold(FOLD).test)
 
 
 def test_selection_on_the_test_part_is_refused(spec):

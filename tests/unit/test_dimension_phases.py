@@ -17,7 +17,8 @@ from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
 from speechbrain_ext.features.lld import LowLevelDescriptors
 from speechbrain_ext.metrics.values import concordance
-from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.preparation.folds import folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, phases_of, predict_fold, train_fold
 from speechbrain_ext.training.objectives import Output
@@ -69,7 +70,7 @@ def make_corpus(folder, scale=1.0):
     for dev in ("none", "speaker"):
         recipe = Task(tuple("anger boredom disgust fear happiness neutral sadness".split()), dimensions=DIMENSIONS)
         path = folds_path(data, "speaker", dev, task_name=recipe.name(Task()))
-        write_sealed(path, make_folds(utterances, "speaker", dev, task=recipe))
+        write_sealed(path, make_folds(utterances, "speaker", dev, task=recipe).to_json())
     assert task.uses(utterances[0]) and task.label_of(utterances[0]) is None
     for extractor, frames, width in ((Functionals("eGeMAPSv02"), 1, 88), (LowLevelDescriptors(), 5, 76)):
         mix = random.normal(size=(3, width))
@@ -82,7 +83,8 @@ def make_corpus(folder, scale=1.0):
 def spec_of(folder, repository, words=SVM, *more, **settings) -> RunSpec:
     system, *overrides = words
     known = {
-        "recipe_yaml": str(repository / f"recipes/EmoDB/hparams/{system}.yaml"),
+        "recipe": str(repository / "recipes/EmoDB"),
+        "system": system,
         "data": str(folder / "data/EmoDB-mini"),
         "exp": str(folder / "exp"),
         "cache": str(folder / "cache"),
@@ -104,7 +106,7 @@ def test_it_learns_the_values_in_the_corpus_s_units(tmp_path, repository, words)
     facts = train_fold(spec, FOLD)
     assert facts["n_train"] == 60 and facts["n_test"] == 20
     experiment, outputs = Experiment(spec), predict_fold(spec, FOLD)
-    assert [output.id for output in outputs] == sorted(experiment.fold(FOLD)["test"])
+    assert [output.id for output in outputs] == sorted(experiment.fold(FOLD).test)
     for output in outputs:
         utterance = experiment.utterances[output.id]
         assert output.truth == pytest.approx((utterance.vad[1], utterance.vad[0]), rel=1e-6), "in the order asked for"
@@ -129,7 +131,7 @@ def test_the_checkpoint_carries_the_units(tmp_path, repository):
     (step,) = phases_of(Experiment(spec), FOLD)
     state = torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True)
     experiment = step.experiment
-    train = np.array([experiment.task.values_of(experiment.utterances[i]) for i in experiment.fold(FOLD)["train"]])
+    train = np.array([experiment.task.values_of(experiment.utterances[i]) for i in experiment.fold(FOLD).train])
     np.testing.assert_allclose(state["scale.mean"], train.mean(0), rtol=1e-6)
     np.testing.assert_allclose(state["scale.deviation"], train.std(0), rtol=1e-6)
 
@@ -157,7 +159,7 @@ def test_the_epoch_with_the_best_ccc_on_dev_is_chosen(tmp_path, repository):
     best = max(rows, key=lambda row: (row["dev_ccc"], -row["epoch"]))
     assert step.done["selected_epoch"] == best["epoch"] and facts["dev_ccc"] == best["dev_ccc"]
     assert all(row["dev_loss"] == pytest.approx(1 - row["dev_ccc"]) and "dev_uar" not in row for row in rows)
-    on_dev = step.outputs(step.experiment.fold(FOLD)["dev"])
+    on_dev = step.outputs(step.experiment.fold(FOLD).dev)
     assert np.mean(agreement(on_dev)) == pytest.approx(best["dev_ccc"], abs=1e-5)
 
 
@@ -184,7 +186,7 @@ def test_frozen_steps_are_built_upon(tmp_path, repository):
     train_fold(spec, FOLD)
     (step,) = phases_of(Experiment(spec), FOLD)
     step.frozen = {"frlm": phases_of(Experiment(spec), FOLD)[0]}
-    ids = step.experiment.fold(FOLD)["test"]
+    ids = step.experiment.fold(FOLD).test
     item = step._dataset(ids)[0]
     assert item["features"]["frlm"].shape == (128,) and item["shares"].shape == (2,)
 
@@ -220,4 +222,4 @@ def test_a_corpus_without_values_is_told(tmp_path):
     people = [replace(one, vad=[1.0, None, 2.0]) for one in people]
     with pytest.raises(UserError, match="no utterance has activation"):
         make_folds(people, "speaker", task=Task(dimensions=("activation",)))
-    assert len(make_folds(people, "speaker", task=Task(dimensions=("dominance",)))["folds"]) == 4
+    assert len(make_folds(people, "speaker", task=Task(dimensions=("dominance",))).folds) == 4

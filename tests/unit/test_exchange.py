@@ -16,7 +16,8 @@ from speechbrain_ext.exchange.audformat import export_audformat, import_audforma
 from speechbrain_ext.exchange.emobox import export_emobox, import_emobox
 from speechbrain_ext.exchange.given import audit_given, fold_of_each, write_table
 from speechbrain_ext.exchange.nkululeko import export_nkululeko, import_nkululeko
-from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.preparation.folds import PARTS, Fold, folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_sealed
 
@@ -43,7 +44,7 @@ def test_emobox_round_trip(tmp_path, make, protocol, dev, task):
     back = import_emobox(tmp_path / "x")
     assert facts(back.utterances) == facts(of_folds(items, folds))
     assert back.notes == ["label_map.json counts exc as happiness, here it stays excited"] * (make is iemocap)
-    assert parts(back.folds) == parts(folds["folds"])
+    assert parts(back.folds) == parts(folds.folds)
     assert (tmp_path / "x" / "speakers.csv").exists() == (make is segments)
     assert back.corpus in (items[0].corpus, "iemocap", "mspimprov", "myown")
 
@@ -56,7 +57,7 @@ def test_audformat_round_trip(tmp_path, make, protocol, dev, task):
     back = import_audformat(tmp_path)
     assert facts(back.utterances) == facts(of_folds(items, folds)) and back.notes == []
     assert facts(back.utterances, "vad") == facts(of_folds(items, folds), "vad")
-    assert parts(back.folds) == parts(folds["folds"]) and back.corpus == items[0].corpus
+    assert parts(back.folds) == parts(folds.folds) and back.corpus == items[0].corpus
 
 
 @pytest.mark.parametrize(("make", "protocol", "dev", "task"), COLUMN)
@@ -71,10 +72,11 @@ def test_nkululeko_round_trip(tmp_path, make, protocol, dev, task):
         place = {(item.wav, item.start_s): item.id for item in items}
         renamed = {item.id: place[item.wav, item.start_s] for item in back.utterances}
         back.utterances = [replace(item, id=renamed[item.id]) for item in back.utterances]
-        for fold in back.folds:
-            fold.update({part: [renamed[id_] for id_ in fold[part]] for part in ("train", "dev", "test")})
+        back.folds = [
+            Fold(fold.name, *(tuple(renamed[id_] for id_ in fold.part(part)) for part in PARTS)) for fold in back.folds
+        ]
     assert facts(back.utterances, *names) == facts(of_folds(items, folds), *names)
-    assert sorted(parts(back.folds)) == sorted(parts(folds["folds"]))
+    assert sorted(parts(back.folds)) == sorted(parts(folds.folds))
 
 
 @pytest.mark.parametrize(("make", "protocol", "dev", "task"), COLUMN)
@@ -88,7 +90,7 @@ def test_our_csv_keeps_ids_and_folds(tmp_path, make, protocol, dev, task):
     assert facts(again) == facts(of_folds(items, folds))
     assert corpus_of(tmp_path / "my.csv").protocols[0] == "given"
     given_folds = make_folds(again, "given", task=task)
-    assert sorted(parts(given_folds["folds"])) == sorted(parts(folds["folds"]))
+    assert sorted(parts(given_folds.folds)) == sorted(parts(folds.folds))
 
 
 def test_without_folds_all_that_have_a_label_go(tmp_path):
@@ -121,27 +123,24 @@ def test_what_a_format_cannot_tell_is_refused(tmp_path):
 
 def test_audit_of_given_folds():
     items = emodb()
-    clean = make_folds(items, "speaker-text")["folds"]
+    clean = make_folds(items, "speaker-text").folds
     assert audit_given(items, clean) == []
-    fold = make_folds(items, "speaker")["folds"][0]
+    fold = make_folds(items, "speaker").folds[0]
     twin = replace(items[0], id="twin", speaker="99", text_id=None)
-    told = audit_given([*items, twin], [{**fold, "dev": ["twin"]}])
+    told = audit_given([*items, twin], [replace(fold, dev=("twin",))])
     assert told[0] == "LEAK: fold 03: the audio of 1 of 14 tested utterances is also in training"
     assert told[1] == "shared: fold 03: 2 of 2 test texts are also in training"
 
 
 def test_one_fold_of_each_only_where_all_others_train():
-    one, two = (
-        {"name": 1, "train": ["b"], "dev": [], "test": ["a"]},
-        {"name": 2, "train": ["a"], "dev": [], "test": ["b"]},
-    )
+    one, two = Fold("1", ("b",), (), ("a",)), Fold("2", ("a",), (), ("b",))
     assert fold_of_each([one, two]) == {"a": "1", "b": "2"}
     for wrong in (
         [],
         [one],
-        [one, {**two, "train": []}],
-        [one, {**two, "dev": ["c"]}],
-        [one, {**two, "test": ["a", "b"]}],
+        [one, replace(two, train=())],
+        [one, replace(two, dev=("c",))],
+        [one, replace(two, test=("a", "b"))],
     ):
         assert fold_of_each(wrong) is None
 
@@ -155,7 +154,7 @@ def prepared(tmp_path):
         data, {"corpus": "EmoDB", "source": "real", "edition": "x", "root": str(root), "labels": {}, "task": {}}, items
     )
     for protocol in ("speaker", "random5"):
-        write_sealed(folds_path(data, protocol), make_folds(items, protocol))
+        write_sealed(folds_path(data, protocol), make_folds(items, protocol).to_json())
     for item in items:
         (root / item.wav).parent.mkdir(parents=True, exist_ok=True)
         (root / item.wav).touch()
@@ -176,10 +175,8 @@ def test_command_there_and_back(tmp_path, capsys, prepared, format_):
     again = scan_table(tmp_path / "my.csv", "My")
     assert facts(again, "speaker", "label", "gender") == facts(items, "speaker", "label", "gender")
     assert all((tmp_path / item.wav).is_file() for item in again)
-    folds = make_folds(items, "random5")["folds"]
-    assert {item.id: item.extra["fold"] for item in again} == {
-        id_: fold["name"] for fold in folds for id_ in fold["test"]
-    }
+    folds = make_folds(items, "random5").folds
+    assert {item.id: item.extra["fold"] for item in again} == {id_: fold.name for fold in folds for id_ in fold.test}
     with pytest.raises(UserError, match="is there already"):
         command.main([*words, "--out", str(tmp_path / "my.csv")])
     with pytest.raises(UserError, match="new or empty folder"):

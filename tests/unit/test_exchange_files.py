@@ -17,7 +17,7 @@ from speechbrain_ext.exchange.audformat import export_audformat, import_audforma
 from speechbrain_ext.exchange.emobox import export_emobox, import_emobox
 from speechbrain_ext.exchange.given import audit_given, write_table
 from speechbrain_ext.exchange.speakers import facts_by_name
-from speechbrain_ext.preparation.folds import make_folds
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
 
 FOUR = Task(("anger", "happiness", "neutral", "sadness"), merge_excited=True)
@@ -82,9 +82,9 @@ def test_overlapping_emobox_folds_are_kept_and_told(tmp_path):
         "shared: fold 2: 1 of 1 test texts are also in training",
     ]
     write_table(tmp_path / "my.csv", back, tmp_path)
-    assert make_folds(scan_table(tmp_path / "my.csv", "My"), "given")["audit"]["speaker_overlap"] == {
-        "1": ["03", "08"],
-        "2": ["03", "08"],
+    assert make_folds(scan_table(tmp_path / "my.csv", "My"), "given").audit.speaker_overlap == {
+        "1": ("03", "08"),
+        "2": ("03", "08"),
     }
 
 
@@ -166,9 +166,9 @@ def test_audformat_reads_what_we_write(tmp_path):
             assert file == item.wav
             if start is not None:
                 assert (start.total_seconds(), end.total_seconds()) == pytest.approx((item.start_s, item.end_s))
-        first = folds["folds"][0]
-        assert len(database["fold-1.test"].get()) == len(first["test"])
-        assert database["fold-1.train"].split.type == "train" and database["fold-1.train"].meta["fold"] == first["name"]
+        first = folds.folds[0]
+        assert len(database["fold-1.test"].get()) == len(first.test)
+        assert database["fold-1.train"].split.type == "train" and database["fold-1.train"].meta["fold"] == first.name
 
 
 def test_we_read_what_audformat_writes(tmp_path):

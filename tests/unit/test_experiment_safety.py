@@ -21,7 +21,8 @@ from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
-from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.preparation.folds import folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training import launch
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.experiment import Experiment
@@ -87,7 +88,7 @@ def make_corpus(folder, speakers):
     data = folder / "data/EmoDB-mini"
     known = {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x", "labels": {}, "task": TASK.to_dict()}
     write_data(data, known, utterances)
-    write_sealed(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK))
+    write_sealed(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK).to_json())
     with FeatureCache(folder / "cache", Functionals("eGeMAPSv02")).writer() as writer:
         for utterance in utterances:
             row = random.normal(size=88) + 2 * TASK.classes.index(utterance.label)

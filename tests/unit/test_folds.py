@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
-from speechbrain_ext.preparation.audit import DECLARED, audit, describe
-from speechbrain_ext.preparation.folds import DEV_RULES, PROTOCOLS, folds_path, make_folds, read_folds
+from speechbrain_ext.preparation.audit import audit, describe
+from speechbrain_ext.preparation.folds import DECLARED, PARTS, folds_path, read_folds
+from speechbrain_ext.preparation.protocols import DEV_RULES, PROTOCOLS, make_folds
 from speechbrain_ext.utils.errors import UsageError, UserError
-from speechbrain_ext.utils.files import write_sealed
+from speechbrain_ext.utils.files import sha256_json, write_sealed
 
 LABELS = ("anger", "neutral", "sadness")
 
@@ -46,13 +47,15 @@ def of(ids, field):
 @pytest.mark.parametrize(("protocol", "dev"), ALL)
 def test_parts_are_apart_and_every_utterance_is_tested_once(protocol, dev):
     folds = make_folds(ITEMS, protocol, dev)
-    assert list(folds) == ["protocol", "corpus", "fold_seed", "dev", "classes", "folds", "audit"]
-    assert sorted(id_ for fold in folds["folds"] for id_ in fold["test"]) == sorted(BY_ID)
-    for fold in folds["folds"]:
-        assert list(fold) == ["name", "train", "dev", "test"]
-        ids = fold["train"] + fold["dev"] + fold["test"]
+    content = folds.to_json()
+    assert list(content) == ["protocol", "corpus", "fold_seed", "dev", "classes", "folds", "audit"]
+    assert folds.sha256 == sha256_json(content["folds"])
+    assert sorted(id_ for fold in folds.folds for id_ in fold.test) == sorted(BY_ID)
+    for fold, kept in zip(folds.folds, content["folds"], strict=True):
+        assert list(kept.items()) == [("name", fold.name), *((part, fold.part(part)) for part in PARTS)]
+        ids = fold.train + fold.dev + fold.test
         assert len(ids) == len(set(ids))
-        assert bool(fold["dev"]) == (dev != "none")
+        assert bool(fold.dev) == (dev != "none")
         if protocol != "speaker-text":
             assert len(ids) == len(ITEMS)
 
@@ -62,72 +65,72 @@ def test_only_declared_overlaps_are_found_and_all_of_them(protocol, dev):
     folds = make_folds(ITEMS, protocol, dev)
     for kind, field in (("speaker", "speaker"), ("session", "session"), ("text", "text_id")):
         brute = {}
-        for fold in folds["folds"]:
+        for fold in folds.folds:
             shared = {
                 getattr(BY_ID[left], field)
-                for left in fold["train"] + fold["dev"]
-                for right in fold["test"]
+                for left in fold.train + fold.dev
+                for right in fold.test
                 if getattr(BY_ID[left], field) == getattr(BY_ID[right], field)
             }
             if shared:
-                brute[fold["name"]] = sorted(shared)
-        assert folds["audit"][f"{kind}_overlap"] == brute
+                brute[fold.name] = tuple(sorted(shared))
+        assert folds.audit.overlap(kind) == brute
         if kind not in DECLARED[protocol]:
             assert brute == {}
-    assert folds["audit"]["duplicate_audio"] == {}
+    assert folds.audit.duplicate_audio == {}
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_dev_speakers_and_sessions_leave_training(protocol):
     for dev in ("speaker", "session"):
-        for fold in make_folds(ITEMS, protocol, dev)["folds"]:
-            assert len(of(fold["dev"], dev)) == 1
-            assert not of(fold["dev"], dev) & of(fold["train"], dev)
+        for fold in make_folds(ITEMS, protocol, dev).folds:
+            assert len(of(fold.dev, dev)) == 1
+            assert not of(fold.dev, dev) & of(fold.train, dev)
 
 
 def test_next_speaker_becomes_dev():
-    folds = make_folds(ITEMS, "speaker", "speaker")["folds"]
-    pairs = [(fold["name"], *of(fold["dev"], "speaker")) for fold in folds]
+    folds = make_folds(ITEMS, "speaker", "speaker").folds
+    pairs = [(fold.name, *of(fold.dev, "speaker")) for fold in folds]
     assert pairs == [(f"s{n}", f"s{(n + 1) % 6}") for n in range(6)]
 
 
 def test_fraction_is_a_stratified_tenth_of_training():
-    for fold in make_folds(ITEMS, "speaker", "fraction")["folds"]:
+    for fold in make_folds(ITEMS, "speaker", "fraction").folds:
         # 5 speakers, 4 texts, 2 repeats: 40 of each label
-        assert Counter(BY_ID[id_].label for id_ in fold["dev"]) == dict.fromkeys(LABELS, 4)
+        assert Counter(BY_ID[id_].label for id_ in fold.dev) == dict.fromkeys(LABELS, 4)
 
 
 def test_random5_is_stratified():
-    folds = make_folds(ITEMS[:-5], "random5")["folds"]
-    assert [fold["name"] for fold in folds] == list("12345")
-    sizes = [len(fold["test"]) for fold in folds]
+    folds = make_folds(ITEMS[:-5], "random5").folds
+    assert [fold.name for fold in folds] == list("12345")
+    sizes = [len(fold.test) for fold in folds]
     assert max(sizes) - min(sizes) <= 1
     for label in LABELS:
-        counts = [sum(BY_ID[id_].label == label for id_ in fold["test"]) for fold in folds]
+        counts = [sum(BY_ID[id_].label == label for id_ in fold.test) for fold in folds]
         assert max(counts) - min(counts) <= 1
 
 
 def test_speaker_text_halves_alternate():
-    folds = make_folds(ITEMS, "speaker-text")["folds"]
-    assert [fold["name"] for fold in folds] == [f"s{n}-{half}" for n in range(6) for half in "ab"]
+    folds = make_folds(ITEMS, "speaker-text").folds
+    assert [fold.name for fold in folds] == [f"s{n}-{half}" for n in range(6) for half in "ab"]
     for fold in folds:
-        mine = {"t0", "t2"} if fold["name"].endswith("a") else {"t1", "t3"}
-        assert of(fold["test"], "text_id") == mine
-        assert not of(fold["train"], "text_id") & mine
-        assert of(fold["test"], "speaker") == {fold["name"][:2]}
+        mine = {"t0", "t2"} if fold.name.endswith("a") else {"t1", "t3"}
+        assert of(fold.test, "text_id") == mine
+        assert not of(fold.train, "text_id") & mine
+        assert of(fold.test, "speaker") == {fold.name[:2]}
 
 
 def test_ids_are_ordered_by_their_hash():
     for seed in (0, 3):
-        for fold in make_folds(ITEMS, "speaker", fold_seed=seed)["folds"]:
+        for fold in make_folds(ITEMS, "speaker", fold_seed=seed).folds:
             for part in ("train", "test"):
-                keys = [hashlib.sha256(f"{seed}:{id_}".encode()).hexdigest() for id_ in fold[part]]
+                keys = [hashlib.sha256(f"{seed}:{id_}".encode()).hexdigest() for id_ in fold.part(part)]
                 assert keys == sorted(keys)
 
 
 def test_fold_seed_gives_another_split():
-    first, second = (make_folds(ITEMS, "random5", fold_seed=seed)["folds"] for seed in (0, 1))
-    assert {frozenset(fold["test"]) for fold in first} != {frozenset(fold["test"]) for fold in second}
+    first, second = (make_folds(ITEMS, "random5", fold_seed=seed).folds for seed in (0, 1))
+    assert {frozenset(fold.test) for fold in first} != {frozenset(fold.test) for fold in second}
 
 
 @settings(max_examples=30, deadline=None)
@@ -155,11 +158,11 @@ def test_any_corpus_is_split_without_leaks_or_refused_in_one_line(rows):
             except UserError as fault:
                 assert "\n" not in str(fault)
                 continue
-            assert sorted(id_ for fold in folds["folds"] for id_ in fold["test"]) == sorted(by_id)
-            for fold in folds["folds"]:
-                seen = [by_id[id_] for id_ in fold["train"] + fold["dev"]]
-                test = [by_id[id_] for id_ in fold["test"]]
-                assert fold["train"] and test
+            assert sorted(id_ for fold in folds.folds for id_ in fold.test) == sorted(by_id)
+            for fold in folds.folds:
+                seen = [by_id[id_] for id_ in fold.train + fold.dev]
+                test = [by_id[id_] for id_ in fold.test]
+                assert fold.train and test
                 if protocol != "random5":
                     assert not {item.speaker for item in seen} & {item.speaker for item in test}
                 if protocol == "speaker-text":
@@ -169,10 +172,10 @@ def test_any_corpus_is_split_without_leaks_or_refused_in_one_line(rows):
 def test_unlabelled_and_other_classes_are_left_out():
     items = [replace(item, label=None) if item.id.endswith("0") else item for item in ITEMS]
     folds = make_folds(items, "speaker", task=Task(("sadness", "anger")))
-    assert folds["classes"] == ["sadness", "anger"]
-    ids = {id_ for fold in folds["folds"] for id_ in fold["test"]}
+    assert folds.classes == ("sadness", "anger")
+    ids = {id_ for fold in folds.folds for id_ in fold.test}
     assert ids == {item.id for item in ITEMS if item.label != "neutral" and item.id.endswith("1")}
-    assert make_folds(ITEMS, "speaker")["classes"] == list(LABELS)
+    assert make_folds(ITEMS, "speaker").classes == LABELS
 
 
 @pytest.mark.parametrize(
@@ -202,19 +205,14 @@ def test_what_does_not_fit_is_refused():
 
 
 def test_audit_stops_undeclared_overlaps():
-    folds = make_folds(ITEMS, "speaker")
-    fold = folds["folds"][0]
-    moved = fold["test"].pop()
-    fold["train"].append(moved)
+    fold = make_folds(ITEMS, "speaker").folds[0]
+    *test, moved = fold.test
     with pytest.raises(UserError, match="no speaker overlap, but speaker s0 of fold s0"):
-        audit(folds, ITEMS)
-    fold["train"].remove(moved)
-    fold["dev"].append(moved)
+        audit("speaker", [replace(fold, train=(*fold.train, moved), test=tuple(test))], ITEMS)
     with pytest.raises(UserError, match="no speaker overlap"):
-        audit(folds, ITEMS)
-    fold["test"].append(moved)
+        audit("speaker", [replace(fold, dev=(moved,), test=tuple(test))], ITEMS)
     with pytest.raises(UserError, match=f"has {moved} twice"):
-        audit(folds, ITEMS)
+        audit("speaker", [replace(fold, dev=(moved,))], ITEMS)
 
 
 def test_random_folds_keep_the_same_audio_on_one_side():
@@ -222,11 +220,9 @@ def test_random_folds_keep_the_same_audio_on_one_side():
         items = corpus()
         items[number].sha256 = items[0].sha256
         folds = make_folds(items, "random5")
-        tested = [
-            fold["name"] for fold in folds["folds"] for item in (items[0], items[number]) if item.id in fold["test"]
-        ]
+        tested = [fold.name for fold in folds.folds for item in (items[0], items[number]) if item.id in fold.test]
         assert len(tested) == 2 and tested[0] == tested[1]
-        assert sorted(id_ for fold in folds["folds"] for id_ in fold["test"]) == sorted(item.id for item in items)
+        assert sorted(id_ for fold in folds.folds for id_ in fold.test) == sorted(item.id for item in items)
 
 
 @pytest.mark.parametrize("protocol", [protocol for protocol in PROTOCOLS if protocol != "random5"])
@@ -236,8 +232,8 @@ def test_the_same_audio_on_both_sides_stops_every_other_protocol(protocol):
     left, right = items[0], items[-1]
     right.sha256 = left.sha256
     if protocol == "given":
-        folds = make_folds(ITEMS, protocol)["folds"]
-        tested = next(set(fold["test"]) for fold in folds if left.id in fold["test"])
+        folds = make_folds(ITEMS, protocol).folds
+        tested = next(set(fold.test) for fold in folds if left.id in fold.test)
         if right.id in tested:
             right.sha256 = right.id
             right = next(item for item in items if item.id not in tested)
@@ -249,13 +245,14 @@ def test_the_same_audio_on_both_sides_stops_every_other_protocol(protocol):
 
 def test_duplicates_are_unknown_without_hashes():
     folds = make_folds([replace(item, sha256=None) for item in ITEMS], "speaker")
-    assert folds["audit"]["duplicate_audio"] is None
-    assert "duplicates unknown" in describe(folds)
+    assert folds.audit.duplicate_audio is None
+    assert "duplicates unknown" in describe(folds.audit)
 
 
 def test_description_tells_what_the_numbers_mean():
-    assert describe(make_folds(ITEMS, "random5")).startswith("speaker-dependent: 6 speakers")
-    assert describe(make_folds(ITEMS, "speaker-text")) == "speaker-independent; no sentence is in training and test"
+    assert describe(make_folds(ITEMS, "random5").audit).startswith("speaker-dependent: 6 speakers")
+    alone = describe(make_folds(ITEMS, "speaker-text").audit)
+    assert alone == "speaker-independent; no sentence is in training and test"
 
 
 def test_files_are_named_by_what_differs(tmp_path):
@@ -266,7 +263,7 @@ def test_files_are_named_by_what_differs(tmp_path):
     with pytest.raises(UserError, match="make it with: again"):
         read_folds(path, "again")
     folds = make_folds(ITEMS, "speaker")
-    write_sealed(path, folds)
+    write_sealed(path, folds.to_json())
     assert read_folds(path, "again") == folds
     write_sealed(path, {"folds": []})
     with pytest.raises(UserError, match="expected folds as stage 0 makes them"):

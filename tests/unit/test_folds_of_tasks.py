@@ -8,7 +8,7 @@ import pytest
 
 from speechbrain_ext.corpora.manifest import Utterance, Vote
 from speechbrain_ext.corpora.task import Task
-from speechbrain_ext.preparation.folds import DEV_RULES, PROTOCOLS, make_folds
+from speechbrain_ext.preparation.protocols import DEV_RULES, PROTOCOLS, make_folds
 from speechbrain_ext.utils.errors import UserError
 
 ALL = [(protocol, dev) for protocol in PROTOCOLS for dev in DEV_RULES]
@@ -53,26 +53,26 @@ def test_ambiguous_utterances_train_alone_and_never_beside_their_unit(protocol, 
         "speaker-text": ("speaker", "text_id"),
     }
     used = 0
-    for fold in make_folds(items, protocol, dev, task=task)["folds"]:
-        assert not [name for part in ("dev", "test") for name in fold[part] if "unclear" in name]
-        assert not [name for name in fold["train"] if "left-out" in name]
+    for fold in make_folds(items, protocol, dev, task=task).folds:
+        assert not [name for part in ("dev", "test") for name in fold.part(part) if "unclear" in name]
+        assert not [name for name in fold.train if "left-out" in name]
         wanted = set()
         for name, item in by_id.items():
             of_unit = any(
                 getattr(item, field) == getattr(by_id[tested], field)
                 for field in kept_apart[protocol]
-                for tested in fold["test"]
+                for tested in fold.test
             )
             developed = dev in ("speaker", "session") and any(
-                getattr(item, dev) == getattr(by_id[other], dev) for other in fold["dev"]
+                getattr(item, dev) == getattr(by_id[other], dev) for other in fold.dev
             )
             if "unclear" in name and not of_unit and not developed:
                 wanted.add(name)
-        assert {name for name in fold["train"] if "unclear" in name} == wanted
+        assert {name for name in fold.train if "unclear" in name} == wanted
         used += len(wanted)
     assert used
     without = make_folds(items, protocol, dev, task=Task(("anger", "sadness")))
-    assert not any("unclear" in name for fold in without["folds"] for name in fold["train"])
+    assert not any("unclear" in name for fold in without.folds for name in fold.train)
 
 
 CLEAR = [item for item in ambiguous_corpus() if item.label is not None]
@@ -90,7 +90,7 @@ def test_dimensions_use_every_utterance_that_has_them():
     values = [[1.0, 2.0, None if place % 7 == 0 else 3.0] for place in range(len(CLEAR))]
     items = [replace(item, label=None, vad=vad) for item, vad in zip(CLEAR, values, strict=True)]
     folds = make_folds(items, "random5", task=Task(("anger", "sadness"), dimensions=("valence", "dominance")))
-    tested = {name for fold in folds["folds"] for name in fold["test"]}
+    tested = {name for fold in folds.folds for name in fold.test}
     assert tested == {item.id for item in items if item.vad[2] is not None}
-    sizes = [len(fold["test"]) for fold in folds["folds"]]
+    sizes = [len(fold.test) for fold in folds.folds]
     assert max(sizes) - min(sizes) <= 1

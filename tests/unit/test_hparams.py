@@ -1,19 +1,19 @@
-"""The strict loader: misspelt keys, references, overrides, and what a step depends on."""
+"""The strict loader: misspelt keys, references, overrides, and what a phase depends on."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from recipe_list import RECIPES, write_recipe
 
 from speechbrain_ext import hparams
+from speechbrain_ext.hparams.training import TRAINING_TYPES
 from speechbrain_ext.utils.errors import UsageError, UserError
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes/EmoDB/hparams/amsnet.yaml"
+RECIPE = RECIPES / "EmoDB", "amsnet"
 
 
 def test_recipe_values_reach_the_system_and_overrides_win():
-    loaded = hparams.load(RECIPE, {"batch_size": 8})
+    loaded = hparams.load(*RECIPE, {"batch_size": 8})
     assert loaded.tree["batch_size"] == 8
     built = loaded.build()
     assert built["batch_size"] == 8 and built["epochs"] == loaded.tree["epochs"]
@@ -32,17 +32,12 @@ def test_recipe_values_reach_the_system_and_overrides_win():
         ("epochs", 2.5, "--epochs: expected integer >= 1, <= 1000000, found 2.5: .*such as -- --epochs 200"),
         ("phases", {"frlm": {"fetures": []}}, "unknown key fetures: did you mean features"),
         ("variant", "ful", "is not one of"),
+        ("mini", {"epochs": 1}, "--mini: expected a hyper-parameter"),
     ],
 )
 def test_bad_overrides_name_the_key(key, value, told):
     with pytest.raises(UsageError, match=told):
-        hparams.load(RECIPE, {key: value})
-
-
-def write_pair(folder: Path, recipe: str, system: str) -> Path:
-    (folder / "system.yaml").write_text(system)
-    (folder / "recipe.yaml").write_text(recipe)
-    return folder / "recipe.yaml"
+        hparams.load(*RECIPE, {key: value})
 
 
 SYSTEM = """
@@ -59,35 +54,53 @@ types: {width: integer >= 1, other: integer >= 1, rate: number > 0}
 """
 
 
-def test_a_misspelt_child_of_the_include_is_refused(tmp_path):
-    path = write_pair(tmp_path, "system: !include:system.yaml\n    widht: 5\n", SYSTEM)
-    with pytest.raises(UserError, match=r"recipe.yaml: system: unknown key widht: did you mean width"):
-        hparams.load(path, trust=True)
+def test_a_misspelt_key_of_a_recipe_is_refused(tmp_path):
+    write_recipe(tmp_path, SYSTEM, "widht: 5\n")
+    with pytest.raises(UserError, match=r"hparams/own.yaml: unknown key widht: did you mean width"):
+        hparams.load(tmp_path, "own", trust=True)
+    (tmp_path / "hparams/own.yaml").write_text("width: 5\n")
+    (tmp_path / "corpus.yaml").write_text("corpus: null\nprotocl: random5\n")
+    with pytest.raises(UserError, match=r"corpus.yaml: unknown key protocl: did you mean protocol"):
+        hparams.load(tmp_path, "own", trust=True)
+    (tmp_path / "corpus.yaml").write_text("corpus: EmoBD\n")
+    with pytest.raises(UserError, match=r"corpus.yaml: corpus EmoBD: expected one of .*did you mean EmoDB"):
+        hparams.load(tmp_path, "own", trust=True)
 
 
-def test_an_include_without_children_can_be_overridden(tmp_path):
-    path = write_pair(tmp_path, "system: !include:system.yaml\n", SYSTEM)
-    assert hparams.load(path, {"width": 7}, trust=True).build()["phases"]["one"]["network"]().in_features == 7
+def test_a_recipe_s_file_changes_another_system_by_name(tmp_path):
+    write_recipe(tmp_path, SYSTEM, "system: amsnet\nepochs: 3\n")
+    assert hparams.load(tmp_path, "own", trust=True).tree["epochs"] == 3
+    (tmp_path / "hparams/own.yaml").write_text("system: amsent\n")
+    with pytest.raises(UserError, match=r"own.yaml: system: amsent: did you mean amsnet"):
+        hparams.load(tmp_path, "own", trust=True)
 
 
-def test_a_step_depends_on_what_it_refers_to_and_on_common_keys_only(tmp_path):
-    path = write_pair(tmp_path, "system: !include:system.yaml\n", SYSTEM)
-    base = hparams.load(path, trust=True)
-    assert set(base.phase_tree("one")["keys"]) == {"width", "rate"}
-    assert set(base.phase_tree("two")["keys"]) == {"other", "rate"}
-    changed = hparams.load(path, {"other": 5}, trust=True)
+def test_a_system_without_changes_can_be_overridden(tmp_path):
+    write_recipe(tmp_path, SYSTEM)
+    assert (
+        hparams.load(tmp_path, "own", {"width": 7}, trust=True).build()["phases"]["one"]["network"]().in_features == 7
+    )
+
+
+def test_a_phase_depends_on_what_it_refers_to_and_on_common_keys_only(tmp_path):
+    write_recipe(tmp_path, SYSTEM)
+    base = hparams.load(tmp_path, "own", trust=True)
+    common = TRAINING_TYPES.keys() - set(hparams.NEUTRAL) | {"rate"}
+    assert set(base.phase_tree("one")["keys"]) == {"width"} | common
+    assert set(base.phase_tree("two")["keys"]) == {"other"} | common
+    changed = hparams.load(tmp_path, "own", {"other": 5}, trust=True)
     assert changed.phase_tree("one") == base.phase_tree("one")
     assert changed.phase_tree("two") != base.phase_tree("two")
     assert base.shared("one") and not base.shared("two")
 
 
 def test_hash_changes_with_values_that_decide_and_with_no_other():
-    base = hparams.load(RECIPE).sha256()
-    assert hparams.load(RECIPE, {"lr": 0.001}).sha256() != base
-    assert hparams.load(RECIPE, {"reduction": 8}).sha256() != base
-    assert hparams.load(RECIPE, {"checkpoint_epochs": 3}).sha256() == base
-    assert hparams.load(RECIPE, {"variant": "frlm", "reduction": 8}).sha256() == (
-        hparams.load(RECIPE, {"variant": "frlm"}).sha256()
+    base = hparams.load(*RECIPE).sha256()
+    assert hparams.load(*RECIPE, {"lr": 0.001}).sha256() != base
+    assert hparams.load(*RECIPE, {"reduction": 8}).sha256() != base
+    assert hparams.load(*RECIPE, {"checkpoint_epochs": 3}).sha256() == base
+    assert hparams.load(*RECIPE, {"variant": "frlm", "reduction": 8}).sha256() == (
+        hparams.load(*RECIPE, {"variant": "frlm"}).sha256()
     )
 
 
@@ -110,16 +123,18 @@ def test_numbers_in_exponent_form_are_numbers():
     assert hparams.parse_overrides(["--lr", "1e-4"]) == {"lr": 1e-4}
 
 
-def test_a_missing_yaml_names_those_there(tmp_path):
-    with pytest.raises(UserError, match="systems here: am_resnet, am_resnet_w2v2_ca, amsnet"):
-        hparams.load(RECIPE.with_name("nothing.yaml"))
-    (tmp_path / "broken.yaml").write_text("a: [1\n")
-    with pytest.raises(UserError, match="not YAML"):
-        hparams.load(tmp_path / "broken.yaml")
+def test_a_missing_system_or_recipe_is_named(tmp_path):
+    with pytest.raises(UsageError, match="--system amsnett: expected one of .*did you mean amsnet"):
+        hparams.load(RECIPES / "EmoDB", "amsnett")
+    with pytest.raises(UserError, match="missing .*corpus.yaml"):
+        hparams.load(tmp_path, "amsnet")
+    write_recipe(tmp_path, "a: [1\n")
+    with pytest.raises(UserError, match="own.yaml: not YAML"):
+        hparams.load(tmp_path, "own")
 
 
 def test_the_record_is_loadable_and_holds_the_overrides(tmp_path):
     from hyperpyyaml import load_hyperpyyaml
 
-    text = hparams.load(RECIPE, {"hidden_size": 64}).record()
+    text = hparams.load(*RECIPE, {"hidden_size": 64}).record()
     assert load_hyperpyyaml(text)["hidden_size"] == 64

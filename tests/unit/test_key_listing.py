@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from recipe_list import EVERY, RECIPES, each_recipe
 
 from speechbrain_ext import hparams
 from speechbrain_ext.bin.keys import main
@@ -15,24 +16,22 @@ from speechbrain_ext.hparams.key_types import MEANINGS
 from speechbrain_ext.hparams.system_checks import STRUCTURE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RECIPES = REPOSITORY / "recipes"
-FILES = sorted(RECIPES.glob("*/hparams/*.yaml"))
 
 
-def listed(path: Path, preset: str = "paper") -> dict[str, str]:
+def listed(recipe: str, system: str, preset: str = "paper") -> dict[str, str]:
     """Lines of a listing by key."""
-    hp = hparams.load(path, preset=preset)
+    hp = hparams.load(RECIPES / recipe, system, preset=preset)
     lines = [line for line in list_keys(hp, preset).splitlines() if line.startswith("  --")]
     found = {line.split()[0].removeprefix("--"): line for line in lines}
     assert len(found) == len(lines), "a key stands in two lines"
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}/{path.stem}")
-def test_every_key_is_listed_with_value_type_and_meaning(path):
-    for preset in ("paper", *(hparams.load(path).tree.get("presets") or {})):
-        hp = hparams.load(path, preset=preset)
-        lines = listed(path, preset)
+@each_recipe
+def test_every_key_is_listed_with_value_type_and_meaning(recipe, system):
+    for preset in ("paper", *(hparams.load(recipe, system).tree.get("presets") or {})):
+        hp = hparams.load(recipe, system, preset=preset)
+        lines = listed(recipe.name, system, preset)
         keys = {key for key in hp.tree if key == "variant" or key not in STRUCTURE}
         assert lines.keys() == keys | TASK_KEYS
         for key in keys:
@@ -45,12 +44,12 @@ def test_every_key_is_listed_with_value_type_and_meaning(path):
 
 
 def test_meanings_are_of_keys_that_there_are():
-    keys = set().union(*(hparams.load(path).tree for path in FILES))
+    keys = set().union(*(hparams.load(recipe, system).tree for recipe, system in EVERY))
     assert keys >= MEANINGS.keys() and TASK_MEANINGS.keys() == TASK_KEYS
 
 
 def test_groups_stand_as_in_the_yaml():
-    text = list_keys(hparams.load(RECIPES / "EmoDB/hparams/am_resnet.yaml"))
+    text = list_keys(hparams.load(RECIPES / "EmoDB", "am_resnet"))
     places = [
         text.index(word)
         for word in (
@@ -66,21 +65,21 @@ def test_groups_stand_as_in_the_yaml():
         )
     ]
     assert places == sorted(places)
-    assert "On the mini corpus the recipe sets: {schedule_scale" in text
+    assert "On the mini corpus: {schedule_scale: 0.02}" in text
 
 
 def test_source_and_place_of_a_value():
-    path = RECIPES / "IEMOCAP/hparams/sd_caff.yaml"
-    paper, official = listed(path), listed(path, "official")
+    paper, official = listed("IEMOCAP", "sd_caff"), listed("IEMOCAP", "sd_caff", "official")
     assert "--lr 0.005 " in paper["lr"] and "number > 0, <= 10" in paper["lr"] and "[" not in paper["lr"]
     assert "--lr 0.0005 " in official["lr"] and official["lr"].endswith("[preset official]")
     assert "--pieces first" in official["pieces"] and "--pieces all" in paper["pieces"]
     assert "Section 3.1: 2943 utterances [recipe]" in paper["merge_excited"]
     assert "2943" not in official["merge_excited"], "the comment is of the value that the preset replaces"
     assert "[anger, excited, neutral, sadness]" in official["classes"]
-    batch = listed(RECIPES / "IEMOCAP/hparams/amsnet.yaml")["batch_size"]
+    batch = listed("IEMOCAP", "amsnet")["batch_size"]
     assert "--batch_size 64 " in batch and batch.endswith("Section 4.5: 64 or 128; reading: the smaller one [recipe]")
-    schedule = listed(RECIPES / "EmoDB/hparams/am_resnet.yaml")["scheduler"]
+    assert listed("EmoDB", "am_resnet")["classes"].endswith("[corpus]")
+    schedule = listed("EmoDB", "am_resnet")["scheduler"]
     assert "PiecewiseRate {rates: [0.01, 0.001, 0.0001], until: [40, 120, 400]}" in schedule
     assert "rates: Section 3.1.2" in schedule
 

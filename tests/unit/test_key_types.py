@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+import shutil
 
 import pytest
 import torch
+from recipe_list import RECIPES, SYSTEMS, each_recipe, write_recipe
 
 from speechbrain_ext import hparams
 from speechbrain_ext.hparams.key_types import COMMON_TYPES, declared_types, parse_type
@@ -17,33 +18,25 @@ from speechbrain_ext.training.schedule import PiecewiseRate
 from speechbrain_ext.training.system_build import check_system
 from speechbrain_ext.utils.errors import UsageError, UserError
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-SYSTEMS = sorted((RECIPES / "shared/systems").glob("*.yaml"))
-FILES = sorted(RECIPES.glob("*/hparams/*.yaml"))
-EMODB = RECIPES / "EmoDB/hparams"
+EMODB = RECIPES / "EmoDB"
 
 
 def load(system: str, **overrides):
-    return hparams.load(EMODB / f"{system}.yaml", overrides)
+    return hparams.load(EMODB, system, overrides)
 
 
-def recipe_of(system: Path) -> Path:
-    return next(each for each in FILES if each.stem == system.stem)
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}/{path.stem}")
-def test_every_key_of_every_yaml_is_declared_and_its_values_fit(path):
+@each_recipe
+def test_every_key_of_every_yaml_is_declared_and_its_values_fit(recipe, system):
     for source in ("real", "mini"):
-        for preset in ("paper", *(hparams.load(path).tree.get("presets") or {})):
-            loaded = hparams.load(path, source=source, preset=preset)
+        for preset in ("paper", *(hparams.load(recipe, system).tree.get("presets") or {})):
+            loaded = hparams.load(recipe, system, source=source, preset=preset)
             keys = {key for key in loaded.tree if key == "variant" or key not in STRUCTURE}
             assert keys <= loaded.types.keys()
 
 
-@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
-def test_no_value_of_a_wrong_kind_passes_for_any_key(path):
-    recipe = recipe_of(path)
-    for key, kind in hparams.load(recipe).types.items():
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_no_value_of_a_wrong_kind_passes_for_any_key(system):
+    for key, kind in load(system).types.items():
         if key in ("loss_lr", "n_classes"):
             continue
         wrong = [value for value in (True, 3, 0.5, "word", "", [], [[]], None) if not kind.accepts(value)]
@@ -52,13 +45,13 @@ def test_no_value_of_a_wrong_kind_passes_for_any_key(path):
             assert not any(map(kind.accepts, strange)), key
         assert len(wrong) >= 3, key
         with pytest.raises(UsageError, match=f"--{key}: expected") as fault:
-            hparams.load(recipe, {key: wrong[0]})
+            load(system, **{key: wrong[0]})
         assert "\n" not in str(fault.value)
 
 
-@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
-def test_every_number_has_a_bound(path):
-    types = declared_types(hparams.load(recipe_of(path)).tree["types"])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_number_has_a_bound(system):
+    types = declared_types(load(system).tree["types"])
     for key, kind in types.items():
         number = kind.item or kind
         assert number.kind not in ("integer", "number") or number.bounds, key
@@ -83,14 +76,15 @@ def test_every_number_has_a_bound(path):
 def test_a_wrong_value_names_key_range_and_cure(words, told):
     key, _, value = words.replace("=", " ").partition(" ")
     with pytest.raises(UsageError, match=told):
-        hparams.load(EMODB / "amsnet.yaml", hparams.parse_overrides([key, value.replace(":", ": ")]))
+        hparams.load(EMODB, "amsnet", hparams.parse_overrides([key, value.replace(":", ": ")]))
 
 
-def test_a_wrong_value_of_a_recipe_names_the_file(tmp_path, monkeypatch):
-    text = (EMODB / "amsnet.yaml").read_text().replace("../../shared", str(RECIPES / "shared"))
-    (tmp_path / "amsnet.yaml").write_text(text.replace("    epochs: 200", "    epochs: 0"))
+def test_a_wrong_value_of_a_recipe_names_the_file(tmp_path):
+    shutil.copytree(EMODB, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("exp", "data"))
+    path = tmp_path / "hparams/amsnet.yaml"
+    path.write_text(path.read_text().replace("\nepochs: 200", "\nepochs: 0"))
     with pytest.raises(UserError, match=r"amsnet.yaml: epochs: expected integer >= 1, <= 1000000, found 0: change it"):
-        hparams.load(tmp_path / "amsnet.yaml", trust=True)
+        hparams.load(tmp_path, "amsnet", trust=True)
 
 
 @pytest.mark.parametrize(
@@ -104,10 +98,9 @@ def test_a_wrong_value_of_a_recipe_names_the_file(tmp_path, monkeypatch):
 )
 def test_a_system_without_full_declarations_is_refused(tmp_path, types, told):
     system = "variant: a\nwidth: 3\nrate: 0.5\nfeatures: {}\nphases: {one: {}}\nvariants: {a: [one]}\n"
-    (tmp_path / "system.yaml").write_text(f"{system}types: {types}\n")
-    (tmp_path / "recipe.yaml").write_text("system: !include:system.yaml\n")
+    write_recipe(tmp_path, f"{system}types: {types}\n")
     with pytest.raises(UserError, match=told):
-        hparams.load(tmp_path / "recipe.yaml", trust=True)
+        hparams.load(tmp_path, "own", trust=True)
 
 
 def test_declarations_and_optimisers_are_what_they_say():
@@ -149,19 +142,18 @@ def test_keys_that_do_not_fit_together_are_found_before_stage_1(system, keys, to
     assert "\n" not in str(fault.value)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}/{path.stem}")
-def test_every_recipe_passes(path):
-    check_system(hparams.load(path, source="mini"))
+@each_recipe
+def test_every_recipe_passes(recipe, system):
+    check_system(hparams.load(recipe, system, source="mini"))
 
 
-@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
-def test_every_variant_passes_and_no_model_is_fetched(path, monkeypatch):
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_variant_passes_and_no_model_is_fetched(system, monkeypatch):
     monkeypatch.setattr("speechbrain_ext.features.hub.fetch", lambda name: pytest.fail(f"fetched {name}"))
     monkeypatch.setattr("speechbrain_ext.lobes.alexnet.torchvision_weights", lambda *_: pytest.fail("fetched AlexNet"))
     before = torch.random.get_rng_state()
-    recipe = recipe_of(path)
-    for variant in hparams.load(recipe).tree["variants"]:
-        check_system(hparams.load(recipe, {"variant": variant}))
+    for variant in load(system).tree["variants"]:
+        check_system(load(system, variant=variant))
     assert torch.equal(torch.random.get_rng_state(), before)
 
 

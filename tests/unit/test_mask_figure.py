@@ -202,7 +202,7 @@ def test_stage_4_goes_on_without_the_audio(work, seed_folder, capsys, monkeypatc
 def test_default_utterance_has_the_largest_share_between_sounds(seed_folder):
     run = load_run(seed_folder)
     shares = {}
-    for identity in run.fold("03")["test"]:
+    for identity in run.fold("03").test:
         processed, _ = madd(read_audio(run.manifest["root"], run.utterances[identity]), 400, 5.0)
         for start in range(0, len(processed), 16000):
             piece = processed[start : start + 16000]
@@ -225,7 +225,7 @@ def test_command_draws_the_same_bytes_each_time(seed_folder, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "fold 03, utterance" in told and "100 %" in told and "wrote" in told
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
-    tested = load_run(seed_folder).fold("08")["test"][3]
+    tested = load_run(seed_folder).fold("08").test[3]
     main(["--run", str(seed_folder), "--utterance", tested, "--out", str(tmp_path / "x.png")])
     assert f"fold 08, utterance {tested}" in capsys.readouterr().out
     main(["--run", str(seed_folder), "--utterance", tested, "--fold", "03", "--out", str(tmp_path / "x.png")])
@@ -269,8 +269,7 @@ def test_other_folders_are_refused(work, tmp_path, repository):
     with pytest.raises(UserError, match="expected what stage 2 writes"):
         load_run(tmp_path)
     run = load_run(work[0] / "exp/EmoDB-mini/am_resnet/tiny/speaker/seed-1")
-    other = f"{repository}/recipes/EmoDB/hparams/svm.yaml"
-    svm = type(run)(replace(run.spec, recipe_yaml=other, overrides=("--variant", "egemaps"), protocol="speaker"))
+    svm = type(run)(replace(run.spec, system="svm", overrides=("--variant", "egemaps"), protocol="speaker"))
     with pytest.raises(UserError, match="expected a run with a mask residual network.*found svm egemaps") as fault:
         mask_maps(svm)
     assert "\n" not in str(fault.value)

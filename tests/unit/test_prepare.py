@@ -13,7 +13,8 @@ import soundfile
 from speechbrain_ext.bin.prepare import main
 from speechbrain_ext.corpora import get_corpus
 from speechbrain_ext.corpora.manifest import read_manifest
-from speechbrain_ext.preparation.folds import make_folds, read_folds
+from speechbrain_ext.preparation.folds import read_folds
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UsageError, UserError
 
 NAMES = [f"{who}{text}{letter}a" for who in ("03", "08", "09") for text in ("a01", "a02") for letter in "WN"]

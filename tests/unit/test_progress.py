@@ -67,7 +67,7 @@ def pretend(spec: RunSpec, fold: str, on_epoch=None) -> dict:
 
 
 def test_workers_report_epochs_and_seconds_to_the_bar(monkeypatch, capfd):
-    spec = RunSpec("recipe.yaml", "data", "exp", "cache")
+    spec = RunSpec("recipe", "amsnet", "data", "exp", "cache")
     tasks = [(spec, "1"), (spec, "2")]
     seen = []
     monkeypatch.setattr(launch, "_show", lambda bar, title, now, done: seen.append((now.text(), now.done_s)))

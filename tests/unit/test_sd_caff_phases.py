@@ -16,7 +16,8 @@ from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.mfcc_frames import MfccFrames
 from speechbrain_ext.losses.joint import JointCenterLoss
-from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.preparation.folds import folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, phases_of, predict_fold, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
@@ -52,14 +53,15 @@ def spec(tmp_path_factory, repository):
     write_data(data, facts, utterances)
     task = Task(CLASSES)
     path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_sealed(path, make_folds(utterances, "speaker", "none", task=task))
+    write_sealed(path, make_folds(utterances, "speaker", "none", task=task).to_json())
     for delta_axis, pieces in (("time", "all"), ("coefficient", "first")):
         official = {"delta_axis": delta_axis, "pieces": pieces, "silence_bug": pieces == "first"}
         with FeatureCache(folder / "cache", MfccFrames(segment_s=0.3, **official)).writer() as writer:
             for name, frames in rows.items():
                 writer.add(name, frames if pieces == "all" else frames[: extractor.segment_rows])
     return RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/sd_caff.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="sd_caff",
         data=str(data),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),
@@ -84,7 +86,7 @@ def test_a_last_batch_of_one_piece_is_left_out(spec):
     assert {"criterion.center_emotion.centers", "criterion.center_gender.centers"} <= state.keys()
     facts, _ = trained(spec, "rest", batch_size="29")
     assert facts["optimizer_steps"] == 2 * 1, "a batch of 29, and 1 piece that no batch norm could be trained on"
-    assert [output.id for output in predict_fold(spec, FOLD)] == sorted(Experiment(spec).fold(FOLD)["test"])
+    assert [output.id for output in predict_fold(spec, FOLD)] == sorted(Experiment(spec).fold(FOLD).test)
 
 
 def test_centers_have_an_optimiser_of_their_own_unless_they_share_adam(spec):
@@ -133,7 +135,7 @@ def test_utterances_of_a_class_are_trained_on_twice(spec):
     step = phases_of(Experiment(replace(spec, row="twice", overrides=tiny(oversample_classes="[anger, fear]"))), FOLD)[
         -1
     ]
-    train = sorted(step.experiment.fold(FOLD)["train"])
+    train = sorted(step.experiment.fold(FOLD).train)
     doubled = step._dataset(train, None, step._oversampled(train))
     assert len(doubled) == 30 + 4 + 4
     again = [item for item in doubled if item["id"].endswith("+again")]

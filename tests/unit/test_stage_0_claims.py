@@ -27,7 +27,7 @@ from speechbrain_ext.preparation.edition import (
     is_published,
     name_edition,
 )
-from speechbrain_ext.preparation.folds import make_folds
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
 
 CORPUS = replace(
@@ -105,15 +105,15 @@ def test_the_hash_of_all_audio_does_not_depend_on_the_order():
     ],
 )
 def test_unknown_sentences_are_reported_as_unknown(texts, told):
-    assert describe(make_folds(items(texts), "speaker")) == f"speaker-independent; {told}"
+    assert describe(make_folds(items(texts), "speaker").audit) == f"speaker-independent; {told}"
 
 
 def test_partly_known_sentences_are_unknown_too():
     some = items(["1", "2"])
     some = [replace(item, text_id=f"{item.id} alone" if item.speaker != "a" else None) for item in some]
     folds = make_folds(some, "speaker")
-    assert describe(folds) == "speaker-independent; sentences unknown (no text of 2)"
-    assert folds["audit"]["text_overlap"] is None and folds["audit"]["session_overlap"] is None
+    assert describe(folds.audit) == "speaker-independent; sentences unknown (no text of 2)"
+    assert folds.audit.text_overlap is None and folds.audit.session_overlap is None
 
 
 def test_confounded_emotions_and_speakers_are_counted():

@@ -117,7 +117,7 @@ def test_kept_results_give_the_hours_where_nothing_was_trained_here(prepared, tm
     monkeypatch.setattr("speechbrain_ext.training.rates.kept_results", lambda recipe: results.get(recipe.name, []))
     rows = {spec.table_row: spec for spec in specs_of(prepared, "amsnet/5")}
     frlm, urlm = (replace(rows[name], exp=str(tmp_path)) for name in ("FRLM", "URLM"))
-    n_train = len(Experiment(frlm).fold("1")["train"])
+    n_train = len(Experiment(frlm).fold("1").train)
     first = make_plan([frlm]).phases[0]
     assert first.epoch_seconds == pytest.approx(2.0 / 100 * n_train), "of the same settings, by utterance"
     assert first.origin == "kept results of EmoDB on a CPU, by utterance"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 
 import pytest
+from recipe_list import RECIPES, SYSTEMS
 
 from speechbrain_ext import hparams
 from speechbrain_ext.hparams.key_types import parse_type
 from speechbrain_ext.hparams.training import TRAINING_MEANINGS, TRAINING_TYPES, Training, training_defaults, training_of
 from speechbrain_ext.utils.errors import UsageError
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-SYSTEMS = sorted((RECIPES / "shared/systems").glob("*.yaml"))
-NETWORKS = [path.stem for path in SYSTEMS if "network:" in path.read_text(encoding="utf-8")]
+NETWORKS = [name for name in SYSTEMS if "network:" in (RECIPES / f"shared/systems/{name}.yaml").read_text()]
 # Another value of each key than its default, as it is typed.
 CHANGED = {
     "optimizer": "AdamW",
@@ -37,7 +35,7 @@ CHANGED = {
 
 
 def load(system: str, **overrides):
-    return hparams.load(RECIPES / "EmoDB/hparams" / f"{system}.yaml", overrides)
+    return hparams.load(RECIPES / "EmoDB", system, overrides)
 
 
 def test_defaults_fit_their_types_and_keys_have_meanings():

@@ -13,7 +13,8 @@ from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.preparation.folds import folds_path, make_folds
+from speechbrain_ext.preparation.folds import folds_path
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import phases_of, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
@@ -38,9 +39,10 @@ def make_run(folder, repository, spoilt: tuple[str, ...] = (), dev: str = "none"
     write_data(data, facts, utterances)
     task = Task(CLASSES)
     path = folds_path(data, "speaker", dev, task_name=task.name(Task()))
-    write_sealed(path, make_folds(utterances, "speaker", dev, task=task))
+    write_sealed(path, make_folds(utterances, "speaker", dev, task=task).to_json())
     spec = RunSpec(
-        recipe_yaml=str(repository / "recipes/EmoDB/hparams/amsnet.yaml"),
+        recipe=str(repository / "recipes/EmoDB"),
+        system="amsnet",
         data=str(data),
         exp=str(folder / "exp"),
         cache=str(folder / "cache"),
@@ -48,7 +50,7 @@ def make_run(folder, repository, spoilt: tuple[str, ...] = (), dev: str = "none"
         protocol="speaker",
         dev=dev,
     )
-    built = hparams.load(spec.recipe_yaml).build()
+    built = hparams.load(spec.recipe, spec.system).build()
     for name, frames in FRAMES.items():
         extractor = built["features"][name]()
         with FeatureCache(spec.cache, extractor).writer() as writer:
@@ -69,11 +71,11 @@ def test_mean_and_deviation_are_those_of_the_training_part(tmp_path, repository,
     spec = make_run(tmp_path, repository, dev=dev)
     state, experiment = state_of(spec), Experiment(spec)
     parts = experiment.fold(FOLD)
-    assert len(parts["test"]) == 7 and len(parts["dev"]) == (7 if dev == "speaker" else 0)
+    assert len(parts.test) == 7 and len(parts.dev) == (7 if dev == "speaker" else 0)
     (step,) = phases_of(experiment, FOLD)
     for source in step.sources:
-        frames = np.concatenate([source.cache.get(identity) for identity in parts["train"]]).astype("f8")
-        assert len(frames) == FRAMES[source.name] * (28 - 7 - len(parts["dev"]))
+        frames = np.concatenate([source.cache.get(identity) for identity in parts.train]).astype("f8")
+        assert len(frames) == FRAMES[source.name] * (28 - 7 - len(parts.dev))
         mean, deviation = (state[f"normalizers.{source.name}.{name}"].numpy() for name in ("mean", "deviation"))
         np.testing.assert_allclose(mean, frames.mean(0), rtol=1e-6)
         np.testing.assert_allclose(deviation, frames.std(0), rtol=1e-6)
@@ -89,7 +91,7 @@ def test_spoilt_test_utterances_change_no_weight(tmp_path, repository):
 
 def test_spoilt_development_utterances_change_no_weight_of_the_last_epoch(tmp_path, repository):
     made = [make_run(tmp_path / "plain", repository, dev="speaker")]
-    (development,) = {identity.split("-")[0] for identity in Experiment(made[0]).fold(FOLD)["dev"]}
+    (development,) = {identity.split("-")[0] for identity in Experiment(made[0]).fold(FOLD).dev}
     made.append(make_run(tmp_path / "spoilt", repository, spoilt=(development,), dev="speaker"))
     plain, spoilt = (state_of(replace(spec, selection="last")) for spec in made)
     assert all(torch.equal(plain[name], spoilt[name]) for name in plain)

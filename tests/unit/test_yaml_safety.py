@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from recipe_list import RECIPES, write_recipe
 from ruamel.yaml import YAML
 
 from speechbrain_ext import hparams
@@ -17,8 +18,7 @@ from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import write_sealed
 from speechbrain_ext.utils.yaml_safety import code_to_trust, refuse_objects, refuse_tags, scan
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-RECIPE = RECIPES / "EmoDB/hparams/amsnet.yaml"
+RECIPE = RECIPES / "EmoDB", "amsnet"
 MARKER = "EXECUTED"
 APPLY = "!apply:os.mkdir ['{marker}']"
 HOSTILE = {
@@ -64,7 +64,7 @@ HOSTILE = {
 def test_an_override_builds_nothing(tmp_path, kind, key):
     text = HOSTILE[kind].format(marker=tmp_path / MARKER)
     with pytest.raises(UsageError, match=f"--{key}") as fault:
-        hparams.load(RECIPE, hparams.parse_overrides([f"--{key}", text])).build()
+        hparams.load(*RECIPE, hparams.parse_overrides([f"--{key}", text])).build()
     assert "\n" not in str(fault.value) and not (tmp_path / MARKER).exists()
 
 
@@ -81,7 +81,7 @@ def test_a_value_in_memory_builds_nothing(tmp_path, kind):
     if "laughs" in kind:
         pytest.skip("finite, and refused as no value of any key")
     with pytest.raises(UsageError, match="--scheduler"):
-        hparams.load(RECIPE, {"scheduler": value}).build()
+        hparams.load(*RECIPE, {"scheduler": value}).build()
     assert not (tmp_path / MARKER).exists()
 
 
@@ -108,24 +108,22 @@ def received(folder: Path, **changes) -> Path:
     # Its sender seals it too.
     known = {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x", "task": {}, "manifest_sha256": ""}
     write_sealed(data / "manifest.json", {**known, "labels": {"anger": 1, "sadness": 1}})
-    spec = {"recipe_yaml": str(RECIPE), "data": str(data), "exp": str(folder / "exp"), "cache": str(folder)}
+    spec = {"recipe": str(RECIPE[0]), "system": RECIPE[1], "data": str(data), "exp": str(folder / "exp")}
+    spec["cache"] = str(folder)
     write_sealed(seed / "spec.json", {**spec, **changes})
     return seed
 
 
 def foreign(folder: Path, code: str = "!name:os.mkdir {path: x}") -> Path:
     """A recipe outside the repository, whose system names code."""
-    (folder / "hparams").mkdir(parents=True, exist_ok=True)
     system = f"variant: a\nvariants: {{a: [one]}}\nfeatures: {{}}\nphases:\n    one: {{network: {code}}}\n"
-    (folder / "hparams/own_system.yaml").write_text(system)
-    (folder / "hparams/own.yaml").write_text("protocol: random5\nsystem: !include:own_system.yaml\n")
-    return folder / "hparams/own.yaml"
+    return write_recipe(folder, system, "protocol: random5\n")
 
 
 @pytest.mark.parametrize("trust_in_file", [False, True])
 def test_a_received_folder_does_not_choose_its_yaml(tmp_path, trust_in_file):
-    path = foreign(tmp_path / "theirs", f"!apply:os.mkdir ['{tmp_path / MARKER}']")
-    folder = received(tmp_path, recipe_yaml=str(path), trust=trust_in_file)
+    path = foreign(tmp_path / "elsewhere", f"!apply:os.mkdir ['{tmp_path / MARKER}']")
+    folder = received(tmp_path, recipe=str(path), system="own", trust=trust_in_file)
     with pytest.raises(UserError, match=r"own.yaml: this YAML lies outside .*!apply:os.mkdir .*add --trust"):
         load_run(folder)
     assert not (tmp_path / MARKER).exists()
@@ -141,11 +139,11 @@ def test_settings_of_another_kind_are_refused(tmp_path, change, value):
 
 
 def test_a_recipe_from_elsewhere_needs_trust_and_then_runs(tmp_path, capsys):
-    path = foreign(tmp_path, "!name:collections.Counter {}")
-    with pytest.raises(UserError, match=r"!include:own_system.yaml .*own.yaml:2.*!name:collections.Counter .*:5"):
-        hparams.load(path)
-    loaded = hparams.load(path, trust=True)
-    assert [tag.split()[0] for tag in loaded.trusted] == ["!include:own_system.yaml", "!name:collections.Counter"]
+    foreign(tmp_path, "!name:collections.Counter {}")
+    with pytest.raises(UserError, match=r"no code \(.*corpus.yaml\), no code .*!name:collections.Counter .*own.yaml:5"):
+        hparams.load(tmp_path, "own")
+    loaded = hparams.load(tmp_path, "own", trust=True)
+    assert [tag.split()[0] for tag in loaded.trusted] == ["no", "no", "!name:collections.Counter"]
     assert loaded.build()["phases"]["one"]["network"]() == {}
     words = ["--recipe", str(tmp_path), "--system", "own", "--data", "d", "--exp", "e", "--device", "cpu"]
     with pytest.raises(UserError, match="add --trust"):
@@ -155,15 +153,14 @@ def test_a_recipe_from_elsewhere_needs_trust_and_then_runs(tmp_path, capsys):
     assert spec.trust and "--trust: runs !name:collections.Counter" in capsys.readouterr().out
 
 
-def test_an_own_recipe_that_includes_a_foreign_system_needs_trust(tmp_path, monkeypatch):
+def test_an_own_recipe_with_a_system_from_elsewhere_needs_trust(tmp_path, monkeypatch):
     monkeypatch.setattr(yaml_safety, "RECIPES", tmp_path)
-    (tmp_path / "EmoDB").mkdir()
-    outside = foreign(tmp_path / "deeper/theirs").with_name("own_system.yaml")
-    own = tmp_path / "EmoDB/hparams/x.yaml"
-    own.parent.mkdir()
-    own.write_text(f"protocol: random5\nsystem: !include:{outside}\n")
+    outside = foreign(tmp_path / "deeper/outside")
+    own = write_recipe(tmp_path / "EmoDB", "", "protocol: random5\n")
+    (own / "systems/own.yaml").unlink()
+    (own / "systems/own.yaml").symlink_to(outside / "systems/own.yaml")
     with pytest.raises(UserError, match="!name:os.mkdir .*add --trust"):
-        hparams.load(own)
+        hparams.load(own, "own")
 
 
 @pytest.mark.parametrize(
@@ -190,29 +187,32 @@ def test_an_own_recipe_that_includes_a_foreign_system_needs_trust(tmp_path, monk
 )
 def test_own_yaml_may_name_what_is_on_the_list(code, needs_trust):
     tags = scan(f"a: {code}", "x.yaml")
-    assert bool(code_to_trust(RECIPE, tags)) is needs_trust
+    assert bool(code_to_trust(RECIPES / "EmoDB/hparams/amsnet.yaml", tags)) is needs_trust
 
 
 def test_all_yaml_of_the_repository_is_own_and_on_the_list():
-    files = [*RECIPES.glob("*/hparams/*.yaml"), *RECIPES.glob("shared/systems/*.yaml")]
-    assert len(files) > 30
+    files = [*RECIPES.glob("*/corpus.yaml"), *RECIPES.glob("*/hparams/*.yaml")]
+    files += RECIPES.glob("shared/systems/*.yaml")
+    assert len(files) > 20
     for path in files:
         assert not code_to_trust(path, scan(path.read_text(encoding="utf-8"), str(path))), path
     for path in RECIPES.glob("*/tables/*.yaml"):
         refuse_tags(path.read_text(encoding="utf-8"), str(path))
 
 
-@pytest.mark.parametrize("place", ["EmoDB/exp/x/hparams/a.yaml", "EmoDB/a.yaml", "../a.yaml", "hparams/a.yaml"])
+@pytest.mark.parametrize(
+    "place", ["EmoDB/exp/x/hparams/a.yaml", "EmoDB/a.yaml", "../a.yaml", "hparams/a.yaml", "corpus.yaml"]
+)
 def test_a_place_inside_the_repository_is_not_enough(place):
     assert not yaml_safety.is_own(RECIPES / place)
-    assert yaml_safety.is_own(RECIPES / "EmoDB/hparams/a.yaml")
+    assert yaml_safety.is_own(RECIPES / "EmoDB/hparams/a.yaml") and yaml_safety.is_own(RECIPES / "EmoDB/corpus.yaml")
 
 
 @pytest.mark.parametrize("kind", ["apply", "recursive alias", "tuple", "key with a tag", "many laughs", "deep"])
 def test_a_table_holds_plain_values_alone(tmp_path, kind):
     folder = tmp_path / "recipes/EmoDB"
     shutil.copytree(RECIPES / "EmoDB/tables", folder / "tables")
-    (folder / "hparams").symlink_to(RECIPES / "EmoDB/hparams")
+    shutil.copy(RECIPES / "EmoDB/corpus.yaml", folder)
     text = HOSTILE[kind].format(marker=tmp_path / MARKER)
     row = f"{{name: A, variant: frlm, protocol: random5, overrides: {{lr: {text}}}, paper: null}}"
     (folder / "tables/amsnet_table9.yaml").write_text(
@@ -228,38 +228,36 @@ def test_a_table_holds_plain_values_alone(tmp_path, kind):
     [
         (b"\xff\xfe", "not YAML"),
         (b"a: 1\n" * 300000, "regular file of at most"),
-        (b"system: !include:nothing.yaml\n", "missing .*nothing.yaml"),
-        (b"system: !include:own.yaml\n", "no include in a system"),
-        (b"system: {a: !include:x.yaml {}}\n", "expected a key `system: !include:<file>`"),
-        (b"a: !include:x.yaml\nsystem: !include:x.yaml\n", "and no other include"),
+        (b"system: nothing\n", "own.yaml: system: nothing: systems: "),
+        (b"system: !include:own.yaml\n", "own.yaml: system: !include:own.yaml: "),
         (b"&a system: *a\n", "anchor or alias"),
     ],
 )
 def test_a_strange_recipe_is_one_line(tmp_path, text, told):
-    path = tmp_path / "own.yaml"
-    path.write_bytes(text)
+    (foreign(tmp_path) / "hparams/own.yaml").write_bytes(text)
     with pytest.raises(UserError, match=told) as fault:
-        hparams.load(path, trust=True)
+        hparams.load(tmp_path, "own", trust=True)
     assert "\n" not in str(fault.value)
 
 
 def test_a_fifo_is_not_read(tmp_path):
     import os
 
-    os.mkfifo(tmp_path / "own.yaml")
+    (foreign(tmp_path) / "hparams/own.yaml").unlink()
+    os.mkfifo(tmp_path / "hparams/own.yaml")
     with pytest.raises(UserError, match="expected a regular file"):
-        hparams.load(tmp_path / "own.yaml", trust=True)
+        hparams.load(tmp_path, "own", trust=True)
 
 
 def test_what_is_built_is_what_was_checked(tmp_path):
-    path = foreign(tmp_path, "!name:collections.Counter {}")
-    loaded = hparams.load(path, trust=True)
-    path.with_name("own_system.yaml").write_text(f"a: !apply:os.mkdir ['{tmp_path / MARKER}']\n")
+    foreign(tmp_path, "!name:collections.Counter {}")
+    loaded = hparams.load(tmp_path, "own", trust=True)
+    (tmp_path / "systems/own.yaml").write_text(f"a: !apply:os.mkdir ['{tmp_path / MARKER}']\n")
     assert "one" in loaded.build()["phases"] and not (tmp_path / MARKER).exists()
 
 
 def test_references_are_resolved_and_checked():
-    changed = hparams.load(RECIPE, hparams.parse_overrides(["--fusion_epochs", "!ref <epochs> * 2"]))
+    changed = hparams.load(*RECIPE, hparams.parse_overrides(["--fusion_epochs", "!ref <epochs> * 2"]))
     assert changed.build()["fusion_epochs"] == 400
     for text, told in {
         "!ref <lr> / 0": "division by zero",
@@ -269,4 +267,4 @@ def test_references_are_resolved_and_checked():
         "!ref <lr>": "expected integer",
     }.items():
         with pytest.raises(UsageError, match=f"--epochs: .*{told}"):
-            hparams.load(RECIPE, hparams.parse_overrides(["--epochs", text]))
+            hparams.load(*RECIPE, hparams.parse_overrides(["--epochs", text]))
