@@ -60,8 +60,8 @@ show_help() {
 ${corpus:-A corpus that one CSV lists}: from the corpus on disk to a table of results. Usage: ./run.sh [options] [-- --key value ...]
 
   stages  0 prepare: read and check the corpus, make the folds     1 features: compute and cache
-          2 train every fold                                       3 evaluate: predictions, scores, figures
-          4 report page
+          2 train every fold                                       3 evaluate: predictions, scores, vectors
+          4 figures and report page
   --stage N --stop-stage N   first and last stage (0, 4)
   --system NAME              a system of this recipe: ${systems}($default_system)
   --preset NAME              paper, official: what the authors' code does where it differs (paper)
