@@ -7,13 +7,13 @@ import os
 import shutil
 from pathlib import Path
 
+from speechbrain_ext.testing import find_writers
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import folder_lock, sha256_bytes, sha256_file, sha256_json, write_json
 from speechbrain_ext.utils.nearest import suggestion
 from speechbrain_ext.utils.regular_file import read_regular
 
 MARKER = "mini.json"
-CORPORA = ("emodb", "iemocap", "mspimprov")
 WRITERS = Path(__file__).parent
 
 
@@ -25,9 +25,9 @@ def make_mini(corpus: str, out: str | Path) -> None:
     UserError
         There is no such mini corpus, or `out` holds something else.
     """
-    key = corpus_key(corpus)
-    if key not in CORPORA:
-        raise UsageError(f"--corpus {corpus}: {suggestion(corpus, CORPORA, 'mini corpora')}")
+    key, known = corpus_key(corpus), sorted(find_writers())
+    if key not in known:
+        raise UsageError(f"--corpus {corpus}: {suggestion(corpus, known, 'mini corpora')}")
     made = write_mini(key, out, progress=True)
     print(f"mini corpus {key}: {'written to' if made else 'already complete in'} {out}")
 
@@ -59,7 +59,7 @@ def write_mini(corpus: str, out: str | Path, progress: bool = False) -> bool:
     Arguments
     ---------
     corpus : str
-        One of CORPORA.
+        A key of `find_writers`.
     out : str or Path
         The folder; one that an older writer made is replaced.
     progress : bool
@@ -78,7 +78,7 @@ def write_mini(corpus: str, out: str | Path, progress: bool = False) -> bool:
     # The absolute path, so that `.` and `..` have a name and a parent.
     out = Path(os.path.abspath(out))
     version = _version()
-    if _is_whole(corpus, out, version):
+    if _is_complete(corpus, out, version):
         return False
     work = out.parent / f".{out.name}.part"
     try:
@@ -100,12 +100,12 @@ def write_mini(corpus: str, out: str | Path, progress: bool = False) -> bool:
 
 def _replace(corpus: str, out: Path, version: str, work: Path, progress: bool) -> bool:
     """Write into the folder `work`, which this process holds, and give the result its name."""
-    if _is_whole(corpus, out, version):
+    if _is_complete(corpus, out, version):
         return False
     tree, old = work / "tree", work / "old"
     for remains in (tree, old):
         shutil.rmtree(remains, ignore_errors=True)
-    _write(corpus, tree, progress)
+    find_writers()[corpus](tree, progress=progress)
     digest = tree_sha256(tree)
     write_json(tree / MARKER, {"corpus": corpus, "synthetic": True, "version": version, "sha256": digest})
     if out.exists():
@@ -115,11 +115,11 @@ def _replace(corpus: str, out: Path, version: str, work: Path, progress: bool) -
 
 
 def _version() -> str:
-    """Hash of the code that writes: a folder of older code is not whole."""
+    """Hash of the code that writes: a folder that older code wrote is not complete."""
     return sha256_bytes(b"".join(path.read_bytes() for path in sorted(WRITERS.glob("*.py"))))[:16]
 
 
-def _is_whole(corpus: str, out: Path, version: str) -> bool:
+def _is_complete(corpus: str, out: Path, version: str) -> bool:
     """Whether `out` holds exactly what would be written now; refuse what is not ours to replace."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
@@ -138,13 +138,3 @@ def _is_whole(corpus: str, out: Path, version: str) -> bool:
 def corpus_key(name: str) -> str:
     """A corpus's name in small letters and digits, so that MSP-IMPROV and msp_improv are one."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
-
-
-def _write(corpus: str, root: Path, progress: bool) -> None:
-    """Call the writer of a corpus."""
-    from speechbrain_ext.testing.emodb import write_emodb
-    from speechbrain_ext.testing.iemocap import write_iemocap
-    from speechbrain_ext.testing.msp_improv import write_msp_improv
-
-    writers = {"emodb": write_emodb, "iemocap": write_iemocap, "mspimprov": write_msp_improv}
-    writers[corpus](root, progress=progress)
