@@ -22,7 +22,7 @@ from speechbrain_ext.evaluation.records import (
 )
 from speechbrain_ext.evaluation.results import development_uar, make_summary
 from speechbrain_ext.evaluation.results_files import check_scores, predictions_path, read_results, write_results
-from speechbrain_ext.evaluation.results_json import IDENTITY, results_from_json, results_to_json
+from speechbrain_ext.evaluation.results_json import results_from_json, results_to_json
 from speechbrain_ext.preparation.edition import is_other_edition, is_published
 from speechbrain_ext.report.score_columns import CLASS_COLUMNS, ScoreColumn, dimension_columns
 from speechbrain_ext.report.tables import paper_rows
@@ -34,6 +34,8 @@ from speechbrain_ext.utils.text import DASH, percent
 RESULTS_FOLDER = "results"
 RESULTS_PAGE = "RESULTS.md"
 LONGEST_SLUG = 60
+# What tells one run from another.
+RUN_KEYS = "corpus source edition system row preset protocol dev selection seed fold_seed".split()
 KEEP = "python -m speechbrain_ext.bin.report keep EXP"
 EXPLANATION = (
     "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
@@ -91,7 +93,7 @@ def _refuse_another(kept: Path, results: Results) -> None:
         old = read_results(kept) if kept.exists() else results
     except DamagedFile:
         return
-    for key in (*IDENTITY, "seed", "fold_seed"):
+    for key in RUN_KEYS:
         if getattr(old, key) != getattr(results, key):
             raise UserError(
                 f"{kept}: expected no result or one of the same {key}, found {getattr(old, key)!r}: "

@@ -98,9 +98,10 @@ def csv_text(table: FilledTable) -> str:
     for line in table.lines:
         row = [line.name, "; ".join(line.differs), *(_number(line.paper[score]) for score in SCORES), line.mark]
         for score in SCORES:
-            ends = line.interval[score] or (None, None)
-            row += [_number(share) for share in (line.mean[score], line.spread[score], line.pooled[score], *ends)]
-        row += ["seeds" if len(line.seeds) > 1 else "folds", *(_number(line.difference[score]) for score in SCORES)]
+            mean, pooled = line.mean[score], line.pooled[score]
+            ends = pooled.interval or (None, None)
+            row += [_number(share) for share in (mean.value, mean.std, pooled.value, *ends)]
+        row += ["seeds" if len(line.seeds) > 1 else "folds", *(_number(line.difference(score)) for score in SCORES)]
         memory = "" if line.peak_memory_mib is None else line.peak_memory_mib
         writer.writerow([*row, " ".join(map(str, line.seeds)), line.parameters, f"{line.train_seconds:.2f}", memory])
     return stream.getvalue()
