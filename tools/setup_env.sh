@@ -43,7 +43,7 @@ fi
 rm -f "$venv/whole"
 (
   "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "${constraints[@]}" \
-    -e "$repository[opensmile,test]"
+    -e "$repository[opensmile,audformat,test]"
 ) >"$log" 2>&1 9>&- &
 installer=$!
 trap 'kill $installer 2>/dev/null; echo "error: interrupted: type the same command again" >&2; exit 130' INT TERM

@@ -8,12 +8,12 @@ import shutil
 from pathlib import Path
 
 from speechbrain_ext.bin.options import OptionParser, folder
+from speechbrain_ext.testing import find_writers
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import folder_lock, sha256_bytes, sha256_file, sha256_json, write_json
 from speechbrain_ext.utils.regular_file import read_regular
 
 MARKER = "mini.json"
-CORPORA = ("emodb", "iemocap", "mspimprov")
 WRITERS = Path(__file__).parent.parent / "testing"
 
 
@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
         The command line without the program's name.
     """
     parser = OptionParser(prog="python -m speechbrain_ext.bin.mini", description=__doc__)
-    parser.add_argument("--corpus", type=_key, choices=CORPORA, required=True, help="whose layout")
+    parser.add_argument("--corpus", type=_key, choices=sorted(find_writers()), required=True, help="whose layout")
     parser.add_argument("--out", required=True, type=folder, metavar="DIR", help="folder to write; kept when whole")
     options = parser.parse_args(argv)
     made = write_mini(options.corpus, options.out, progress=True)
@@ -60,7 +60,7 @@ def write_mini(corpus: str, out: str | Path, progress: bool = False) -> bool:
     Arguments
     ---------
     corpus : str
-        One of CORPORA.
+        A key of `find_writers`.
     out : str or Path
         The folder; one that an older writer made is replaced.
     progress : bool
@@ -143,12 +143,7 @@ def _key(name: str) -> str:
 
 def _write(corpus: str, root: Path, progress: bool) -> None:
     """Call the writer of a corpus."""
-    from speechbrain_ext.testing.emodb import write_emodb
-    from speechbrain_ext.testing.iemocap import write_iemocap
-    from speechbrain_ext.testing.msp_improv import write_msp_improv
-
-    writers = {"emodb": write_emodb, "iemocap": write_iemocap, "mspimprov": write_msp_improv}
-    writers[corpus](root, progress=progress)
+    find_writers()[corpus](root, progress=progress)
 
 
 if __name__ == "__main__":
