@@ -29,7 +29,7 @@ from speechbrain_ext.report.tables import paper_rows
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, sha256_bytes, write_text
 from speechbrain_ext.utils.folders import check_inside
-from speechbrain_ext.utils.text import DASH, percent
+from speechbrain_ext.utils.text import DASH, markdown_cell, markdown_row, percent
 
 RESULTS_FOLDER = "results"
 RESULTS_PAGE = "RESULTS.md"
@@ -224,7 +224,7 @@ def _order(results: Results) -> tuple[object, ...]:
 
 
 def _edition(kept: list[Results]) -> list[str]:
-    lines = [f"## {_plain(kept[0].corpus_name)}", ""]
+    lines = [f"## {markdown_cell(kept[0].corpus_name)}", ""]
     if is_other_edition(kept[0].corpus, kept[0].edition):
         lines += ["This copy is not the corpus as published: no paper's number stands beside these rows.", ""]
     for _, group in groupby(kept, key=lambda results: results.protocol):
@@ -294,15 +294,10 @@ def _row_of(seeds: list[Results], scores: Results | Summary, columns: Sequence[S
 
 
 def _table(rows: list[list[str]], rule: str) -> list[str]:
-    head, *lines = ("| " + " | ".join(_plain(cell) for cell in cells) + " |" for cells in rows)
+    head, *lines = map(markdown_row, rows)
     return [head, rule, *lines, ""]
 
 
 def _code(command: str) -> str:
     """Keep a command in its line of code: a backtick would end it."""
     return " ".join(command.split()).replace("`", "'")
-
-
-def _plain(cell: str) -> str:
-    """Keep a cell in its cell: a bar would end it, a line break the table."""
-    return " ".join(cell.split()).replace("|", "\\|")

@@ -133,14 +133,13 @@ def fill(table: Table, results: Sequence[Sequence[Results]]) -> FilledTable:
         found = differences(reference, comparison_card(seeds[0]))
         if found:
             reasons.append(f"not comparable: {table.rows[0].name} against {row.name}: {'; '.join(found)}")
-    number = f"Table {table.number}" if table.number.isdigit() else table.number
     every = [one for seeds in results for one in seeds]
     is_mini = any(one.source == "mini" for one in every)
     commands = dict.fromkeys(one.command for one in every if one.command)
     return FilledTable(
         id=table.id,
         title=table.title,
-        source=f"{number} of {table.paper}",
+        source=f"{table.printed_number} of {table.paper}",
         is_mini=is_mini,
         lines=tuple(lines),
         not_comparable=tuple(reasons + _against_paper(table, lines, results)),
