@@ -84,11 +84,11 @@ def _export(asked: argparse.Namespace) -> list[str]:
     if asked.out.exists() and (not asked.out.is_dir() or any(asked.out.iterdir())):
         raise UserError(f"--out {asked.out}: expected a new or empty folder, found something there: name another")
     if asked.format == "nkululeko":
-        notes = export_nkululeko(asked.out / f"{facts['corpus']}.csv", utterances, folds, facts["root"])
+        notes = export_nkululeko(asked.out / f"{facts.corpus}.csv", utterances, folds, facts.root)
     else:
         notes = (export_emobox if asked.format == "emobox" else export_audformat)(asked.out, utterances, folds)
     return [
-        f"wrote {facts['corpus']} ({facts['source']}) as {asked.format} in {asked.out}",
+        f"wrote {facts.corpus} ({facts.source}) as {asked.format} in {asked.out}",
         *(f"note: {note}" for note in [*notes, *strange_labels(utterances, folds)]),
         *(audit_given(utterances, folds.folds) if folds else []),
         "the labels are the corpus's: pass them on only where its licence allows",

@@ -56,7 +56,7 @@ def _items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[str])
     from speechbrain_ext.corpora.manifest import read_audio
     from speechbrain_ext.features.extraction import AudioItem
 
-    root = Path(experiment.manifest["root"])
+    root = Path(experiment.manifest.root)
     items = []
     for identity in experiment.used:
         utterance = experiment.utterances[identity]

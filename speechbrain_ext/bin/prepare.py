@@ -118,15 +118,15 @@ def summary(corpus: Corpus, prepared: Prepared) -> str:
     from speechbrain_ext.preparation.summary import annotators, counts, folds_text
 
     facts = prepared.facts
-    length = "audio not read" if facts["hours"] is None else f"{facts['hours']:.2f} h"
+    length = "audio not read" if facts.counts.hours is None else f"{facts.counts.hours:.2f} h"
     lines = [
-        f"{facts['corpus']} ({facts['source']}): {facts['utterances']} utterances, {length}, from {facts['root']}",
-        f"edition: {facts['edition']}",
-        *counts(facts),
+        f"{facts.corpus} ({facts.source}): {facts.counts.utterances} utterances, {length}, from {facts.root}",
+        f"edition: {facts.edition}",
+        *counts(corpus, facts),
         *annotators(corpus, prepared.utterances),
-        *(f"note: {note}" for note in (*facts["notes"], *prepared.remarks)),
+        *(f"note: {note}" for note in (*facts.notes, *prepared.remarks)),
     ]
-    if facts["source"] == "real" and (other := differences(corpus, facts)):
+    if facts.source == "real" and (other := differences(corpus, facts.counts)):
         lines.append(f"warning: this is not {corpus.name} as published: {', '.join(other)}")
     for split in prepared.splits:
         lines += [*folds_text(corpus, split.folds), *(f"warning: {warning}" for warning in split.warnings)]

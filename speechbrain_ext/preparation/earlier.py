@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from speechbrain_ext.corpora.data_folder import (
     FACTS,
@@ -19,6 +18,7 @@ from speechbrain_ext.corpora.data_folder import (
     read_utterances,
     unmeasured,
 )
+from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import Fault, Utterance, measure
 from speechbrain_ext.preparation.request import Request
 from speechbrain_ext.utils.files import DamagedFile
@@ -32,7 +32,7 @@ class Earlier:
 
     Arguments
     ---------
-    facts : dict
+    facts : CorpusFacts
         The content of manifest.json.
     utterances : list of Utterance or None
         The manifest; None where it is damaged, so that it has to be made again.
@@ -40,7 +40,7 @@ class Earlier:
         Sizes and times of the audio files then.
     """
 
-    facts: dict[str, Any]
+    facts: CorpusFacts
     utterances: list[Utterance] | None
     states: States
 
@@ -89,8 +89,6 @@ def read_earlier(request: Request, remarks: list[str]) -> Earlier | None:
         return None
     try:
         facts = read_facts(request.folder, AGAIN)
-        if not (isinstance(facts.get("audio_checked"), bool) and isinstance(facts.get("notes"), list)):
-            raise DamagedFile(f"{request.folder / FACTS}: without audio_checked or notes: make it again with: {AGAIN}")
     except DamagedFile as fault:
         remarks.append(made_again(fault))
         return None
@@ -108,21 +106,21 @@ def made_again(fault: DamagedFile) -> str:
     return f"{str(fault).rpartition(': make it again')[0]}: made again"
 
 
-def _refuse_other_inputs(request: Request, facts: dict[str, Any]) -> None:
-    root = Path(facts["root"])
-    if facts["corpus"] != request.corpus.name:
-        request.refuse(f"it holds {facts['corpus']}, asked is {request.corpus.name}")
+def _refuse_other_inputs(request: Request, facts: CorpusFacts) -> None:
+    root = Path(facts.root)
+    if facts.corpus != request.corpus.name:
+        request.refuse(f"it holds {facts.corpus}, asked is {request.corpus.name}")
     if root != request.root and root.exists():
         request.refuse(f"it was made from {root}, asked is {request.root}")
-    if request.source != "mini" and request.edition not in (None, facts["edition"]):
-        request.refuse(f'its edition is "{facts["edition"]}", asked is "{request.edition}"')
-    if facts["audio_checked"] != request.check_audio:
-        request.refuse(f"it was made with{'' if facts['audio_checked'] else 'out'} reading the audio")
+    if request.source != "mini" and request.edition not in (None, facts.edition):
+        request.refuse(f'its edition is "{facts.edition}", asked is "{request.edition}"')
+    if facts.audio_checked != request.check_audio:
+        request.refuse(f"it was made with{'' if facts.audio_checked else 'out'} reading the audio")
 
 
 def all_gone(request: Request, earlier: Earlier) -> bool:
     """Whether no audio file of an earlier run is there any more, and its folder is the one that is asked for."""
-    if earlier.utterances is None or request.verify or earlier.facts["root"] != str(request.root):
+    if earlier.utterances is None or request.verify or earlier.facts.root != str(request.root):
         return False
     return not any(os.path.exists(request.root / item.wav) for item in earlier.utterances)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from speechbrain_ext.corpora import Corpus
 from speechbrain_ext.corpora.data_folder import AUDIO, FACTS, MANIFEST, States, audio_states, unmeasured, write_states
+from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance, manifest_text, measure
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.audit import confounded
 from speechbrain_ext.preparation.earlier import AGAIN, Earlier, all_gone, compare, made_again, read_earlier
-from speechbrain_ext.preparation.edition import beside, count, count_subset, hash_audio, name_edition
+from speechbrain_ext.preparation.edition import compare_counts, count, hash_audio, name_edition
 from speechbrain_ext.preparation.folds import Folds, folds_path, read_folds
 from speechbrain_ext.preparation.protocols import check_rules, make_folds
 from speechbrain_ext.preparation.request import Prepared, Request, Split
@@ -36,7 +36,7 @@ class Measured:
 
     utterances: list[Utterance]
     states: States
-    notes: list[str]
+    notes: Sequence[str]
 
 
 def prepare(request: Request) -> Prepared:
@@ -64,7 +64,7 @@ def prepare(request: Request) -> Prepared:
     earlier = None if request.force else read_earlier(request, remarks)
     found = _measured(request, earlier, remarks)
     text = manifest_text(found.utterances)
-    if earlier is not None and sha256_bytes(text.encode()) != earlier.facts["manifest_sha256"]:
+    if earlier is not None and sha256_bytes(text.encode()) != earlier.facts.manifest_sha256:
         request.refuse(f"the files in {request.root} have changed since it was made")
     old = None if earlier is None else earlier.facts
     facts = _facts(request, found, text, old)
@@ -83,7 +83,7 @@ def _measured(request: Request, earlier: Earlier | None, remarks: list[str]) -> 
         if earlier is None or not all_gone(request, earlier):
             raise
         remarks.append(_gone_text(request, [item.wav for item in earlier.utterances]))
-        return Measured(earlier.utterances, earlier.states, earlier.facts["notes"])
+        return Measured(earlier.utterances, earlier.states, earlier.facts.notes)
     if earlier is not None and earlier.utterances is not None:
         return _compared(request, earlier, scan, notes, remarks)
     wavs = [item.wav for item in scan.utterances]
@@ -101,7 +101,7 @@ def _compared(request: Request, earlier: Earlier, scan: Scan, notes: list[str], 
         request.refuse(f"the files in {request.root} have changed since it was made ({'; '.join(now.changes)})")
     if now.gone:
         remarks.append(_gone_text(request, now.gone))
-    return Measured(earlier.utterances, now.states, earlier.facts["notes"])
+    return Measured(earlier.utterances, now.states, earlier.facts.notes)
 
 
 def _gone_text(request: Request, gone: Sequence[str]) -> str:
@@ -187,34 +187,33 @@ def _with_repeated_texts(corpus: Corpus, protocol: str, utterances: Sequence[Utt
     return [item for item in utterances if all(getattr(item, field) in values for field, values in limits)]
 
 
-def _facts(request: Request, found: Measured, text: str, old: dict[str, Any] | None) -> dict[str, Any]:
-    counts = count(found.utterances)
+def _facts(request: Request, found: Measured, text: str, old: CorpusFacts | None) -> CorpusFacts:
     subsets = request.corpus.expected.subsets if request.corpus.expected else ()
-    counts["subsets"] = [count_subset(subset, found.utterances) for subset in subsets]
+    counts, audio_sha256 = count(found.utterances, subsets), hash_audio(found.utterances)
     if old is not None and request.edition is None:
-        edition = old["edition"]
+        edition = old.edition
     else:
-        edition = name_edition(request.corpus, request.source, counts, request.edition, hash_audio(found.utterances))
-    return {
-        "corpus": request.corpus.name,
-        "source": request.source,
-        "edition": edition,
-        "root": str(request.root),
-        "root_fingerprint": sha256_json([unmeasured(item).to_dict() for item in found.utterances]),
-        "audio_sha256": hash_audio(found.utterances),
-        "manifest_sha256": sha256_bytes(text.encode()),
-        "audio_checked": request.check_audio,
-        "task": _usual(request.corpus, found.utterances).to_dict(),
-        **counts,
-        **({"label_map": request.label_map} if request.label_map else {}),
-        "found_beside_expected": beside(request.corpus, counts),
-        "notes": found.notes,
-    }
+        edition = name_edition(request.corpus, request.source, counts, request.edition, audio_sha256)
+    return CorpusFacts(
+        corpus=request.corpus.name,
+        source=request.source,
+        edition=edition,
+        root=str(request.root),
+        root_fingerprint=sha256_json([unmeasured(item).to_dict() for item in found.utterances]),
+        audio_sha256=audio_sha256,
+        manifest_sha256=sha256_bytes(text.encode()),
+        audio_checked=request.check_audio,
+        task=_usual(request.corpus, found.utterances),
+        counts=counts,
+        label_map=request.label_map,
+        found_beside_expected=asdict(compare_counts(request.corpus, counts)),
+        notes=tuple(found.notes),
+    )
 
 
 def _write(
     request: Request,
-    facts: dict[str, Any],
+    facts: CorpusFacts,
     earlier: Earlier | None,
     text: str,
     states: States,
@@ -238,7 +237,7 @@ def _write(
             if wanted[AUDIO]:
                 write_states(folder, states)
             if wanted[FACTS]:
-                write_sealed(folder / FACTS, facts)
+                write_sealed(folder / FACTS, facts.to_json())
             for split in new:
                 write_sealed(split.file, split.folds.to_json())
     except OSError as fault:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from speechbrain_ext.corpora import Corpus
+from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.folds import Folds
@@ -92,7 +93,7 @@ class Prepared:
 
     Arguments
     ---------
-    facts : dict
+    facts : CorpusFacts
         The content of manifest.json.
     utterances : list of Utterance
         The manifest.
@@ -106,7 +107,7 @@ class Prepared:
         `data/<CORPUS>-<source>`.
     """
 
-    facts: dict[str, Any]
+    facts: CorpusFacts
     utterances: list[Utterance]
     splits: tuple[Split, ...]
     wrote: tuple[str, ...]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from speechbrain_ext.corpora.facts import NO_VALUE, CorpusFacts
+from speechbrain_ext.preparation.edition import Pair, compare_counts
 
 if TYPE_CHECKING:
     from speechbrain_ext.corpora import Corpus
@@ -11,32 +14,32 @@ if TYPE_CHECKING:
     from speechbrain_ext.preparation.folds import Folds
 
 
-def counts(facts: Mapping[str, Any]) -> list[str]:
+def counts(corpus: Corpus, facts: CorpusFacts) -> list[str]:
     """Found beside published: labels, speakers, parts; and the subsets that papers use."""
-    real, both = facts["source"] == "real", facts["found_beside_expected"]
+    real, both = facts.source == "real", compare_counts(corpus, facts.counts)
     lines = []
-    for kind in ("labels", "speakers", "parts"):
-        if both[kind].keys() - {"none"}:
-            lines += _table(kind[:-1], both[kind], real)
-    for name, subset in both["subsets"].items():
-        lines.append(f"{name}: {_pair(subset['utterances'], real)}")
-        for kind in ("labels", "speakers", "sessions"):
-            told = [f"{value} {_pair(pair, real)}" for value, pair in subset[kind].items()]
-            lines += [f"  {kind[:-1]:<8} {', '.join(told)}"] if told else []
+    for kind, pairs in (("label", both.labels), ("speaker", both.speakers), ("part", both.parts)):
+        if pairs.keys() - {NO_VALUE}:
+            lines += _table(kind, pairs, real)
+    for name, subset in both.subsets.items():
+        lines.append(f"{name}: {_pair(subset.utterances, real)}")
+        for kind, pairs in (("label", subset.labels), ("speaker", subset.speakers), ("session", subset.sessions)):
+            cells = [f"{value} {_pair(pair, real)}" for value, pair in pairs.items()]
+            lines += [f"  {kind:<8} {', '.join(cells)}"] if cells else []
     return lines
 
 
-def _table(kind: str, pairs: Mapping[str, Any], real: bool) -> list[str]:
-    published = real and any(pair["expected"] is not None for pair in pairs.values())
+def _table(kind: str, pairs: Mapping[str, Pair], real: bool) -> list[str]:
+    published = real and any(pair.expected is not None for pair in pairs.values())
     lines = [f"  {kind:<12}{'found':>7}" + (f"{'published':>11}" if published else "")]
     for name, pair in pairs.items():
-        known = "" if pair["expected"] is None else pair["expected"]
-        lines.append(f"  {name:<12}{pair['found']:>7}" + (f"{known:>11}" if published else ""))
+        known = "" if pair.expected is None else pair.expected
+        lines.append(f"  {name:<12}{pair.found:>7}" + (f"{known:>11}" if published else ""))
     return lines
 
 
-def _pair(pair: Mapping[str, Any], real: bool) -> str:
-    return f"{pair['found']}" + (f"/{pair['expected']}" if real and pair["expected"] is not None else "")
+def _pair(pair: Pair, real: bool) -> str:
+    return f"{pair.found}" + (f"/{pair.expected}" if real and pair.expected is not None else "")
 
 
 def annotators(corpus: Corpus, utterances: Sequence[Utterance]) -> list[str]:
