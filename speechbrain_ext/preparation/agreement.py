@@ -88,7 +88,12 @@ def human_ceiling(utterances: Sequence[Utterance], task: Task) -> dict[str, floa
 
 
 def describe_agreement(utterances: Sequence[Utterance], task: Task) -> list[str]:
-    """Say both in lines for stage 0; alpha is over each annotator's first label, merged as the task merges."""
+    """Format alpha and the human ceiling for the summary of stage 0; no line where no one voted.
+
+    Alpha is over each annotator's first label, merged as the task merges.
+    """
+    if not any(item.votes for item in utterances):
+        return []
     units = [[_merged(vote.labels, task)[0] for vote in item.votes if vote.labels] for item in utterances]
     alpha, ceiling = krippendorff_alpha(units), human_ceiling(utterances, task)
     several = sum(len(set(vote.labels)) > 1 for item in utterances for vote in item.votes)
