@@ -119,7 +119,8 @@ class CorpusFacts:
                 found = repr(content[name])[:80] if name in content else "none"
                 raise ValueError(f"{name}: expected what stage 0 writes, found {found}")
         try:
-            task = Task(**{key: tuple(value) if key in LISTS else value for key, value in content["task"].items()})
+            keys: dict[str, Any] = {**content["task"]}
+            task = Task(**keys | {key: tuple(keys[key]) for key in LISTS if key in keys})
             subsets = tuple(SubsetCounts(**subset) for subset in content["subsets"])
         except TypeError as fault:
             raise ValueError(f"task or subsets: expected what stage 0 writes ({fault})") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from speechbrain_ext.corpora.manifest import Utterance
@@ -30,7 +30,7 @@ def krippendorff_alpha(units: Sequence[Sequence[str]]) -> float | None:
     >>> krippendorff_alpha([["a", "a"], ["b", "b"]])
     1.0
     """
-    together: Counter[tuple[str, str]] = Counter()
+    together: defaultdict[tuple[str, str], float] = defaultdict(float)
     for values in units:
         if len(values) < 2:
             continue
@@ -38,7 +38,7 @@ def krippendorff_alpha(units: Sequence[Sequence[str]]) -> float | None:
         for first, times in counts.items():
             for second, other in counts.items():
                 together[first, second] += times * (other - (first == second)) / (len(values) - 1)
-    totals: Counter[str] = Counter()
+    totals: defaultdict[str, float] = defaultdict(float)
     for (first, _), weight in together.items():
         totals[first] += weight
     number = sum(totals.values())

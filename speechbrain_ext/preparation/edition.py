@@ -81,8 +81,8 @@ def count(utterances: Sequence[Utterance], subsets: Sequence[Subset] = ()) -> Co
 
 
 def _count_values(values: Iterable[str | None]) -> dict[str, int]:
-    counts = Counter(values)
-    missing = counts.pop(None, 0)
+    counts = Counter(NO_VALUE if value is None else value for value in values)
+    missing = counts.pop(NO_VALUE, 0)
     return dict(sorted(counts.items())) | ({NO_VALUE: missing} if missing else {})
 
 

@@ -32,7 +32,7 @@ from speechbrain_ext.utils.files import (
 
 @dataclass(frozen=True)
 class Measured:
-    """A measured corpus: its utterances, the sizes and times of its audio files, and what is odd in it."""
+    """A measured corpus: its utterances, the sizes and times of its audio files, and notes."""
 
     utterances: list[Utterance]
     states: States
@@ -41,15 +41,6 @@ class Measured:
 
 def prepare(request: Request) -> Prepared:
     """Make manifest and folds, or find them complete and made from the same inputs.
-
-    Arguments
-    ---------
-    request : Request
-        What is asked.
-
-    Returns
-    -------
-    Prepared
 
     Raises
     ------
@@ -62,7 +53,7 @@ def prepare(request: Request) -> Prepared:
         check_rules(protocol, request.dev)
     remarks: list[str] = []
     earlier = None if request.force else read_earlier(request, remarks)
-    found = _measured(request, earlier, remarks)
+    found = _measure(request, earlier, remarks)
     text = manifest_text(found.utterances)
     if earlier is not None and sha256_bytes(text.encode()) != earlier.facts.manifest_sha256:
         request.refuse(f"the files in {request.root} have changed since it was made")
@@ -73,10 +64,10 @@ def prepare(request: Request) -> Prepared:
     return Prepared(facts, found.utterances, splits, wrote, tuple(remarks), request.folder)
 
 
-def _measured(request: Request, earlier: Earlier | None, remarks: list[str]) -> Measured:
-    """Read the corpus; of what an earlier run measured, only the audio that may have changed."""
+def _measure(request: Request, earlier: Earlier | None, remarks: list[str]) -> Measured:
+    """Read the corpus; after an earlier run, only the audio that may have changed."""
     notes: list[str] = []
-    known = {item.id for item in (earlier.utterances or ())} if earlier and not request.verify else ()
+    known = {item.id for item in earlier.utterances} if earlier and not request.verify else set()
     try:
         scan = scan_corpus(request, notes, known)
     except UserError:
@@ -84,17 +75,17 @@ def _measured(request: Request, earlier: Earlier | None, remarks: list[str]) -> 
             raise
         remarks.append(_gone_text(request, [item.wav for item in earlier.utterances]))
         return Measured(earlier.utterances, earlier.states, earlier.facts.notes)
-    if earlier is not None and earlier.utterances is not None:
-        return _compared(request, earlier, scan, notes, remarks)
+    if earlier is not None and earlier.utterances:
+        return _measure_changes(request, earlier, scan, notes, remarks)
     wavs = [item.wav for item in scan.utterances]
-    # Looked at before the files are read, so that a change in between is found by the next run.
+    # Taken before the files are read, so that the next run finds a change in between.
     states = audio_states(request.root, wavs) if request.check_audio else {}
     measured, faults, more = measure(scan.utterances, request.root, request.jobs, request.check_audio)
     _refuse_faults(request, scan, [*faults, *duplicate_faults(measured)], measured, notes)
     return Measured(measured, states, [*notes, *more, *duplicate_notes(measured)])
 
 
-def _compared(request: Request, earlier: Earlier, scan: Scan, notes: list[str], remarks: list[str]) -> Measured:
+def _measure_changes(request: Request, earlier: Earlier, scan: Scan, notes: list[str], remarks: list[str]) -> Measured:
     now = compare(request, earlier, scan.utterances)
     _refuse_faults(request, scan, [*now.faults, *duplicate_faults([*earlier.utterances, *now.new])], now.new, notes)
     if now.changes:
@@ -115,7 +106,7 @@ def _gone_text(request: Request, gone: Sequence[str]) -> str:
 def _refuse_faults(
     request: Request, scan: Scan, found: Iterable[Fault], measured: list[Utterance], notes: list[str]
 ) -> None:
-    """Raise all faults of labels and audio in one list."""
+    """Raise all faults of labels and audio together."""
     faults = [*scan.faults, *found]
     if faults or scan.more_wavs:
         faults += audio_faults(request, scan)
@@ -126,7 +117,7 @@ def _refuse_faults(
 def _split(
     request: Request, measured: Sequence[Utterance], protocol: str, task: Task, is_old: bool, remarks: list[str]
 ) -> Split:
-    """Make the folds of a protocol; those of an earlier run must be the same."""
+    """Make the folds of a protocol, and refuse other folds of an earlier run."""
     task = task.with_classes(_labels(measured))
     used = _with_repeated_texts(request.corpus, protocol, measured)
     _check_classes(request, used, task)
@@ -148,7 +139,7 @@ def _split(
 
 
 def _check_classes(request: Request, used: Sequence[Utterance], task: Task) -> None:
-    """Refuse a corpus with one class: nothing can be told apart."""
+    """Refuse a corpus with one class."""
     if task.dimensions:
         return
     found = sorted({label for item in used if (label := task.label_of(item)) is not None})
@@ -182,7 +173,7 @@ def _usual(corpus: Corpus, measured: Sequence[Utterance]) -> Task:
 
 
 def _with_repeated_texts(corpus: Corpus, protocol: str, utterances: Sequence[Utterance]) -> list[Utterance]:
-    """For `speaker-text` the utterances whose texts several speakers say; else all."""
+    """Give the utterances whose texts several speakers say for `speaker-text`, and all for other protocols."""
     limits = corpus.texts_repeat.items() if protocol == "speaker-text" else ()
     return [item for item in utterances if all(getattr(item, field) in values for field, values in limits)]
 
@@ -219,11 +210,11 @@ def _write(
     states: States,
     splits: Sequence[Split],
 ) -> tuple[str, ...]:
-    """Write what is new; give the names of the files."""
+    """Write new files, and give their names."""
     folder = request.folder
     new = [split for split in splits if split.written]
     wanted = {
-        MANIFEST: earlier is None or earlier.utterances is None,
+        MANIFEST: earlier is None or not earlier.utterances,
         AUDIO: request.check_audio and (earlier is None or states != earlier.states),
         FACTS: earlier is None or facts != earlier.facts,
     }
@@ -247,7 +238,7 @@ def _write(
 
 
 def _replace_manifest(request: Request, text: str, earlier: Earlier | None) -> None:
-    """Write the manifest; where another one was, its facts and folds go first, so that none outlives it."""
+    """Write the manifest; facts and folds of another manifest are removed first, as they are not valid any more."""
     folder, manifest = request.folder, request.folder / MANIFEST
     if manifest.exists() and sha256_file(manifest) == sha256_bytes(text.encode()):
         return
