@@ -56,14 +56,14 @@ class PlainSDCAFF(nn.Module):
         return [first, nn.BatchNorm2d(32), nn.ReLU(), last, nn.BatchNorm2d(out_channels)]
 
     def forward(self, mfcc: Tensor, dynamic: Tensor) -> dict[str, Tensor]:
-        """[batch, 60, time] and [batch, 180, time] -> the outputs of `SDCAFF`."""
-        x = mfcc.unsqueeze(1)  # [batch, 1, 60, time]
+        """[batch, time, 60] and [batch, time, 180] -> the outputs of `SDCAFF`."""
+        x = mfcc.transpose(1, 2).unsqueeze(1)  # [batch, 1, 60, time]
         for stage in (1, 2, 4, 5, 6):
             x = self.pool(x) if stage > 2 else x
             x = getattr(self, f"bn{stage}")(getattr(self, f"conv{stage}")(x))
             x = getattr(self, f"relu{stage}")(x)  # [batch, channel, height, width]
         x = self.dropout(x)
-        y = self.dropout(self.lstm(dynamic.transpose(1, 2))[0])  # [batch, time, 1024]
+        y = self.dropout(self.lstm(dynamic)[0])  # [batch, time, 1024]
         y = self.units(y).transpose(1, 2).unsqueeze(2)  # [batch, 64, 1, time]
         weight_x = torch.sigmoid(self.static_local_att(x) + self.dynamic_global_att(y))
         weight_y = torch.sigmoid(self.dynamic_local_att(y) + self.static_global_att(x))

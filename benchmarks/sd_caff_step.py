@@ -39,7 +39,7 @@ def side(name: str, bidirectional: bool) -> Callable[[], float]:
     parameters = [*model.parameters(), *loss.parameters()]
     kind = {"foreach": False} if name == "plain" else {"fused": True}
     optimiser = torch.optim.Adam(parameters, lr=5e-4, weight_decay=1e-6, **kind)
-    mfcc, dynamic = torch.randn(BATCH, 60, FRAMES), torch.randn(BATCH, 180, FRAMES)
+    mfcc, dynamic = torch.randn(BATCH, FRAMES, 60), torch.randn(BATCH, FRAMES, 180)
     emotion, gender = torch.randint(4, (BATCH,)), torch.randint(2, (BATCH,))
 
     def step() -> float:

@@ -1,4 +1,4 @@
-"""Batches: features padded with zeros to the longest of the batch, lengths beside them."""
+"""Batches: features padded with zeros to the longest of the batch, and their lengths."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from speechbrain_ext.features.segments import count_segments, group, place_of, s
 
 OUTPUT_KEYS = ["id", "target", "shares", "gender", "features"]
 GENDERS = ("F", "M")
-# Ends the name of a piece that stands in a dataset for the second time.
+# Ends the name of the copy of an oversampled segment.
 AGAIN = "+again"
 
 
@@ -69,7 +69,7 @@ class FeatureSource:
             frames = np.concatenate([frames, np.repeat(silence, missing, axis=0)])  # [max_frames, feature]
         return torch.from_numpy(frames)
 
-    def pieces(self, utterance: Utterance, training: bool = False) -> list[str]:
+    def segments(self, utterance: Utterance, training: bool = False) -> list[str]:
         """Names of the utterance's segments, without silent ones where these are left out.
 
         Of an utterance that is silent throughout, training gets no segment, and scoring gets all of them: each
@@ -82,8 +82,8 @@ class FeatureSource:
             places = sounding if sounding or training else places
         return [segment_name(utterance.id, place) for place in places]
 
-    def piece(self, utterance: Utterance, place: int, rows: int | None = None) -> torch.Tensor:
-        """Rows of a piece as float32 [time, feature]: all that it has, or so many."""
+    def segment(self, utterance: Utterance, place: int, rows: int | None = None) -> torch.Tensor:
+        """Rows of a segment as float32 [time, feature]: all of them, or the first `rows`."""
         start = place * self.segment_rows
         stop = start + (self.segment_rows if rows is None else rows)
         frames = np.array(self.cache.get(utterance.sha256)[start:stop], dtype=np.float32)  # [time, feature]
@@ -178,39 +178,39 @@ def make_segment_dataset(
     oversampled: Collection[str] = (),
     training: bool = False,
 ) -> DynamicItemDataset:
-    """Make a dataset whose items are pieces of utterances, each with its utterance's label.
+    """Make a dataset whose items are segments of utterances, each with its utterance's label.
 
     Arguments
     ---------
     utterances : sequence of Utterance
-        In the order of the dataset; the pieces of one follow each other.
+        In the order of the dataset; the segments of one follow each other.
     task : Task
         As for `make_dataset`.
     sources : sequence of FeatureSource
         Cached features that have `segment_rows`.
     frames : mapping
-        By phase name, then by piece: frames [time, feature] of an earlier, frozen phase. Where there are any, each
+        By phase name, then by segment: frames [time, feature] of an earlier, frozen phase. Where there are any, each
         source gives as many rows.
     oversampled : collection of str
         Ids of utterances whose segments stand twice in the data.
     training : bool
-        Whether the dataset is trained on: see `FeatureSource.pieces`.
+        Whether the dataset is trained on: see `FeatureSource.segments`.
 
     Returns
     -------
     DynamicItemDataset
-        Items as `make_dataset` gives them; the id is the piece's name.
+        Items as `make_dataset` gives them; the id is the segment's name.
     """
     extra = frames or {}
     known = next(iter(extra.values()), None)
     by_name: dict[str, tuple[Utterance, int]] = {}
-    pieces = group(known) if known is not None else {}
+    by_utterance = group(known) if known is not None else {}
     for utterance in utterances:
         if known is None:
-            names = sources[0].pieces(utterance, training)
+            names = sources[0].segments(utterance, training)
         else:
             # The earlier phase left out for training the utterances that are silent throughout.
-            names = pieces.get(utterance.id, []) if training else pieces[utterance.id]
+            names = by_utterance.get(utterance.id, []) if training else by_utterance[utterance.id]
         by_name |= {name: (utterance, place_of(name)) for name in names}
         if utterance.id in oversampled:
             by_name |= {f"{name}{AGAIN}": (utterance, place_of(name)) for name in names}
@@ -221,7 +221,7 @@ def make_segment_dataset(
         utterance, place = by_name[name]
         name = name.removesuffix(AGAIN)
         rows = None if known is None else len(known[name])
-        found = {source.name: source.piece(utterance, place, rows) for source in sources}
+        found = {source.name: source.segment(utterance, place, rows) for source in sources}
         return found | {phase: each[name] for phase, each in extra.items()}
 
     data = {name: _goal(utterance, task) for name, (utterance, _) in by_name.items()}

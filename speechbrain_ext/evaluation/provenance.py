@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from speechbrain_ext.evaluation.json_fields import record_of
 from speechbrain_ext.evaluation.records import Differences, Facts, FoldFacts, Identity, Paper, difference_sentence
 from speechbrain_ext.evaluation.targets import Classes, Dimensions
+from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.repository import REPOSITORY
 
 if TYPE_CHECKING:
@@ -119,9 +120,7 @@ def _feature_facts(run: Experiment) -> dict[str, float]:
 
     built = run.hp.build()["features"]
     # Others are not built: a pretrained model may be out of reach by now.
-    extractors = [
-        built[name]() for name in run.hp.features() if getattr(built[name], "func", built[name]).reports_facts
-    ]
+    extractors = [built[name]() for name in run.hp.features() if declared(built[name])[0].reports_facts]
     keys = [run.utterances[identity].sha256 for identity in run.used]
     caches = [(extractor, FeatureCache(run.spec.cache, extractor)) for extractor in extractors]
     facts: dict[str, float] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from speechbrain.nnet.adapters import AdaptedModel, HoulsbyAdapterLinear, LoRA
 from torch import Tensor, nn
@@ -40,22 +40,34 @@ class ReadableLoRA(LoRA):
         return self.pretrained_module.bias
 
 
-def adapter_settings(adapter: str | None, rank: int = 8, alpha: float = 16.0) -> dict[str, Any] | None:
-    """Check the keys of an adapter, and give what `add_adapters` takes beside the encoder.
+@dataclass(frozen=True)
+class AdapterSettings:
+    """Settings of the adapters in an encoder.
 
-    Arguments
-    ---------
-    adapter : str or None
-        "lora", "houlsby", or None for no adapters.
+    Attributes
+    ----------
+    adapter : str
+        "lora" or "houlsby".
     rank : int
         Width of the layer in the middle of an adapter.
-    alpha : float
+    alpha : float or None
         Of "lora" alone: what it learns is scaled by alpha / rank.
+    """
 
-    Returns
-    -------
-    dict or None
-        As it goes into a state; None without adapters.
+    adapter: str
+    rank: int
+    alpha: float | None = None
+
+    def to_dict(self) -> dict[str, str | int | float]:
+        """The settings as a state holds them."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{key} {value}" for key, value in self.to_dict().items())
+
+
+def adapter_settings(adapter: str | None, rank: int = 8, alpha: float = 16.0) -> AdapterSettings | None:
+    """Check the settings of an adapter; None without adapters.
 
     Raises
     ------
@@ -65,7 +77,7 @@ def adapter_settings(adapter: str | None, rank: int = 8, alpha: float = 16.0) ->
     Example
     -------
     >>> adapter_settings("lora", 4, 8)
-    {'adapter': 'lora', 'rank': 4, 'alpha': 8.0}
+    AdapterSettings(adapter='lora', rank=4, alpha=8.0)
     """
     if adapter is None:
         return None
@@ -74,13 +86,13 @@ def adapter_settings(adapter: str | None, rank: int = 8, alpha: float = 16.0) ->
     if not isinstance(rank, int) or isinstance(rank, bool) or rank < 1:
         raise ValueError(f"adapter_rank: expected a whole number of at least 1, found {rank!r}")
     if adapter != "lora":
-        return {"adapter": adapter, "rank": rank}
+        return AdapterSettings(adapter, rank)
     if not isinstance(alpha, (int, float)) or isinstance(alpha, bool) or not alpha > 0:
         raise ValueError(f"adapter_alpha: expected a number above 0, found {alpha!r}")
-    return {"adapter": adapter, "rank": rank, "alpha": float(alpha)}
+    return AdapterSettings(adapter, rank, float(alpha))
 
 
-def add_adapters(encoder: nn.Module, adapter: str, rank: int, alpha: float = 1.0) -> nn.Module:
+def add_adapters(encoder: nn.Module, settings: AdapterSettings) -> nn.Module:
     """Put SpeechBrain's adapters into an encoder, and train nothing else of it.
 
     The encoder's outputs are at first what they were: what an adapter adds starts from 0. Its layer drop
@@ -90,14 +102,11 @@ def add_adapters(encoder: nn.Module, adapter: str, rank: int, alpha: float = 1.0
     ---------
     encoder : transformers.PreTrainedModel
         wav2vec 2.0, HuBERT or WavLM, changed in place. Its other parts keep their names; an adapted layer
-        moves to `pretrained_module` (lora) or `pretrained_linear` (houlsby), beside `adapter_down_proj` and
+        moves to `pretrained_module` (lora) or `pretrained_linear` (houlsby), next to `adapter_down_proj` and
         `adapter_up_proj`.
-    adapter : str
-        "lora": beside the projections of queries and values. "houlsby": behind the attention's and the
+    settings : AdapterSettings
+        "lora": at the projections of queries and values. "houlsby": behind the attention's and the
         feed-forward's last layer; with WavLM behind the feed-forward's only.
-    rank : int
-    alpha : float
-        Of "lora" alone.
 
     Returns
     -------
@@ -113,7 +122,7 @@ def add_adapters(encoder: nn.Module, adapter: str, rank: int, alpha: float = 1.0
     >>> from speechbrain_ext.lobes.ssl_encoder import encoder_of
     >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8,
     ...          "conv_dim": [4] * 7, "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
-    >>> encoder = add_adapters(encoder_of(small), "lora", rank=2)
+    >>> encoder = add_adapters(encoder_of(small), AdapterSettings("lora", 2, 16.0))
     >>> sum(p.numel() for p in encoder.parameters() if p.requires_grad)
     64
     """
@@ -121,25 +130,23 @@ def add_adapters(encoder: nn.Module, adapter: str, rank: int, alpha: float = 1.0
     # Its graph in training would run through the convolutions down to the waveform.
     encoder.feature_extractor._freeze_parameters()
     encoder.config.layerdrop = 0.0
-    kinds = {"lora": (ReadableLoRA, {"rank": rank, "alpha": alpha}), "houlsby": (_Houlsby, {"projection_size": rank})}
-    kind, options = kinds[adapter]
-    # SpeechBrain's wrapper is left behind: it would rename every part.
-    AdaptedModel(encoder, kind, target_layers=_places(encoder, adapter), adapter_kwargs=options)
+    kind, options = _Houlsby, {"projection_size": settings.rank}
+    if settings.adapter == "lora":
+        kind, options = ReadableLoRA, {"rank": settings.rank, "alpha": settings.alpha}
+    # SpeechBrain's wrapper is not kept: it would rename every layer.
+    AdaptedModel(encoder, kind, target_layers=_places(encoder, settings.adapter), adapter_kwargs=options)
     return encoder.to(dtype).train(encoder.training)
 
 
-def unlike(own: dict[str, Any] | None, found: dict[str, Any] | None) -> list[str]:
-    """What to tell where a state is of other adapters than the network; alpha would show nowhere else.
+def unlike(own: AdapterSettings | None, found: AdapterSettings | None) -> list[str]:
+    """Error message for adapter weights that do not match the model: alpha shows in no shape.
 
     Example
     -------
-    >>> unlike(None, {"adapter": "houlsby", "rank": 4})
+    >>> unlike(None, AdapterSettings("houlsby", 4))
     ['adapter: expected a state with none, found one with adapter houlsby, rank 4']
     """
-    if own == found:
-        return []
-    told = [", ".join(f"{key} {value}" for key, value in (each or {}).items()) or "none" for each in (own, found)]
-    return [f"adapter: expected a state with {told[0]}, found one with {told[1]}"]
+    return [] if own == found else [f"adapter: expected a state with {own or 'none'}, found one with {found or 'none'}"]
 
 
 class _Houlsby(HoulsbyAdapterLinear):

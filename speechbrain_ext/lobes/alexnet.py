@@ -96,19 +96,19 @@ class AlexNetFeatures(nn.Module):
         UserError
             The state lacks a weight or holds one of another shape.
         """
-        for name, mine in self.features.state_dict().items():
+        for name, own in self.features.state_dict().items():
             found = state.get(f"features.{name}")
-            if not isinstance(found, Tensor) or found.shape != mine.shape:
+            if not isinstance(found, Tensor) or found.shape != own.shape:
                 what = list(found.shape) if isinstance(found, Tensor) else "none"
                 raise UserError(
-                    f"alexnet_weights {source}: expected features.{name} of shape {list(mine.shape)}, "
+                    f"alexnet_weights {source}: expected features.{name} of shape {list(own.shape)}, "
                     f"found {what}: {TYPE}"
                 )
             if not found.is_floating_point() or not bool(torch.isfinite(found).all()):
                 raise UserError(
                     f"alexnet_weights {source}: features.{name}: expected finite floating numbers, found others: {TYPE}"
                 )
-            mine.copy_(found)
+            own.copy_(found)
 
 
 def check_weights(source: str) -> None:

@@ -1,12 +1,9 @@
-"""AMSNet: frame-level branch, utterance-level branch, their fusion, and early fusion.
-
-Every network is called with features by name and their numbers of real frames
-by name, and answers `logits` [batch, classes] and `embedding`.
+"""AMSNet: frame-level branch and utterance-level branch.
 
 Source
 ------
 Chen, Li, Liu, Wang, Wang and Zheng 2023, "Learning multi-scale features for speech emotion
-recognition with connection attention mechanism", Expert Systems With Applications, sections 3.2 to 3.4 and 4.3.
+recognition with connection attention mechanism", Expert Systems With Applications, sections 3.2, 3.3 and 4.3.
 """
 
 from __future__ import annotations
@@ -14,7 +11,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from speechbrain_ext.lobes.attention_pooling import AttentionPooling
-from speechbrain_ext.lobes.masking import check_pad, masked_mean, take_feature, trim
+from speechbrain_ext.lobes.checks import PADS, check_choice, take_feature
+from speechbrain_ext.lobes.masking import masked_mean, trim
 from speechbrain_ext.lobes.network import BaseNetwork
 from speechbrain_ext.lobes.peephole_lstm import PeepholeBLSTM
 from speechbrain_ext.lobes.time_convolution import TimeConvolution
@@ -94,8 +92,6 @@ class FRLM(BaseNetwork):
         Needed by `dimension_shuffle`, which cuts and fills to it.
     peepholes : bool
         Whether the gates see the cell.
-    feature : str
-        Name of the feature.
 
     Source
     ------
@@ -109,6 +105,8 @@ class FRLM(BaseNetwork):
     torch.Size([2, 7])
     """
 
+    feature = "lld"
+
     def __init__(
         self,
         input_size: int = 76,
@@ -120,18 +118,17 @@ class FRLM(BaseNetwork):
         dimension_shuffle: bool = False,
         max_frames: int | None = None,
         peepholes: bool = True,
-        feature: str = "lld",
     ):
         super().__init__()
         if dimension_shuffle and max_frames is None:
             raise ValueError("max_frames: expected a number of frames with dimension_shuffle: true, found none")
-        self.pad, self.feature, self.input_size = check_pad(pad), feature, input_size
+        self.pad, self.input_size = check_choice("pad", pad, PADS), input_size
         self.shuffle_frames = max_frames if dimension_shuffle else None
         step_size = max_frames if dimension_shuffle else input_size
         self.net = AttentionBLSTM(step_size, hidden_size, embedding_size, n_classes, dropout, peepholes)
 
     def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Classify `features[feature]` [batch, time, input_size] with `lengths[feature]` [batch] real frames."""
+        """Classify `lld` [batch, time, input_size]; lengths are numbers of real frames [batch]."""
         x = take_feature(features, self.feature, self.input_size)
         x, mask = trim(x, lengths[self.feature] if self.pad == "mask" else None)
         if self.shuffle_frames is None:
@@ -161,8 +158,6 @@ class URLM(BaseNetwork):
     pad : str
         "mask": padding enters no statistic, mean or excitation; "silence", the
         paper's: every frame given counts as real.
-    feature : str
-        Name of the feature.
 
     Source
     ------
@@ -176,6 +171,8 @@ class URLM(BaseNetwork):
     torch.Size([2, 7])
     """
 
+    feature = "logmel"
+
     def __init__(
         self,
         n_mels: int = 128,
@@ -185,12 +182,11 @@ class URLM(BaseNetwork):
         embedding_size: int = 128,
         n_classes: int = 7,
         pad: str = "mask",
-        feature: str = "logmel",
     ):
         super().__init__()
         if len(channels) != len(kernels) or not channels:
             raise ValueError(f"kernels: expected one for each of channels {list(channels)}, found {list(kernels)}")
-        self.pad, self.feature, self.n_mels = check_pad(pad), feature, n_mels
+        self.pad, self.n_mels = check_choice("pad", pad, PADS), n_mels
         self.blocks = nn.ModuleList()
         for n, (width, kernel) in enumerate(zip(channels, kernels, strict=True)):
             before = n_mels if n == 0 else channels[n - 1]
@@ -200,7 +196,7 @@ class URLM(BaseNetwork):
         self.classifier = nn.Linear(embedding_size, n_classes)
 
     def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Classify `features[feature]` [batch, time, n_mels] with `lengths[feature]` [batch] real frames."""
+        """Classify `logmel` [batch, time, n_mels]; lengths are numbers of real frames [batch]."""
         x = take_feature(features, self.feature, self.n_mels)
         x, mask = trim(x, lengths[self.feature] if self.pad == "mask" else None)
         for block in self.blocks:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from speechbrain_ext.lobes.amsnet import AttentionBLSTM
-from speechbrain_ext.lobes.masking import check_pad, take_feature, trim
+from speechbrain_ext.lobes.checks import PADS, check_choice, take_feature
+from speechbrain_ext.lobes.masking import trim
 from speechbrain_ext.lobes.network import BaseNetwork
 
 MODES = ("attention", "concat")
@@ -26,8 +27,6 @@ class FusionHead(BaseNetwork):
         Emotions.
     hidden : sequence of int
         Widths of the layers before the last, each followed by ReLU.
-    branches : sequence of str
-        Names of the embeddings.
 
     Source
     ------
@@ -41,20 +40,20 @@ class FusionHead(BaseNetwork):
     (torch.Size([2, 7]), torch.Size([2, 2]))
     """
 
+    branches = ("frlm", "urlm")
+
     def __init__(
         self,
         mode: str = "attention",
         embedding_size: int = 128,
         n_classes: int = 7,
         hidden: tuple[int, ...] = (64, 8),
-        branches: tuple[str, ...] = ("frlm", "urlm"),
     ):
         super().__init__()
-        if mode not in MODES:
-            raise ValueError(f"mode: expected one of {', '.join(MODES)}, found {mode!r}")
-        self.branches, self.embedding_size = tuple(branches), embedding_size
+        check_choice("mode", mode, MODES)
+        self.embedding_size = embedding_size
         self.score = nn.Linear(embedding_size, 1) if mode == "attention" else None
-        widths = [embedding_size * (1 if mode == "attention" else len(branches)), *hidden]
+        widths = [embedding_size * (1 if mode == "attention" else len(self.branches)), *hidden]
         layers: list[nn.Module] = []
         for wide, narrow in zip(widths, widths[1:], strict=False):
             layers += [nn.Linear(wide, narrow), nn.ReLU()]
@@ -99,8 +98,6 @@ class EarlyFusion(BaseNetwork):
         As in `AttentionBLSTM`.
     pad : str
         "mask" or "silence", as in `FRLM`.
-    lld_feature, logmel_feature : str
-        Names of the features.
 
     Source
     ------
@@ -127,17 +124,15 @@ class EarlyFusion(BaseNetwork):
         dropout: float = 0.5,
         pad: str = "mask",
         peepholes: bool = True,
-        lld_feature: str = "lld",
-        logmel_feature: str = "logmel",
     ):
         super().__init__()
         if not 0.0 < lld_hop_s <= logmel_hop_s:
             raise ValueError(f"lld_hop_s: expected above 0 and at most logmel_hop_s {logmel_hop_s}, found {lld_hop_s}")
         if not lld_frame_s >= 0.0:
             raise ValueError(f"lld_frame_s: expected at least 0, found {lld_frame_s}")
-        self.pad, self.logmel_hop_s = check_pad(pad), logmel_hop_s
+        self.pad, self.logmel_hop_s = check_choice("pad", pad, PADS), logmel_hop_s
         self.lld_hop_s, self.lld_frame_s = lld_hop_s, lld_frame_s
-        self.sizes = {lld_feature: lld_size, logmel_feature: n_mels}
+        self.sizes = {"lld": lld_size, "logmel": n_mels}
         self.net = AttentionBLSTM(lld_size + n_mels, hidden_size, embedding_size, n_classes, dropout, peepholes)
 
     def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:

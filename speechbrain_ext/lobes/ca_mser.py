@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from speechbrain_ext.lobes.alexnet import OUTPUT_SIZE, AlexNetFeatures
 from speechbrain_ext.lobes.ca_mser_encoder import EncoderInState, adapter_of
+from speechbrain_ext.lobes.checks import check_choice
 from speechbrain_ext.lobes.co_attention import CoAttention
 from speechbrain_ext.lobes.official_state import OfficialState
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
@@ -108,7 +109,7 @@ class CAMSER(EncoderInState):
         Between the layers of the MFCC's LSTM.
     adapter, adapter_rank, adapter_alpha
         As in `adapter_settings`: with "lora" or "houlsby" nothing else of the fine-tuned encoder is trained,
-        and it drops no layers. A state with an encoder also tells its adapters.
+        and it drops no layers. A state with an encoder also holds the settings of its adapters.
 
     Example
     -------
@@ -139,12 +140,12 @@ class CAMSER(EncoderInState):
         adapter_rank: int = 8,
         adapter_alpha: float = 16.0,
     ) -> None:
-        streams, coattention = VARIANTS[_choice("variant", variant, VARIANTS)]
-        super().__init__(_choice("ssl", ssl, SSL), freeze_extractor, "w2e" in streams)
+        streams, coattention = VARIANTS[check_choice("variant", variant, VARIANTS)]
+        super().__init__(check_choice("ssl", ssl, SSL), freeze_extractor, "w2e" in streams)
         settings = adapter_of(ssl, adapter, adapter_rank, adapter_alpha)
         self.variant, self.streams, self.mfcc_size = variant, streams, mfcc_size
-        self.mfcc_norm = _choice("mfcc_norm", mfcc_norm, ("l2", None))
-        self.coatt_from = COATT_FROM[_choice("coatt_from", coatt_from, COATT_FROM)] if coattention else ()
+        self.mfcc_norm = check_choice("mfcc_norm", mfcc_norm, ("l2", None))
+        self.coatt_from = COATT_FROM[check_choice("coatt_from", coatt_from, COATT_FROM)] if coattention else ()
         built = {*self.streams, *self.coatt_from}
         if "w2e" in built and ssl_model is not None:
             self._take(encoder_of(ssl_model), settings)
@@ -255,7 +256,7 @@ class CAMSER(EncoderInState):
         adapter, adapter_rank, adapter_alpha
             As in the network: put into the encoder of the state, which has none.
         **options
-            Further arguments of the network, which a state does not tell.
+            Further arguments of the network, which cannot be read from a state.
 
         Raises
         ------
@@ -282,7 +283,7 @@ class CAMSER(EncoderInState):
     def to_official(self) -> dict[str, Tensor]:
         """Give the state by the authors' names, without AlexNet's classifier, which is not built."""
         if self.adapter:
-            raise UserError(f"adapter: expected null, as the authors' names have none, found {self.adapter['adapter']}")
+            raise UserError(f"adapter: expected null, as the authors' names have none, found {self.adapter.adapter}")
         return OFFICIAL.of(self)
 
 
@@ -315,11 +316,4 @@ def _one_line(fault: Exception) -> str:
 def _given(name: str, value: Tensor | None) -> Tensor:
     if value is None:
         raise ValueError(f"{name}: expected a tensor, as the variant uses it, found none")
-    return value
-
-
-def _choice(key: str, value: Any, choices: Any) -> Any:
-    if value not in choices:
-        names = ", ".join("null" if choice is None else choice for choice in choices)
-        raise ValueError(f"{key}: expected one of {names}, found {value!r}")
     return value

@@ -1,4 +1,4 @@
-"""CA-MSER as a training step's network: from the segments' cached rows to posteriors."""
+"""CA-MSER as the network of a phase: from the cached rows of segments to posteriors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ca_mser.image import bin_range, gray
 from speechbrain_ext.lobes.alexnet import check_weights
 from speechbrain_ext.lobes.ca_mser import CAMSER, COATT_FROM, VARIANTS
-from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.checks import take_feature
 from speechbrain_ext.lobes.ssl_encoder import SSLNetwork
 
 BINS = 200
@@ -22,7 +22,7 @@ FROZEN = "_frozen"
 
 
 class CAMSERClassifier(SSLNetwork):
-    """Classify segments of 3 s; the range of the spectrogram's bins is that of the training part.
+    """Classify segments of 3 s; the range of the spectrogram's bins is that of the training set.
 
     Arguments
     ---------
@@ -111,7 +111,7 @@ class CAMSERClassifier(SSLNetwork):
         ---------
         features, lengths : dict
             By feature name: `spectrogram` [batch, 300, 200] in dB, `mfcc` [batch, 300, 40], `audio` [batch, 48000, 1]
-            or `encoded` [batch, 149, size]. Segments are whole: their lengths decide nothing.
+            or `encoded` [batch, 149, size]. All segments have one length, so lengths are not read.
 
         Returns
         -------

@@ -51,7 +51,7 @@ class CrossAFF(nn.Module):
     def forward(self, static: Tensor, dynamic: Tensor) -> Tensor:
         """Fuse two maps into one vector.
 
-        The whole maps count: the paper has no lengths and no masks.
+        All places count: the paper has no lengths and no masks.
 
         Arguments
         ---------

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from speechbrain_ext.features import ssl_models
-from speechbrain_ext.lobes.lengths import check_lengths, prefix_mask
-from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.checks import check_choice, check_lengths, take_feature
+from speechbrain_ext.lobes.masking import prefix_mask
 from speechbrain_ext.lobes.network import BaseNetwork
 from speechbrain_ext.lobes.ssl_encoder import SSLNetwork
 
@@ -70,10 +70,10 @@ class CrossAttentionClassifier(BaseNetwork):
     ):
         super().__init__()
         self.layer_weights = nn.Parameter(torch.zeros(n_layers)) if n_layers > 1 else None
-        if mode not in MODES:
-            raise ValueError(f"mode: expected one of {', '.join(MODES)}, found {mode!r}")
         self.dim_a, self.dim_w, self.feature_a, self.feature_w = dim_a, dim_w, feature_a, feature_w
-        self.cross = CrossAttention(dim_a, dim_w, d, ffn, dropout) if mode == "ca" else None
+        self.cross = (
+            CrossAttention(dim_a, dim_w, d, ffn, dropout) if check_choice("mode", mode, MODES) == "ca" else None
+        )
         self.classifier = nn.Linear(dim_a + dim_w if self.cross is None else self.cross.size, n_classes)
 
     def forward(self, features: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -134,7 +134,7 @@ class SSLCrossAttentionClassifier(CrossAttentionClassifier, SSLNetwork):
 
 
 class CrossAttention(nn.Module):
-    """Each branch's frames, told what the other branch says of them.
+    """Cross-attention in both directions: each branch's frames attend to the other branch.
 
     One head, as we read the paper, with dropout on the attention weights, and in the
     feed-forward layer after its ReLU and on its output. The projections have no bias.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from speechbrain_ext.lobes.kernels.two_piece_kernel import larger_of_two_lines
+from speechbrain_ext.lobes.kernels.dynamic_relu_kernel import larger_of_two_lines
 
 
 class DynamicReLU(nn.Module):

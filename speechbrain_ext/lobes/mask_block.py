@@ -12,6 +12,7 @@ import torch
 import torch.distributed
 from torch import Tensor, nn
 
+from speechbrain_ext.lobes.checks import check_choice
 from speechbrain_ext.lobes.masking import MaskedBatchNorm1d
 
 BN_STATISTICS = ("all", "valid")
@@ -147,16 +148,3 @@ class Convolution(nn.Module):
         weight, padding = self.weight.unsqueeze(2), self.weight.shape[2] // 2
         image = nn.functional.conv2d(image, weight, stride=(1, self.stride), padding=(0, padding))
         return image.permute(0, 2, 3, 1).squeeze(1)  # [batch, place / stride, channel]
-
-
-def check_choice(key: str, value: str, allowed: tuple[str, ...]) -> str:
-    """The value, refused when the key does not allow it.
-
-    Example
-    -------
-    >>> check_choice("bn_statistics", "all", BN_STATISTICS)
-    'all'
-    """
-    if value not in allowed:
-        raise ValueError(f"{key}: expected one of {', '.join(allowed)}, found {value!r}")
-    return value

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from speechbrain_ext.lobes.lengths import check_lengths, prefix_mask
-from speechbrain_ext.lobes.mask_block import Convolution, MaskBlock, MaskedNorm, check_choice
-from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.checks import check_choice, check_lengths, take_feature
+from speechbrain_ext.lobes.mask_block import Convolution, MaskBlock, MaskedNorm
+from speechbrain_ext.lobes.masking import prefix_mask
 from speechbrain_ext.lobes.network import BaseNetwork
 
 VARIANTS = ("resnet", "m_resnet", "am_resnet")

@@ -6,38 +6,19 @@ import torch
 import torch.distributed
 from torch import Tensor, nn
 
-from speechbrain_ext.lobes.lengths import refuse_relative
-
-PADS = ("mask", "silence")
+from speechbrain_ext.lobes.checks import check_lengths
 
 
-def check_pad(pad: str) -> str:
-    """Refuse a way of padding that does not exist.
+def prefix_mask(lengths: Tensor, size: int) -> Tensor:
+    """[batch, size], True in the first `lengths` [batch] places of each row.
 
     Example
     -------
-    >>> check_pad("mask")
-    'mask'
+    >>> prefix_mask(torch.tensor([2, 0]), 3)
+    tensor([[ True,  True, False],
+            [False, False, False]])
     """
-    if pad not in PADS:
-        raise ValueError(f"pad: expected one of {', '.join(PADS)}, found {pad!r}")
-    return pad
-
-
-def take_feature(features: dict[str, Tensor], name: str, size: int) -> Tensor:
-    """The named feature, [batch, time, size], refused when it is missing or has another shape.
-
-    Example
-    -------
-    >>> take_feature({"lld": torch.zeros(1, 2, 3)}, "lld", 3).shape
-    torch.Size([1, 2, 3])
-    """
-    if name not in features:
-        raise ValueError(f"expected the feature {name!r}, found {sorted(features)}")
-    x = features[name]
-    if x.dim() != 3 or x.shape[2] != size:
-        raise ValueError(f"{name}: expected [batch, time, {size}], found {list(x.shape)}")
-    return x
+    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
 
 
 def trim(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -65,11 +46,9 @@ def trim(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """
     if lengths is None:
         return x, None
-    refuse_relative("lengths", x, lengths)
-    if lengths.shape != x.shape[:1] or int(lengths.min()) < 1 or int(lengths.max()) > x.shape[1]:
-        raise ValueError(f"expected {x.shape[0]} lengths between 1 and {x.shape[1]} frames, found {lengths.tolist()}")
+    lengths = check_lengths("lengths", x, lengths, least=1)
     x = x[:, : int(lengths.max())]  # [batch, longest, feature]
-    mask = torch.arange(x.shape[1], device=x.device) < lengths.to(x.device).unsqueeze(1)  # [batch, longest]
+    mask = prefix_mask(lengths, x.shape[1])  # [batch, longest]
     if bool(mask.all()):
         return x, None
     return x.masked_fill(~mask.unsqueeze(2), 0.0), mask

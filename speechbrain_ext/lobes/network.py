@@ -6,12 +6,12 @@ The Brain, the phases, the checks before stage 1 and inference use these members
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from torch import Tensor, nn
 
+from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.errors import UserError
 
 
@@ -184,7 +184,7 @@ def declared_network(make: Any) -> tuple[type[BaseNetwork], dict[str, Any]]:
     UserError
         It is no class, or the class lacks a member of the contract.
     """
-    kind, options = (make.func, make.keywords) if isinstance(make, partial) else (make, {})
+    kind, options = declared(make)
     if not isinstance(kind, type):
         raise UserError(f"network: expected a class after !name:, found {getattr(kind, '__name__', kind)!r}")
     check_network(kind)

@@ -1,4 +1,4 @@
-"""Features z-normalised with statistics that travel with the model."""
+"""Standardisation of features and of values, with statistics that a checkpoint carries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class FeatureNormalizer(nn.Module):
-    """z-scores per dimension with the training part's mean and deviation.
+    """z-scores per dimension with the training set's mean and deviation.
 
     Arguments
     ---------
@@ -35,3 +35,24 @@ class FeatureNormalizer(nn.Module):
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Normalise [batch, time, feature]; padding is normalised too and must be masked by the network."""
         return (frames - self.mean) / self.deviation
+
+
+class ValueScale(FeatureNormalizer):
+    """z-scores of target values with the training set's mean and deviation, and back.
+
+    Arguments
+    ---------
+    size : int
+        Number of dimensions.
+
+    Example
+    -------
+    >>> scale = ValueScale(1)
+    >>> scale.set(torch.tensor([3.0]), torch.tensor([0.5]))
+    >>> scale(torch.tensor([[4.0]])).tolist(), scale.restore(torch.tensor([[2.0]])).tolist()
+    ([[2.0]], [[4.0]])
+    """
+
+    def restore(self, predictions: torch.Tensor) -> torch.Tensor:
+        """Predictions [batch, dimension] in the corpus's units."""
+        return predictions * self.deviation + self.mean  # [batch, dimension]

@@ -28,7 +28,7 @@ class OfficialState:
     prefixes : mapping
         From the beginning of our names to that of the authors'.
     unused : tuple of str
-        Beginnings of the authors' names that our network has no part for.
+        Beginnings of the authors' names of layers that our network does not have.
     renamed : mapping
         From the authors' names as older versions of torch wrote them to the present ones.
     optional : tuple of str

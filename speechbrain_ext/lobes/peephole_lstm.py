@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from speechbrain_ext.lobes.checks import refuse_relative
 from speechbrain_ext.lobes.kernels.peephole_kernel import peephole_blstm
-from speechbrain_ext.lobes.lengths import refuse_relative
 
 
 class PeepholeBLSTM(nn.Module):

@@ -14,12 +14,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from speechbrain_ext.lobes.checks import check_choice, check_lengths
 from speechbrain_ext.lobes.cross_aff import CrossAFF
-from speechbrain_ext.lobes.mask_block import check_choice
+from speechbrain_ext.lobes.dynamic_relu import DynamicReLU
 from speechbrain_ext.lobes.official_state import COUNTER, OfficialState
-from speechbrain_ext.lobes.sd_caff_branches import DynamicBranch, StaticBranch
 from speechbrain_ext.utils.errors import UserError
 
+POOLS = ("before", "after")
+ACTIVATIONS = ("dynamic", "relu")
+# The third convolution has no number 3 in the authors' model, and a state is exchanged by these names.
+STAGES = {1: (1, 8), 2: (8, 32), 4: (32, 64), 5: (64, 96), 6: (96, 128)}
+# The third to fifth stage pool; a pool before one's convolution follows the rectifier of the stage before it.
+POOLED, BEFORE_POOLED = (4, 5, 6), (2, 4, 5)
 VARIANTS = ("full", "cnn", "lstm", "concat", "dd_caff", "ss_caff")
 # The outputs, by the names of the authors' linear layers, in which their states are exchanged.
 HEADS = {
@@ -37,6 +43,135 @@ OFFICIAL = OfficialState(
 )
 
 
+class StaticBranch(nn.Module):
+    """Five stages of 3 x 3 convolution, batch norm and rectifier, three of them with a 2 x 2 max-pooling.
+
+    Arguments
+    ---------
+    pool : str
+        Where stages 3 to 5 pool: `after` their convolution and before their norm (the paper: convolution, pooling,
+        batch norm, rectifier), or `before` their convolution (the authors' code). Both end in the same size.
+    activation : str
+        `dynamic` (DY-ReLU-B) or `relu`.
+    dropout : float
+        On the last map.
+
+    Example
+    -------
+    >>> StaticBranch()(torch.rand(2, 251, 60)).shape
+    torch.Size([2, 128, 7, 31])
+    """
+
+    channels = 128
+
+    def __init__(self, pool: str = "after", activation: str = "dynamic", dropout: float = 0.1):
+        super().__init__()
+        self.pool = check_choice("pool", pool, POOLS)
+        dynamic = check_choice("activation", activation, ACTIVATIONS) == "dynamic"
+        for stage, (n_in, n_out) in STAGES.items():
+            self.add_module(f"conv{stage}", nn.Conv2d(n_in, n_out, 3, padding=0 if stage == 1 else 1))
+            self.add_module(f"bn{stage}", nn.BatchNorm2d(n_out))
+            self.add_module(f"relu{stage}", DynamicReLU(n_out) if dynamic else nn.ReLU())
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, mfcc: Tensor) -> Tensor:
+        """[batch, time, coefficient], at least 10 of each -> [batch, 128, height, width]; 251 x 60 becomes 7 x 31."""
+        if mfcc.dim() != 3 or min(mfcc.shape[1:]) < 10:
+            raise ValueError(f"expected MFCC [batch, time, coefficient], at least 10 x 10, found {list(mfcc.shape)}")
+        x = mfcc.transpose(1, 2).unsqueeze(1)  # [batch, 1, coefficient, time]
+        for stage in STAGES:
+            x = getattr(self, f"conv{stage}")(x)  # [batch, more channels, height, width]
+            norm, rectifier = getattr(self, f"bn{stage}"), getattr(self, f"relu{stage}")
+            if self.pool == "after" and stage in POOLED:
+                x = nn.functional.max_pool2d(x, 2)  # [batch, channel, half height, half width]
+            pool = self.pool == "before" and stage in BEFORE_POOLED
+            if isinstance(rectifier, DynamicReLU):
+                x = rectifier.after_norm(x, norm, pool)  # [batch, channel, half height, half width]
+            else:
+                x = rectifier(norm(x))
+                x = nn.functional.max_pool2d(x, 2) if pool else x  # [batch, channel, half height, half width]
+        return self.dropout(x)
+
+
+class DynamicBranch(nn.Module):
+    """An LSTM whose outputs, at every frame, are averaged in groups of neighbouring units.
+
+    Arguments
+    ---------
+    input_size : int
+        Features a frame: 60 for each of MFCC, delta and delta-delta.
+    hidden_size : int
+        Units of all directions together.
+    bidirectional : bool
+    channels : int
+        Groups that the units are averaged in.
+    dropout : float
+        On the LSTM's outputs.
+
+    Example
+    -------
+    >>> DynamicBranch(120, bidirectional=True)(torch.rand(2, 11, 120)).shape
+    torch.Size([2, 64, 1, 11])
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int = 1024,
+        bidirectional: bool = False,
+        channels: int = 64,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        if hidden_size < 1 or hidden_size % (2 if bidirectional else 1):
+            raise ValueError(f"hidden_size: expected units of all directions together, found {hidden_size}")
+        self.channels, self.hidden_size = channels, hidden_size
+        units = hidden_size // 2 if bidirectional else hidden_size
+        self.lstm = nn.LSTM(input_size, units, batch_first=True, bidirectional=bidirectional)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, dynamic: Tensor) -> Tensor:
+        """[batch, time, feature] -> [batch, channel, 1, time]."""
+        self._check(dynamic)
+        x = self.dropout(self.lstm(dynamic)[0])  # [batch, time, hidden_size]
+        if x.shape[2] % self.channels == 0:
+            x = x.unflatten(2, (self.channels, -1)).mean(3)  # [batch, time, channel]
+        else:
+            x = nn.functional.adaptive_avg_pool1d(x, self.channels)  # [batch, time, channel]
+        return x.transpose(1, 2).unsqueeze(2)  # [batch, channel, 1, time]
+
+    def last_states(self, dynamic: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Each direction's output at the frame that it reads last, without dropout.
+
+        Arguments
+        ---------
+        dynamic : Tensor
+            [batch, time, feature].
+        lengths : Tensor, optional
+            [batch], valid frames. The forward direction ends at the last valid frame, the backward one starts
+            there and ends at the first frame.
+
+        Returns
+        -------
+        Tensor
+            [batch, hidden_size].
+        """
+        self._check(dynamic)
+        x = dynamic
+        if lengths is not None:
+            counts = check_lengths("dynamic features", x, lengths, least=1).cpu()
+            if bool((counts < x.shape[1]).any()):
+                x = nn.utils.rnn.pack_padded_sequence(x, counts, batch_first=True, enforce_sorted=False)
+        states = self.lstm(x)[1][0]  # [direction, batch, unit]
+        return states.transpose(0, 1).flatten(1)  # [batch, hidden_size]
+
+    def _check(self, dynamic: Tensor) -> None:
+        if dynamic.dim() != 3 or dynamic.shape[2] != self.lstm.input_size:
+            raise ValueError(
+                f"expected dynamic features [batch, time, {self.lstm.input_size}], found {list(dynamic.shape)}"
+            )
+
+
 class SDCAFF(nn.Module):
     """SD-CAFF and its ablations.
 
@@ -49,7 +184,7 @@ class SDCAFF(nn.Module):
         to 64); `ss_caff`, two CNNs fused (both over the MFCC, the map of the second one folded to half the channels
         and twice the width).
     dynamic_size : int
-        Dynamic features a frame, 60 for each part of Table 1's inputs.
+        Dynamic features of a frame: 60 for each of MFCC, deltas and deltas of deltas (Table 1).
     bidirectional : bool
         The paper's LSTM is; the authors' code's is not.
     hidden_size : int
@@ -57,7 +192,7 @@ class SDCAFF(nn.Module):
     pool, activation : str
         See `StaticBranch`.
     center, gender : bool
-        Which heads are built beside the emotion's.
+        Whether center heads and gender heads are built.
     n_genders : int
     static_size : int
         MFCC a frame.
@@ -69,7 +204,7 @@ class SDCAFF(nn.Module):
 
     Example
     -------
-    >>> outputs = SDCAFF(4)(torch.rand(2, 60, 251), torch.rand(2, 120, 251))
+    >>> outputs = SDCAFF(4)(torch.rand(2, 251, 60), torch.rand(2, 251, 120))
     >>> {name: list(output.shape) for name, output in outputs.items()}
     {'embedding': [2, 192], 'emotion': [2, 4], 'gender': [2, 2], 'emotion_center': [2, 4], 'gender_center': [2, 2]}
     """
@@ -126,9 +261,9 @@ class SDCAFF(nn.Module):
         Arguments
         ---------
         mfcc : Tensor
-            [batch, coefficient, time]; the variant `lstm` does not read it.
+            [batch, time, static_size]; the variant `lstm` does not read it.
         dynamic : Tensor
-            [batch, dynamic_size, time]; the variants `cnn` and `ss_caff` do not read it.
+            [batch, time, dynamic_size]; the variants `cnn` and `ss_caff` do not read it.
         lengths : Tensor, optional
             [batch], valid frames, which the variant `lstm` alone reads; without it all are valid.
 

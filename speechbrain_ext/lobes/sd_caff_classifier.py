@@ -1,4 +1,4 @@
-"""SD-CAFF as a training step's network: from the pieces' cached frames to its heads."""
+"""SD-CAFF as the network of a phase: from the cached frames of segments to its heads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from speechbrain_ext.features.deltas import parts_of, select
-from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.checks import take_feature
 from speechbrain_ext.lobes.network import BaseNetwork
 from speechbrain_ext.lobes.sd_caff import SDCAFF
 
@@ -16,15 +16,13 @@ PARTS = 3
 
 
 class SDCAFFClassifier(BaseNetwork):
-    """Classify pieces from their MFCC, deltas and deltas of deltas.
+    """Classify segments from their MFCC, deltas and deltas of deltas.
 
     Arguments
     ---------
     n_classes : int
     dynamic : str
         The dynamic branch's input, a row of Table 1: "M", "D", "DD", "D+DD", "M+D", "M+DD" or "M+D+DD".
-    feature : str
-        Name of the feature: [batch, time, 180], all three parts side by side.
     options
         Those of `SDCAFF`, without `n_classes`, `dynamic_size` and `static_size`.
 
@@ -45,12 +43,13 @@ class SDCAFFClassifier(BaseNetwork):
     torch.Size([2, 4])
     """
 
+    feature = "mfcc"
     min_batch_size = 2  # Cross AFF normalises one global value an item over the batch
     trains_on_dimensions = False
 
-    def __init__(self, n_classes: int, dynamic: str = "M+D", feature: str = "mfcc", **options: Any):
+    def __init__(self, n_classes: int, dynamic: str = "M+D", **options: Any):
         super().__init__()
-        self.dynamic, self.feature = dynamic, feature
+        self.dynamic = dynamic
         size = COEFFICIENTS * len(parts_of(dynamic))
         self.sd_caff = SDCAFF(n_classes, dynamic_size=size, static_size=COEFFICIENTS, **options)
 
@@ -60,7 +59,8 @@ class SDCAFFClassifier(BaseNetwork):
         Arguments
         ---------
         features, lengths : dict
-            By feature name: [batch, time, 180] and real frames [batch]; pieces are whole, their zeros speech.
+            `mfcc` [batch, time, 180], MFCC, deltas and deltas of deltas side by side, and real frames [batch]. The
+            zeros that fill a segment count as speech.
 
         Returns
         -------
@@ -68,6 +68,6 @@ class SDCAFFClassifier(BaseNetwork):
             `logits` [batch, class], `embedding` [batch, feature], and the heads of `SDCAFF`.
         """
         rows = take_feature(features, self.feature, PARTS * COEFFICIENTS)  # [batch, time, 180]
-        mfcc = rows[..., :COEFFICIENTS].transpose(1, 2)  # [batch, 60, time]
-        found = self.sd_caff(mfcc, select(rows, self.dynamic).transpose(1, 2), lengths.get(self.feature))
+        mfcc = rows[..., :COEFFICIENTS]  # [batch, time, 60]
+        found = self.sd_caff(mfcc, select(rows, self.dynamic), lengths.get(self.feature))
         return {"logits": found["emotion"], **found}

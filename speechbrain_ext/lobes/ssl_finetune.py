@@ -1,4 +1,4 @@
-"""A self-supervised model trained whole on raw audio, under SUPERB's probe."""
+"""A self-supervised model that is fine-tuned on raw audio, under SUPERB's probe."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ssl import hidden_states, prepare
-from speechbrain_ext.lobes.adapters import adapter_settings, add_adapters, unlike
-from speechbrain_ext.lobes.lengths import refuse_relative
-from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.adapters import AdapterSettings, adapter_settings, add_adapters, unlike
+from speechbrain_ext.lobes.checks import refuse_relative, take_feature
 from speechbrain_ext.lobes.ssl_encoder import SSLNetwork
 from speechbrain_ext.lobes.ssl_probe import SSLProbe
 
@@ -36,7 +35,7 @@ class SSLFinetune(SSLNetwork):
     freeze_cnn : bool
         Leave the convolutions in front of the transformer as they are.
     pretrained : bool
-        Start from the model's weights; False: wait for a state, which also tells its adapters.
+        Start from the model's weights; False: wait for a state, which also holds the settings of its adapters.
     adapter : str or None
         "lora" or "houlsby": only adapters and the probe are trained, whatever `freeze_cnn` says; None: no adapters.
     adapter_rank, adapter_alpha
@@ -62,14 +61,14 @@ class SSLFinetune(SSLNetwork):
         adapter_alpha: float = 16.0,
     ) -> None:
         super().__init__()
-        settings = adapter_settings(adapter, adapter_rank, adapter_alpha)
+        self.adapter = adapter_settings(adapter, adapter_rank, adapter_alpha)
         self.n_classes, self.projection_size, self.freeze_cnn = n_classes, projection_size, freeze_cnn
         self.encoder = self.head = None
-        self.about: dict[str, Any] = {}
+        self.config, self.normalise = "", False
         if pretrained:
             model = ssl_models.find(ssl_model)
-            about = {"config": json.dumps(model.config), "normalise": model.normalise}
-            self._take(about | ({"adapter": settings} if settings else {}), model.load())
+            self.config, self.normalise = json.dumps(model.config), model.normalise
+            self._take(model.load())
 
     @classmethod
     def without_weights(cls, **options: Any) -> SSLFinetune:
@@ -86,10 +85,8 @@ class SSLFinetune(SSLNetwork):
         """
         waves = take_feature(features, self.feature, 1)[:, :, 0]  # [batch, samples]
         refuse_relative(self.feature, waves, lengths[self.feature])
-        normalise = self.about["normalise"]
-        real = [
-            prepare(wave[:count], normalise) for wave, count in zip(waves, lengths[self.feature].tolist(), strict=True)
-        ]
+        counts = lengths[self.feature].tolist()
+        real = [prepare(wave[:count], self.normalise) for wave, count in zip(waves, counts, strict=True)]
         together = self.encoder.config.feat_extract_norm == "layer"
         means = self._masked_means(real) if together else torch.stack([self._masked_means([wave])[0] for wave in real])
         return self.head({SSLProbe.feature: means}, {})  # means: [batch, layer, size]
@@ -108,33 +105,37 @@ class SSLFinetune(SSLNetwork):
         sums = [state.masked_fill(unreal[:, :, None], 0.0).sum(1) for state in states]
         return torch.stack(sums, 1) / frames[:, None, None]  # [batch, layer, size]
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """The configuration that the weights belong to."""
-        return self.about
+    def get_extra_state(self) -> str:
+        """The model's configuration, its normalisation and its adapters as JSON; "" without an encoder."""
+        adapter = self.adapter.to_dict() if self.adapter else None
+        about = {"config": self.config, "normalise": self.normalise, "adapter": adapter}
+        return json.dumps(about) if self.encoder is not None else ""
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Nothing is left to do: the configuration is taken before the weights."""
+    def set_extra_state(self, state: str) -> None:
+        """No-op: the encoder was already built when the state was loaded."""
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         # Called before the parts' own weights are looked up, hence the place to make the parts.
-        about = state_dict.get(f"{prefix}_extra_state")
-        if self.encoder is None and about:
-            self._take(about, ssl_models.blank(json.loads(about["config"])))
-        elif about:
-            args[-1].extend(unlike(self.about.get("adapter"), about.get("adapter")))  # the faults that torch tells
+        if state := state_dict.get(f"{prefix}_extra_state"):
+            about = json.loads(state)
+            adapter = AdapterSettings(**about["adapter"]) if about["adapter"] else None
+            if self.encoder is None:
+                self.config, self.normalise, self.adapter = about["config"], about["normalise"], adapter
+                self._take(ssl_models.blank(json.loads(self.config)))
+            else:
+                args[-1].extend(unlike(self.adapter, adapter))  # torch raises these faults
         super()._load_from_state_dict(state_dict, prefix, *args)
 
-    def _take(self, about: dict[str, Any], encoder: nn.Module) -> None:
+    def _take(self, encoder: nn.Module) -> None:
         config = encoder.config
-        self.about = about
         self.encoder = encoder
         # Without masking it has no gradient, for which several ranks would wait.
         getattr(encoder, "masked_spec_embed", nn.Parameter(torch.zeros(0))).requires_grad_(False)
         if self.freeze_cnn:
             encoder.feature_extractor._freeze_parameters()
         self.head = SSLProbe(config.num_hidden_layers + 1, config.hidden_size, self.n_classes, self.projection_size)
-        if "adapter" in about:
-            add_adapters(encoder, **about["adapter"])
+        if self.adapter:
+            add_adapters(encoder, self.adapter)
 
 
 def frames_of(samples: Tensor, config: Any) -> Tensor:

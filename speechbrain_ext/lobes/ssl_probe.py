@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from speechbrain_ext.features import ssl_models
-from speechbrain_ext.lobes.masking import take_feature
+from speechbrain_ext.lobes.checks import take_feature
 from speechbrain_ext.lobes.network import BaseNetwork
 from speechbrain_ext.lobes.ssl_encoder import SSLNetwork
 

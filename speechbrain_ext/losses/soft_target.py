@@ -23,7 +23,7 @@ def soft_target_loss(
         Each row sums to 1.
     class_weights : tensor [class] or None
     label_smoothing : float
-        The part of each target that is spread evenly over the classes.
+        The share of each target that is spread evenly over the classes.
 
     Returns
     -------

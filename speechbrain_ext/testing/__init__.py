@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from speechbrain_ext.utils.registry import find_defined
@@ -10,7 +11,7 @@ from speechbrain_ext.utils.registry import find_defined
 class Writer(Protocol):
     """Writes a mini corpus to a folder that is not there yet; the same seed gives the same bytes."""
 
-    def __call__(self, root: str, seed: int = 0, progress: bool = False) -> None: ...
+    def __call__(self, root: str | Path, seed: int = 0, progress: bool = False) -> None: ...
 
 
 def find_writers() -> dict[str, Writer]:

@@ -21,9 +21,9 @@ from torch.utils.data import Dataset
 
 from speechbrain_ext.dataio.collate import Batch, collate
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
-from speechbrain_ext.lobes.lengths import refuse_relative
+from speechbrain_ext.lobes.checks import refuse_relative
 from speechbrain_ext.lobes.network import Network, check_network
-from speechbrain_ext.lobes.value_scale import ValueScale
+from speechbrain_ext.lobes.normalization import ValueScale
 from speechbrain_ext.training.brain_settings import BrainSettings, read_settings
 from speechbrain_ext.training.divergence import FiniteGuard
 from speechbrain_ext.training.objectives import Frames, Output, merge_segments, with_vectors
@@ -228,7 +228,7 @@ class EmotionBrain(sb.Brain):
         for batch in loader:
             output = self.compute_forward(batch, sb.Stage.TEST)
             rows = zip(batch.ids, output["frames"].float().cpu(), output["frame_lengths"].tolist(), strict=True)
-            # A copy: a view would keep the whole batch.
+            # A copy: a view would keep the batch in memory.
             found += [Frames(name, frames[:count].clone()) for name, frames, count in rows]
         return {each.id: each.frames for each in gather(found)}
 
@@ -361,7 +361,7 @@ def gather(outputs: Sequence[Any]) -> list[Any]:
     if is_distributed_initialized():
         parts: list[Any] = [None] * torch.distributed.get_world_size()
         torch.distributed.all_gather_object(parts, list(outputs))
-        outputs = [output for part in parts for output in part]
+        outputs = [output for rank in parts for output in rank]
     unique = {output.id: output for output in outputs}
     return [unique[identity] for identity in sorted(unique)]
 

@@ -14,9 +14,10 @@ import numpy as np
 from speechbrain.utils.distributed import if_main_process
 
 from speechbrain_ext.dataio.dataset import FeatureSource
-from speechbrain_ext.training.finished import TRAIN
+from speechbrain_ext.training.finished import TRAIN, FinishedPhase
 from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.phase import Phase
+from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_checked, replacing, write_text
 
@@ -103,19 +104,19 @@ class ClassifierPhase(Phase):
         with replacing(self.folder / self._model_name, "wb") as stream:
             np.savez(stream, **{key: np.array(value) for key, value in names.items()}, **classifier.model)
         write_text(self.folder / f"train_log-{self.name}.jsonl", json.dumps({**row, "seconds": seconds}) + "\n")
-        self._write_done(
-            [self._model_name],
-            {
-                "checkpoint": self._model_name,
-                "epochs": 1,
-                "selected_epoch": 1,
-                "optimizer_steps": 0,
-                "parameters": classifier.parameters,
-                "train_seconds": round(seconds, 2),
-                "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-                "warnings": list(classifier.warnings),
-            },
+        finished = FinishedPhase(
+            phase=self.name,
+            checkpoint=self._model_name,
+            epochs=1,
+            selected_epoch=1,
+            optimizer_steps=0,
+            parameters=classifier.parameters,
+            parameters_total=classifier.parameters,
+            train_seconds=round(seconds, 2),
+            peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            warnings=classifier.warnings,
         )
+        self._write_done(self._model_name, finished)
         if on_epoch is not None:
             on_epoch(1)
 
@@ -125,7 +126,7 @@ class ClassifierPhase(Phase):
             utterance = ids[int(np.flatnonzero(~good)[0])]
             raise UserError(f"phase {self.name}: the {what} of utterance {utterance} are not finite: {RETRY}")
 
-    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
+    def _run(self, done: FinishedPhase, ids: list[str]) -> list[Output]:
         classifier = self._classifier().load(self._load(done))
         rows, targets = self._rows(ids), self._targets(ids)
         self._check_finite(classifier.scores(rows), ids, "scores")
@@ -150,22 +151,22 @@ class ClassifierPhase(Phase):
         make = self.node["classifier"]
         if not self.experiment.task.dimensions:
             return make()
-        for key in make.func.class_options:
+        kind, options = declared(make)
+        for key in kind.class_options:
             if (asked := self.experiment.hp.overrides.get(key)) is not None:
                 raise UserError(
                     f"phase {self.name}: {key}: expected none, as dimensions have no classes, found {asked}: "
                     "leave it out"
                 )
-        return make.func.for_dimensions(**make.keywords)
+        return kind.for_dimensions(**options)
 
     @property
     def _model_name(self) -> str:
         return f"model-{self.name}.npz"
 
-    def _load(self, done: dict[str, Any]) -> dict[str, np.ndarray]:
-        name = done["checkpoint"]
-        path = self.folder / name
-        data = read_checked(path, done["files"][name], TRAIN)
+    def _load(self, done: FinishedPhase) -> dict[str, np.ndarray]:
+        path = self.folder / done.checkpoint
+        data = read_checked(path, done.files[done.checkpoint], TRAIN)
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as stored:
                 return dict(stored)
@@ -194,6 +195,6 @@ class ClassifierPhase(Phase):
         if len(frames) != 1:
             raise UserError(
                 f"phase {self.name}: feature {source.name}: expected one row per utterance, found {len(frames)} for "
-                f"{identity}: name a feature of whole utterances, such as speechbrain_ext.features.functionals"
+                f"{identity}: name a feature with one row per utterance, such as speechbrain_ext.features.functionals"
             )
         return frames[0]

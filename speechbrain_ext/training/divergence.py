@@ -139,7 +139,7 @@ def _is_float(value: object) -> bool:
 
 
 def check_statistics(phase: str, feature: str, mean: np.ndarray, deviation: np.ndarray) -> None:
-    """Stop where a feature's mean or deviation over the training part is not finite.
+    """Stop where a feature's mean or deviation over the training set is not finite.
 
     Raises
     ------

@@ -3,15 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
 
 from speechbrain_ext.corpora.utterance_fields import is_number
 from speechbrain_ext.utils.files import DamagedFile, check_files, read_sealed, sha256_file, write_sealed
 
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
-# What scores are shown with; every training has them.
-NUMBERS = ("epochs", "optimizer_steps", "train_seconds", "parameters", "peak_memory_mib")
+
+
+@dataclass(frozen=True)
+class FinishedPhase:
+    """Record of a finished training of a phase.
+
+    Attributes
+    ----------
+    phase : str
+    checkpoint : str
+        Name of the checkpoint's folder, or of the model's file.
+    epochs, selected_epoch : int
+        Epochs that were trained, and the one that was chosen.
+    optimizer_steps : int
+    parameters, parameters_total : int
+        Trained parameters, and all of them.
+    train_seconds : float
+    peak_memory_mib : int
+    dev_scores, last_dev_scores : dict
+        Scores of the chosen epoch and of the last one on the development set, where there is one.
+    warnings : tuple of str
+        Notes for the results.
+    files : dict
+        SHA-256 of each file that later stages read, by its path in the phase's folder.
+    """
+
+    phase: str
+    checkpoint: str
+    epochs: int
+    selected_epoch: int
+    optimizer_steps: int
+    parameters: int
+    parameters_total: int
+    train_seconds: float
+    peak_memory_mib: int
+    dev_scores: dict[str, float] = field(default_factory=dict)
+    last_dev_scores: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+
+
+NUMBERS = tuple(each.name for each in fields(FinishedPhase) if each.type in ("int", "float"))
 
 
 def done_path(folder: str | Path, phase: str) -> Path:
@@ -19,7 +59,7 @@ def done_path(folder: str | Path, phase: str) -> Path:
     return Path(folder) / f"done-{phase}.json"
 
 
-def read_done(folder: str | Path, phase: str) -> dict[str, Any] | None:
+def read_done(folder: str | Path, phase: str) -> FinishedPhase | None:
     """Read the record of a finished training; None where training is not finished.
 
     Raises
@@ -33,7 +73,13 @@ def read_done(folder: str | Path, phase: str) -> dict[str, Any] | None:
     record = read_sealed(path, TRAIN)
     if missing := [name for name in NUMBERS if not is_number(record.get(name))]:
         raise DamagedFile(f"{path}: damaged, expected numbers of {', '.join(missing)}: train again: {TRAIN}")
-    return record
+    try:
+        known = {each.name: record[each.name] for each in fields(FinishedPhase)}
+    except KeyError as fault:
+        raise DamagedFile(f"{path}: damaged, expected {fault}: train again: {TRAIN}") from None
+    if not isinstance(known["files"], dict) or not known["files"]:
+        raise DamagedFile(f"{path}: expected hashes of files, found none: train again: {TRAIN}")
+    return FinishedPhase(**{**known, "warnings": tuple(known["warnings"])})
 
 
 def check_done(folder: str | Path, phase: str) -> bool:
@@ -47,10 +93,7 @@ def check_done(folder: str | Path, phase: str) -> bool:
     record = read_done(folder, phase)
     if record is None:
         return False
-    files = record.get("files")
-    if not isinstance(files, dict) or not files:
-        raise DamagedFile(f"{done_path(folder, phase)}: expected hashes of files, found none: train again: {TRAIN}")
-    check_files(done_path(folder, phase), files, TRAIN)
+    check_files(done_path(folder, phase), record.files, TRAIN)
     return True
 
 
@@ -62,19 +105,17 @@ def is_finished(folder: str | Path, phase: str) -> bool:
         return False
 
 
-def write_done(folder: str | Path, phase: str, files: Sequence[str], facts: dict[str, Any]) -> None:
+def write_done(folder: str | Path, finished: FinishedPhase, files: Sequence[str]) -> None:
     """Record a finished training.
 
     Arguments
     ---------
     folder : str or Path
         The phase's folder.
-    phase : str
-        The phase's name.
+    finished : FinishedPhase
+        Without hashes.
     files : sequence of str
         Paths in the folder of all that later stages read; their SHA-256 is recorded.
-    facts : dict
-        What else is recorded.
     """
     hashes = {name: sha256_file(Path(folder) / name) for name in files}
-    write_sealed(done_path(folder, phase), {"phase": phase, "files": hashes, **facts})
+    write_sealed(done_path(folder, finished.phase), asdict(replace(finished, files=hashes)))

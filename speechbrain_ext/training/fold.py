@@ -13,9 +13,9 @@ from speechbrain.utils.distributed import if_main_process
 
 from speechbrain_ext.training.classifier_phase import ClassifierPhase
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.finished import check_done, is_finished
+from speechbrain_ext.training.finished import FinishedPhase, check_done, is_finished
 from speechbrain_ext.training.network_phase import NetworkPhase
-from speechbrain_ext.training.objectives import DEV_SCORES, Output
+from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.phase import Phase
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.files import write_json, write_text
@@ -50,7 +50,7 @@ def check_trained(experiment: Experiment, fold: str) -> bool:
 
 
 def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | None = None) -> dict[str, Any]:
-    """Train the phases of a fold that are not whole yet.
+    """Train the incomplete phases of a fold.
 
     Arguments
     ---------
@@ -80,36 +80,41 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | 
 def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
     """Training metadata of a fold, read from the records of its phases."""
     parts = experiment.fold(fold)
-    phases = {phase.name: phase.done or {} for phase in phases_of(experiment, fold)}
-    warnings = dict.fromkeys(warning for done in phases.values() for warning in done.get("warnings", []))
+    phases = {phase.name: phase.trained for phase in phases_of(experiment, fold)}
+    finished = list(phases.values())
+    warnings = list(dict.fromkeys(warning for each in finished for warning in each.warnings))
     return {
         "name": fold,
         "n_train": len(parts.train),
         "n_dev": len(parts.dev),
         "n_test": len(parts.test),
         # Of the first phase, which the paper counts; those of all phases stand under "phases".
-        "epochs": next(iter(phases.values()))["epochs"],
-        "optimizer_steps": sum(done["optimizer_steps"] for done in phases.values()),
-        "phases": {name: {key: done[key] for key in PHASE_FACTS} for name, done in phases.items()},
-        "train_seconds": round(sum(done["train_seconds"] for done in phases.values()), 2),
-        # Trained ones; all of them beside it, where a classifier's are all trained.
-        "parameters": sum(done["parameters"] for done in phases.values()),
-        "parameters_total": sum(done.get("parameters_total", done["parameters"]) for done in phases.values()),
-        "peak_memory_mib": max(done["peak_memory_mib"] for done in phases.values()),
-        **_dev_scores(experiment, list(phases.values())[-1]),
-        **({"warnings": list(warnings)} if warnings else {}),
+        "epochs": finished[0].epochs,
+        "optimizer_steps": sum(each.optimizer_steps for each in finished),
+        "phases": {name: {key: getattr(done, key) for key in PHASE_FACTS} for name, done in phases.items()},
+        "train_seconds": round(sum(each.train_seconds for each in finished), 2),
+        "parameters": sum(each.parameters for each in finished),
+        "parameters_total": sum(each.parameters_total for each in finished),
+        "peak_memory_mib": max(each.peak_memory_mib for each in finished),
+        **_dev_scores(experiment, finished[-1]),
+        **({"warnings": warnings} if warnings else {}),
     }
 
 
-def _dev_scores(experiment: Experiment, last: dict[str, Any]) -> dict[str, Any]:
-    """The chosen epoch's scores of the system on the development part; where it was chosen on the test part, how much
-    higher its scores are there than the last epoch's.
+def _dev_scores(experiment: Experiment, last: FinishedPhase) -> dict[str, Any]:
+    """Scores of the chosen epoch on the development set, or its optimism.
+
+    Where the epoch was chosen on the test set, the optimism is how much higher its scores are there than those of the
+    last epoch.
     """
-    if experiment.selection == "test":
-        final = last.get("of_last_epoch", {})
-        gaps = {key.removeprefix("dev_"): last[key] - final[key] for key in DEV_SCORES if key in last and key in final}
-        return {"optimism": gaps} if gaps else {}
-    return {key: last[key] for key in DEV_SCORES if key in last}
+    if experiment.selection != "test":
+        return dict(last.dev_scores)
+    gaps = {
+        key.removeprefix("dev_"): score - last.last_dev_scores[key]
+        for key, score in last.dev_scores.items()
+        if key in last.last_dev_scores
+    }
+    return {"optimism": gaps} if gaps else {}
 
 
 def predict_fold(spec: RunSpec, fold: str) -> list[Output]:

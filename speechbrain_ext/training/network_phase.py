@@ -8,7 +8,6 @@ import resource
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,19 +15,19 @@ from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.distributed import if_main_process
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
+from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_segment_dataset
 from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
 from speechbrain_ext.hparams.training import Training, training_of
 from speechbrain_ext.lobes.network import declared_network
-from speechbrain_ext.lobes.normalization import FeatureNormalizer
-from speechbrain_ext.lobes.value_scale import ValueScale
+from speechbrain_ext.lobes.normalization import FeatureNormalizer, ValueScale
 from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, seed_of
 from speechbrain_ext.training.brain_settings import BrainSettings
 from speechbrain_ext.training.checkpoints import SafeCheckpointer
 from speechbrain_ext.training.divergence import check_statistics
-from speechbrain_ext.training.finished import TRAIN
+from speechbrain_ext.training.finished import TRAIN, FinishedPhase
 from speechbrain_ext.training.objectives import (
     DEV_SCORES,
     ClassObjective,
@@ -71,14 +70,14 @@ class NetworkPhase(Phase):
         """The trained phase's network in evaluation mode, for a look inside."""
         return self._trained(self.trained).plain_model.network.eval()
 
-    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
+    def _run(self, done: FinishedPhase, ids: list[str]) -> list[Output]:
         return self._trained(done).run(self._dataset(ids))
 
-    def _trained(self, done: dict[str, Any]) -> EmotionBrain:
-        name = f"save/{done['checkpoint']}/model.ckpt"
+    def _trained(self, done: FinishedPhase) -> EmotionBrain:
+        name = f"save/{done.checkpoint}/model.ckpt"
         model = self._model(trained=True)
         # Hashed and loaded from the same bytes.
-        data = read_checked(self.folder / name, done["files"][name], TRAIN)
+        data = read_checked(self.folder / name, done.files[name], TRAIN)
         model.load_state_dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
         return self._brain(model, None, self._settings(model))
 
@@ -128,18 +127,7 @@ class NetworkPhase(Phase):
         developed = {"last": parts.dev, "dev": parts.dev, "test": parts.test}[experiment.selection]
         dev = self._dataset(sorted(developed)) if developed else None
         model = self._model()
-        for source in self.sources:
-            if source.name not in model.normalizers:
-                continue
-            mean, deviation = statistics(source.frames(experiment.utterances[i]) for i in sorted(parts.train))
-            check_statistics(self.name, source.name, mean, deviation)
-            model.normalizers[source.name].set(torch.from_numpy(mean), torch.from_numpy(deviation))
-        if model.scale is not None:
-            values = [experiment.task.values_of(experiment.utterances[i]) for i in sorted(parts.train)]
-            model.scale.set(*map(torch.from_numpy, statistics([np.array(values)])))
-        by_name = {source.name: source for source in self.sources}
-        utterances = [experiment.utterances[identity] for identity in sorted(parts.train)]
-        model.network.fit_statistics(lambda name: map(by_name[name].frames, utterances))
+        self._fit_statistics(model, [experiment.utterances[identity] for identity in sorted(parts.train)])
         settings = self._settings(model, train, chooser, on_epoch)
         checkpointer = SafeCheckpointer(self.folder / "save")
         checkpointer.sweep()
@@ -149,6 +137,18 @@ class NetworkPhase(Phase):
         brain.fit(counter, train, dev, train_loader_kwargs={"batch_size": self._local_batch()})
         if if_main_process():
             self._finish(brain, checkpointer)
+
+    def _fit_statistics(self, model: PhaseModel, utterances: Sequence[Utterance]) -> None:
+        """Fit normalisation, units of the values, and what the network itself fits, to the training set."""
+        sources = {source.name: source for source in self.sources}
+        for name, normalizer in model.normalizers.items():
+            mean, deviation = statistics(map(sources[name].frames, utterances))
+            check_statistics(self.name, name, mean, deviation)
+            normalizer.set(torch.from_numpy(mean), torch.from_numpy(deviation))
+        if model.scale is not None:
+            values = np.array([self.experiment.task.values_of(utterance) for utterance in utterances])
+            model.scale.set(*map(torch.from_numpy, statistics([values])))
+        model.network.fit_statistics(lambda name: map(sources[name].frames, utterances))
 
     def _oversampled(self, ids: Sequence[str]) -> set[str]:
         """Ids of the training utterances that stand twice in the data: those of `oversample_classes`."""
@@ -247,19 +247,18 @@ class NetworkPhase(Phase):
         write_text(
             self.folder / f"train_log-{self.name}.jsonl", "".join(json.dumps(row) + "\n" for row in history.rows)
         )
-        checkpoint = Path(chosen.path).name
-        self._write_done(
-            [f"save/{checkpoint}/model.ckpt"],
-            {
-                "checkpoint": checkpoint,
-                "epochs": len(history.rows),
-                "selected_epoch": epoch,
-                **{key: of_epoch[key] for key in DEV_SCORES if key in of_epoch},
-                "of_last_epoch": {key: history.rows[-1][key] for key in DEV_SCORES if key in history.rows[-1]},
-                "optimizer_steps": brain.optimizer_step,
-                "parameters": sum(p.numel() for p in brain.modules.parameters() if p.requires_grad),
-                "parameters_total": sum(p.numel() for p in brain.modules.parameters()),
-                "train_seconds": round(sum(row["seconds"] for row in history.rows), 2),
-                "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-            },
+        checkpoint, parameters = Path(chosen.path).name, list(brain.modules.parameters())
+        finished = FinishedPhase(
+            phase=self.name,
+            checkpoint=checkpoint,
+            epochs=len(history.rows),
+            selected_epoch=epoch,
+            optimizer_steps=brain.optimizer_step,
+            parameters=sum(p.numel() for p in parameters if p.requires_grad),
+            parameters_total=sum(p.numel() for p in parameters),
+            train_seconds=round(sum(row["seconds"] for row in history.rows), 2),
+            peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            dev_scores={key: of_epoch[key] for key in DEV_SCORES if key in of_epoch},
+            last_dev_scores={key: history.rows[-1][key] for key in DEV_SCORES if key in history.rows[-1]},
         )
+        self._write_done(f"save/{checkpoint}/model.ckpt", finished)

@@ -17,7 +17,7 @@ from speechbrain_ext.losses.soft_target import soft_target_loss
 from speechbrain_ext.metrics.classes import unweighted_average_recall, weighted_accuracy
 from speechbrain_ext.metrics.values import concordance
 
-# Scores of a development part that a finished phase hands on.
+# Scores on the development set that a finished phase records.
 DEV_SCORES = ("dev_wa", "dev_uar", "dev_ccc")
 
 
@@ -201,15 +201,15 @@ class CriterionObjective(ClassObjective):
         self.criterion = criterion
 
     def follow_rate(self, rate: float) -> None:
-        """Tell the criterion."""
+        """Hand it to the criterion."""
         self.criterion.follow_rate(rate)
 
     def loss(self, predictions: Mapping[str, torch.Tensor], batch: Batch) -> torch.Tensor:
         """The criterion's total."""
         smoothing = self.label_smoothing
         shares = (1 - smoothing) * batch.shares + smoothing / batch.shares.shape[1]  # [batch, class]
-        whole = {name: tensor.float() for name, tensor in predictions.items()}
-        return self.criterion(whole, shares, batch.genders)[0]
+        outputs = {name: tensor.float() for name, tensor in predictions.items()}
+        return self.criterion(outputs, shares, batch.genders)[0]
 
 
 class DimensionObjective:

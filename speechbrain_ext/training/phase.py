@@ -1,4 +1,4 @@
-"""What phases of every kind share: their place on disk, their features, and that they are whole or not."""
+"""What phases of every kind share: their folder, their features, and whether they are trained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from speechbrain_ext.dataio.dataset import FeatureSource, speaker_statistics
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.finished import TRAIN, check_done, done_path, read_done, write_done
+from speechbrain_ext.training.finished import TRAIN, FinishedPhase, check_done, done_path, read_done, write_done
 from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, folder_lock, write_sealed
@@ -42,7 +42,7 @@ class Phase(ABC):
         self.sources = self._sources()
 
     @property
-    def done(self) -> dict[str, Any] | None:
+    def done(self) -> FinishedPhase | None:
         """The record of the finished training, or None where it is not finished."""
         return read_done(self.folder, self.name)
 
@@ -74,9 +74,8 @@ class Phase(ABC):
                 print(f"warning: {fault}: phase {self.name} of fold {self.fold} is trained again", flush=True)
             return False
 
-    def _write_done(self, files: Sequence[str], facts: dict[str, Any]) -> None:
-        names = [*files, f"train_log-{self.name}.jsonl", f"depends-{self.name}.json"]
-        write_done(self.folder, self.name, names, facts)
+    def _write_done(self, model: str, finished: FinishedPhase) -> None:
+        write_done(self.folder, finished, [model, f"train_log-{self.name}.jsonl", f"depends-{self.name}.json"])
 
     def outputs(self, ids: Sequence[str]) -> list[Output]:
         """Run the trained phase on utterances, in the order of their ids.
@@ -89,7 +88,7 @@ class Phase(ABC):
         return self._run(self.trained, sorted(ids))
 
     @property
-    def trained(self) -> dict[str, Any]:
+    def trained(self) -> FinishedPhase:
         """The record of the finished training; an error where it is not finished."""
         done = self.done
         if not done:
@@ -98,10 +97,10 @@ class Phase(ABC):
 
     @abstractmethod
     def _fit(self, on_epoch: Callable[[int], None] | None) -> None:
-        """Train on the fold's training part and write the done file last."""
+        """Train on the fold's training set and write the done file last."""
 
     @abstractmethod
-    def _run(self, done: dict[str, Any], ids: list[str]) -> list[Output]:
+    def _run(self, done: FinishedPhase, ids: list[str]) -> list[Output]:
         """Outputs of the phase that the done file describes."""
 
     def key(self, name: str) -> Any:
@@ -139,7 +138,7 @@ class Phase(ABC):
         rows = extractor.segment_rows or round(self.built["segment_s"] / (extractor.hop_s or 1e9))
         if extractor.normalised or not rows:
             raise UserError(
-                f"phase {self.name}: segment_s: the feature {name} is not cut into pieces: leave segment_s out"
+                f"phase {self.name}: segment_s: the feature {name} is not cut into segments: leave segment_s out"
             )
         return rows
 
@@ -166,5 +165,5 @@ class Phase(ABC):
                 )
 
     def _max_frames(self, extractor: Extractor) -> int:
-        # A feature of the whole utterance has no hop and is never cut.
+        # A feature with one row for an utterance has no hop and is never cut.
         return round(self.key("duration_s") / extractor.hop_s) if extractor.hop_s else sys.maxsize

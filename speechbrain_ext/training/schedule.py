@@ -15,7 +15,7 @@ class PiecewiseRate:
     rates : sequence of float
         One for each part.
     until : sequence of int
-        The last epoch of each part, as the paper counts them; the last one is the whole training.
+        The last epoch of each part, as the paper counts them; the last one ends the training.
 
     Raises
     ------
@@ -52,7 +52,7 @@ class PiecewiseRate:
 
 
 def scaled_epochs(epochs: int, scale: float) -> int:
-    """The paper's epochs times the scale of the whole schedule, at least one.
+    """The paper's epochs times the scale of the schedule, at least one.
 
     Raises
     ------

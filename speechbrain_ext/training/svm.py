@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.special import log_softmax
@@ -15,8 +16,13 @@ from speechbrain_ext.metrics.classes import unweighted_average_recall, weighted_
 from speechbrain_ext.training.objectives import mean_concordance
 from speechbrain_ext.utils.errors import UserError
 
-if TYPE_CHECKING:
-    from sklearn.svm import SVC, SVR
+
+@dataclass(frozen=True)
+class _Fitted:
+    """Machines of scikit-learn, and for values of dimensions the mean and deviation of each, by name."""
+
+    machines: Sequence[Any]
+    units: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class _LinearMachine(ABC):
@@ -77,8 +83,8 @@ class _LinearMachine(ABC):
         with threadpool_limits(1):
             c = self._choose(features, targets, speakers) if len(self.c_grid) > 1 else self.c_grid[0]
             mean, deviation = statistics([features])
-            fitted = self._fit(self._standardise(features, mean, deviation), targets, c)
-        self.model = {"mean": mean, "deviation": deviation, **fitted, "C": np.float64(c)}
+            fitted = self._fit("linear", c, self._standardise(features, mean, deviation), targets)
+        self.model = {"mean": mean, "deviation": deviation, **self._arrays(fitted), "C": np.float64(c)}
         return self
 
     @property
@@ -118,18 +124,22 @@ class _LinearMachine(ABC):
             # One product serves all values of C: with thousands of features it takes most of the time.
             gram, cross = rows @ rows.T, tested @ rows.T  # [trained, trained], [held out, trained]
             for place, c in enumerate(self.c_grid):
-                score = self._score(gram, targets[trained], cross, targets[held_out], c)
-                scores[place] += score / len(folds)
+                fitted = self._fit("precomputed", c, gram, targets[trained])
+                scores[place] += self._score(fitted, cross, targets[held_out]) / len(folds)
         self.inner_scores = {c: float(score) for c, score in zip(self.c_grid, scores, strict=True)}
         return self.c_grid[int(np.argmax(scores))]
 
     @abstractmethod
-    def _fit(self, rows: np.ndarray, targets: np.ndarray, c: float) -> dict[str, np.ndarray]:
-        """Fit to standardised rows [utterance, feature] and give the arrays of the model."""
+    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> _Fitted:
+        """Fit to standardised rows [utterance, feature], or to products of them [utterance, utterance]."""
 
     @abstractmethod
-    def _score(self, gram: np.ndarray, targets: np.ndarray, cross: np.ndarray, truth: np.ndarray, c: float) -> float:
-        """Score of a machine that is fitted to a precomputed kernel, on the held-out utterances."""
+    def _arrays(self, fitted: _Fitted) -> dict[str, np.ndarray]:
+        """Arrays of the model."""
+
+    @abstractmethod
+    def _score(self, fitted: _Fitted, cross: np.ndarray, truth: np.ndarray) -> float:
+        """Score on held-out utterances, from their products with the training utterances."""
 
 
 class LinearSVM(_LinearMachine):
@@ -217,26 +227,26 @@ class LinearSVM(_LinearMachine):
             "train_uar": unweighted_average_recall(targets, found),
         }
 
-    def _fit(self, rows: np.ndarray, targets: np.ndarray, c: float) -> dict[str, np.ndarray]:
-        svm = self._svc("linear", c, targets).fit(rows, targets)
-        # Of two classes only, scikit-learn turns the sign: positive there means the second one.
-        sign = -1.0 if len(svm.classes_) == 2 else 1.0
-        return {
-            "coefficients": sign * svm.coef_,  # [pair of classes, feature]
-            "intercepts": sign * svm.intercept_,  # [pair of classes]
-            "classes": np.asarray(svm.classes_, dtype=np.int64),
-        }
-
-    def _score(self, gram: np.ndarray, targets: np.ndarray, cross: np.ndarray, truth: np.ndarray, c: float) -> float:
-        found = self._svc("precomputed", c, targets).fit(gram, targets).predict(cross)
-        return unweighted_average_recall(truth, found)
-
-    def _svc(self, kernel: str, c: float, targets: np.ndarray) -> SVC:
+    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> _Fitted:
         from sklearn.svm import SVC
 
         if len(np.unique(targets)) < 2:
             raise UserError(f"expected utterances of two classes or more to train on, found {len(np.unique(targets))}")
-        return SVC(C=c, kernel=kernel, class_weight=self.class_weight, break_ties=True)
+        svc = SVC(C=c, kernel=kernel, class_weight=self.class_weight, break_ties=True)
+        return _Fitted([svc.fit(rows, targets)])
+
+    def _arrays(self, fitted: _Fitted) -> dict[str, np.ndarray]:
+        (svc,) = fitted.machines
+        # Of two classes only, scikit-learn turns the sign: positive there means the second one.
+        sign = -1.0 if len(svc.classes_) == 2 else 1.0
+        return {
+            "coefficients": sign * svc.coef_,  # [pair of classes, feature]
+            "intercepts": sign * svc.intercept_,  # [pair of classes]
+            "classes": np.asarray(svc.classes_, dtype=np.int64),
+        }
+
+    def _score(self, fitted: _Fitted, cross: np.ndarray, truth: np.ndarray) -> float:
+        return unweighted_average_recall(truth, fitted.machines[0].predict(cross))
 
 
 class LinearSVR(_LinearMachine):
@@ -263,7 +273,7 @@ class LinearSVR(_LinearMachine):
     [[2.5]]
     """
 
-    warnings = ("class_weight plays no part: a regression has no classes",)
+    warnings = ("class_weight has no effect: a regression has no classes",)
     arrays = (*_LinearMachine.arrays, "value_mean", "value_deviation")
 
     def __init__(
@@ -284,27 +294,24 @@ class LinearSVR(_LinearMachine):
         """Scores of the choice of C, and mean CCC on the training set, for the log."""
         return {"inner_ccc": self.inner_scores, "train_ccc": mean_concordance(targets, self.predict(features))}
 
-    def _fit(self, rows: np.ndarray, targets: np.ndarray, c: float) -> dict[str, np.ndarray]:
-        mean, deviation = statistics([targets])
-        fitted = self._fitted("linear", c, rows, (targets - mean) / deviation)
-        return {
-            "value_mean": mean,
-            "value_deviation": deviation,
-            "coefficients": np.concatenate([svr.coef_ for svr in fitted]),  # [dimension, feature]
-            "intercepts": np.concatenate([svr.intercept_ for svr in fitted]),  # [dimension]
-        }
-
-    def _score(self, gram: np.ndarray, targets: np.ndarray, cross: np.ndarray, truth: np.ndarray, c: float) -> float:
-        mean, deviation = statistics([targets])
-        fitted = self._fitted("precomputed", c, gram, (targets - mean) / deviation)
-        found = np.transpose([svr.predict(cross) for svr in fitted])  # [held out, dimension]
-        return mean_concordance((truth - mean) / deviation, found)
-
-    def _fitted(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> list[SVR]:
-        """One machine for each dimension of standardised targets [utterance, dimension]."""
+    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> _Fitted:
         from sklearn.svm import SVR
 
-        return [SVR(C=c, kernel=kernel, epsilon=self.epsilon).fit(rows, target) for target in targets.T]
+        mean, deviation = statistics([targets])
+        standardised = (targets - mean) / deviation  # [utterance, dimension]
+        machines = [SVR(C=c, kernel=kernel, epsilon=self.epsilon).fit(rows, target) for target in standardised.T]
+        return _Fitted(machines, {"value_mean": mean, "value_deviation": deviation})
+
+    def _arrays(self, fitted: _Fitted) -> dict[str, np.ndarray]:
+        return {
+            **fitted.units,
+            "coefficients": np.concatenate([svr.coef_ for svr in fitted.machines]),  # [dimension, feature]
+            "intercepts": np.concatenate([svr.intercept_ for svr in fitted.machines]),  # [dimension]
+        }
+
+    def _score(self, fitted: _Fitted, cross: np.ndarray, truth: np.ndarray) -> float:
+        found = np.transpose([svr.predict(cross) for svr in fitted.machines])  # [held out, dimension]
+        return mean_concordance((truth - fitted.units["value_mean"]) / fitted.units["value_deviation"], found)
 
 
 def speaker_folds(speakers: Sequence[str], folds: int) -> list[np.ndarray]:

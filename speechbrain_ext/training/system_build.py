@@ -13,6 +13,7 @@ from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.hparams import Hparams
 from speechbrain_ext.hparams.training import training_of
 from speechbrain_ext.lobes.network import declared_network
+from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.errors import UserError
 
 ITEMS = 2
@@ -91,7 +92,7 @@ def check_resources(hp: Hparams) -> None:
 
 def _feature(name: str, make: Any) -> Extractor | None:
     """A feature's extractor; None for a pretrained model's, which only stage 1 may fetch."""
-    if getattr(make, "func", make).pretrained:
+    if declared(make)[0].pretrained:
         return None
     try:
         return make()

@@ -36,9 +36,9 @@ def weights_only(where: str) -> Iterator[None]:
     try:
         yield
     except (pickle.UnpicklingError, yaml.YAMLError) as fault:
-        told = " ".join(str(fault).split())[:160]
+        reason = " ".join(str(fault).split())[:160]
         raise UserError(
-            f"{where}: expected weights and numbers only, found something else ({told}): "
+            f"{where}: expected weights and numbers only, found something else ({reason}): "
             "remove this checkpoint and train again with: ./run.sh --stage 2"
         ) from None
     finally:

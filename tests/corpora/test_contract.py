@@ -11,7 +11,7 @@ from speechbrain_ext import corpora, testing
 from speechbrain_ext.corpora import CORPORA, find_corpora, get_corpus
 from speechbrain_ext.corpora.labels import EMOTIONS, in_order
 from speechbrain_ext.hparams import list_systems, load
-from speechbrain_ext.preparation.protocols import PROTOCOLS
+from speechbrain_ext.preparation.names import PROTOCOLS
 from speechbrain_ext.testing import find_writers
 from speechbrain_ext.utils.errors import UserError
 

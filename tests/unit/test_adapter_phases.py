@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from speechbrain_ext.evaluation.provenance import run_facts
 from speechbrain_ext.evaluation.results_json import fold_facts_from_json
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.ssl import Waveform
-from speechbrain_ext.lobes.adapters import ADAPTERS
+from speechbrain_ext.lobes.adapters import ADAPTERS, AdapterSettings
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.preparation.folds import folds_path
 from speechbrain_ext.preparation.protocols import make_folds
@@ -75,7 +75,7 @@ def test_results_count_what_is_trained_and_all(spec, adapter):
     run = replace(spec, row=adapter, overrides=(*spec.overrides, f"--adapter={adapter}", f"--adapter_rank={RANK}"))
     facts = train_fold(run, FOLD)
     experiment = Experiment(run)
-    done = phases_of(experiment, FOLD)[-1].done
+    done = asdict(phases_of(experiment, FOLD)[-1].done)
     head = LAYERS + 1 + (SIZE + 1) * 4 + (4 + 1) * 7
     encoder = encoder_of(experiment.hp.build()["ssl_model"])
     everything = sum(p.numel() for p in encoder.parameters())
@@ -103,4 +103,4 @@ def test_the_keys_reach_the_network(repository, model):
     changed = {"adapter": "lora", "adapter_rank": 2, "adapter_alpha": 6, "ssl_model": model}
     loaded = hparams.load(repository / "recipes/EmoDB", "ssl_finetune", changed)
     network = loaded.build()["phases"]["finetune"]["network"]()
-    assert network.about["adapter"] == {"adapter": "lora", "rank": 2, "alpha": 6.0}
+    assert network.adapter == AdapterSettings("lora", 2, 6.0)

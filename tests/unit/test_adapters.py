@@ -11,7 +11,7 @@ from speechbrain.nnet.adapters import HoulsbyAdapterLinear, LoRA
 from tiny_ssl import KINDS, LAYERS, SIZE, small_config, waves, write_tiny
 from torch import nn
 
-from speechbrain_ext.lobes.adapters import ADAPTERS, add_adapters
+from speechbrain_ext.lobes.adapters import ADAPTERS, AdapterSettings, add_adapters
 from speechbrain_ext.lobes.ca_mser import CAMSER
 from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import Wav2Vec2Convolutions
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
@@ -229,6 +229,6 @@ def test_a_frozen_encoder_takes_no_adapter():
 
 
 def test_adapters_have_the_encoders_type():
-    encoder = add_adapters(encoder_of(SMALL).double(), "houlsby", 2)
+    encoder = add_adapters(encoder_of(SMALL).double(), AdapterSettings("houlsby", 2))
     assert {p.dtype for p in encoder.parameters()} == {torch.float64}
     assert encoder(audio().double()).last_hidden_state.dtype == torch.float64

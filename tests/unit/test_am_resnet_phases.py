@@ -36,7 +36,7 @@ def test_segments_without_a_valid_frame_are_not_trained_on(spec):
         expected += [f"{speaker}-0#{place}" for speaker in ("03", "09") for place in (0, 2)]
         assert sorted(trained) == sorted(expected), step.name
         # 14 segments in batches of 8, for 2 epochs; with the silent utterances' there would be a third batch
-        assert step.done["optimizer_steps"] == 2 * 2, step.name
+        assert step.done.optimizer_steps == 2 * 2, step.name
 
 
 def test_segments_without_a_valid_frame_carry_no_weight_in_the_mean(spec, repository):
@@ -108,10 +108,10 @@ def test_the_second_stage_is_trained_on_those_very_frames(spec):
 
 def test_the_second_stage_leaves_the_first_as_it_was(spec):
     first, second = phases_of(Experiment(spec), FOLD)
-    checkpoint = first.folder / "save" / first.done["checkpoint"] / "model.ckpt"
+    checkpoint = first.folder / "save" / first.done.checkpoint / "model.ckpt"
     before = checkpoint.read_bytes()
     other = replace(spec, row="again", seed=2)
     train_fold(other, FOLD)
     assert checkpoint.read_bytes() == before
-    state = torch.load(second.folder / "save" / second.done["checkpoint"] / "model.ckpt", weights_only=True)
+    state = torch.load(second.folder / "save" / second.done.checkpoint / "model.ckpt", weights_only=True)
     assert not any("stem" in name or "blocks" in name for name in state), "the second stage holds no part of the first"

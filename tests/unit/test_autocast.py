@@ -10,7 +10,7 @@ from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from speechbrain_ext.lobes.dynamic_relu import DynamicReLU
-from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import Wav2Vec2Convolutions, fasten
+from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import Wav2Vec2Convolutions, use_fast_convolutions
 from speechbrain_ext.lobes.peephole_lstm import PeepholeBLSTM
 
 
@@ -24,7 +24,7 @@ def small_model() -> Wav2Vec2Model:
 def test_the_fast_convolutions_give_way_to_the_model_s_own():
     """Also the type of what comes out is that of the model's own layers: a caller cannot see the difference."""
     plain = small_model()
-    fast = fasten(copy.deepcopy(plain)).eval()
+    fast = use_fast_convolutions(copy.deepcopy(plain)).eval()
     assert isinstance(fast.feature_extractor, Wav2Vec2Convolutions)
     waves = torch.randn(2, 4000)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):

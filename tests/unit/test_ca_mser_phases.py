@@ -77,7 +77,7 @@ def run_of(spec, model, row, **changes):
 
 def state_of(run):
     step = phases_of(Experiment(run), FOLD)[-1]
-    return torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True)
+    return torch.load(step.folder / "save" / step.done.checkpoint / "model.ckpt", weights_only=True)
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,7 @@ def test_it_leaves_what_a_network_leaves_and_predicts(spec):
     assert (facts["epochs"], facts["optimizer_steps"], facts["parameters"]) == (1, 0, 21 * 89)
     assert facts["warnings"] == ["posteriors are a softmax of SVM scores, not calibrated"]
     step = phase_of(spec)
-    assert isinstance(step, ClassifierPhase) and step.done["phase"] == "egemaps"
+    assert isinstance(step, ClassifierPhase) and step.done.phase == "egemaps"
     row = json.loads((step.folder / "train_log-egemaps.jsonl").read_text())
     assert row["epoch"] == 1 and row["phase_name"] == "egemaps" and row["train_wa"] > 0.9
     stored = model(spec)
@@ -218,7 +218,7 @@ def test_a_model_that_holds_other_arrays_is_refused_in_one_line(spec):
     folder = phase_of(spec).folder
     (folder / "model-egemaps.npz").write_bytes(b"PK no archive")
     facts = read_done(folder, "egemaps")
-    write_done(folder, "egemaps", facts.pop("files"), facts)
+    write_done(folder, facts, list(facts.files))
     with pytest.raises(UserError, match=r"expected the arrays of a trained classifier.*--force") as fault:
         predict_fold(spec, FOLD)
     assert "\n" not in str(fault.value)

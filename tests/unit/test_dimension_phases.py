@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from run_requests import request_of
 
-from speechbrain_ext.bin.run_options import run_parser, specifications
 from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
@@ -129,7 +129,7 @@ def test_the_checkpoint_carries_the_units(tmp_path, repository):
     spec = spec_of(tmp_path, repository, FRLM)
     train_fold(spec, FOLD)
     (step,) = phases_of(Experiment(spec), FOLD)
-    state = torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True)
+    state = torch.load(step.folder / "save" / step.done.checkpoint / "model.ckpt", weights_only=True)
     experiment = step.experiment
     train = np.array([experiment.task.values_of(experiment.utterances[i]) for i in experiment.fold(FOLD).train])
     np.testing.assert_allclose(state["scale.mean"], train.mean(0), rtol=1e-6)
@@ -144,7 +144,7 @@ def test_the_model_of_a_regression_is_arrays_with_the_names_of_its_dimensions(tm
     with np.load(step.folder / "model-egemaps.npz", allow_pickle=False) as stored:
         assert stored["dimension_names"].tolist() == list(DIMENSIONS) and stored["coefficients"].shape == (2, 88)
     assert facts["parameters"] == 2 * 89 and facts["warnings"] == [
-        "class_weight plays no part: a regression has no classes"
+        "class_weight has no effect: a regression has no classes"
     ]
     row = json.loads((step.folder / "train_log-egemaps.jsonl").read_text())
     assert row["train_ccc"] > 0.6 and set(row) >= {"c", "inner_ccc"}
@@ -157,7 +157,7 @@ def test_the_epoch_with_the_best_ccc_on_dev_is_chosen(tmp_path, repository):
     (step,) = phases_of(Experiment(spec), FOLD)
     rows = [json.loads(line) for line in (step.folder / "train_log-frlm.jsonl").read_text().splitlines()]
     best = max(rows, key=lambda row: (row["dev_ccc"], -row["epoch"]))
-    assert step.done["selected_epoch"] == best["epoch"] and facts["dev_ccc"] == best["dev_ccc"]
+    assert step.done.selected_epoch == best["epoch"] and facts["dev_ccc"] == best["dev_ccc"]
     assert all(row["dev_loss"] == pytest.approx(1 - row["dev_ccc"]) and "dev_uar" not in row for row in rows)
     on_dev = step.outputs(step.experiment.fold(FOLD).dev)
     assert np.mean(agreement(on_dev)) == pytest.approx(best["dev_ccc"], abs=1e-5)
@@ -210,9 +210,8 @@ def test_keys_of_classes_are_refused_by_name(tmp_path, repository, words, key, v
 def test_a_table_is_of_classes(tmp_path, repository):
     words = ["--recipe", str(repository / "recipes/EmoDB"), "--system", "amsnet", "--data", str(tmp_path)]
     words += ["--exp", str(tmp_path), "--table", "amsnet/5", "--row", "FRLM", "--tag", "x"]
-    args = run_parser("", "train").parse_args([*words, "--", "--dimensions", "[valence]"])
     with pytest.raises(UsageError, match="--table amsnet/5: tables are of classes, found dimensions"):
-        specifications(args)
+        request_of([*words, "--", "--dimensions", "[valence]"])
 
 
 def test_a_corpus_without_values_is_told(tmp_path):

@@ -182,7 +182,7 @@ def test_a_diverged_phase_is_not_done_and_goes_on_when_it_is_mended(sd_caff, tmp
     for spec in (run, usual):
         train_fold(spec, FOLD)
         (step,) = phases_of(Experiment(spec), FOLD)
-        states.append(torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True))
+        states.append(torch.load(step.folder / "save" / step.done.checkpoint / "model.ckpt", weights_only=True))
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 

@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn.functional import max_pool2d
 
 from speechbrain_ext.lobes.dynamic_relu import DynamicReLU
-from speechbrain_ext.lobes.kernels import two_piece_kernel
-from speechbrain_ext.lobes.kernels.two_piece_kernel import larger_of_two_lines
+from speechbrain_ext.lobes.kernels import dynamic_relu_kernel
+from speechbrain_ext.lobes.kernels.dynamic_relu_kernel import larger_of_two_lines
 
 
 def by_loop(lobe, x):
@@ -63,7 +63,7 @@ def test_finite_differences_with_norm_and_pool(training, pool):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("pool", [True, False])
 def test_after_norm_equals_one_after_the_other(training, pool, momentum, monkeypatch):
-    monkeypatch.setattr(two_piece_kernel, "_BLOCK_BYTES", 2000)  # several blocks, the last one smaller
+    monkeypatch.setattr(dynamic_relu_kernel, "_BLOCK_BYTES", 2000)  # several blocks, the last one smaller
     lobe, x = lobe_and_input((5, 8, 7, 9))
     norm = nn.BatchNorm2d(8, momentum=momentum).double().train(training)
     nn.init.normal_(norm.weight), nn.init.normal_(norm.running_mean), nn.init.uniform_(norm.running_var)

@@ -9,7 +9,11 @@ import torch
 from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import Wav2Vec2Convolutions, fasten, normed_filters
+from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import (
+    Wav2Vec2Convolutions,
+    normed_filters,
+    use_fast_convolutions,
+)
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 
@@ -21,7 +25,7 @@ def pair(**changes):
     fields |= {"conv_dim": [8, 6, 10, 4, 12, 8, 6], "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
     dropouts = dict.fromkeys(("hidden_dropout", "attention_dropout", "activation_dropout", "layerdrop"), 0.0)
     plain = Wav2Vec2Model(Wav2Vec2Config(**fields | dropouts | changes)).train()
-    return plain, fasten(copy.deepcopy(plain)).train()
+    return plain, use_fast_convolutions(copy.deepcopy(plain)).train()
 
 
 def close(found, wanted, tolerance):
@@ -120,7 +124,7 @@ def test_unknown_convolutions_run_as_they_are_with_one_warning(change):
     plain, _ = pair()
     change(plain.feature_extractor)
     with pytest.warns(RuntimeWarning, match=r"transformers .*: its own run, which take more memory") as warned:
-        assert fasten(plain).feature_extractor is plain.feature_extractor
+        assert use_fast_convolutions(plain).feature_extractor is plain.feature_extractor
     assert not isinstance(plain.feature_extractor, Wav2Vec2Convolutions) and len(warned) == 1
 
 

@@ -82,5 +82,5 @@ def test_trim_cuts_to_the_longest_and_clears_padding():
 
 @pytest.mark.parametrize("lengths", [[0, 2], [5, 2], [2]])
 def test_impossible_lengths_are_named(lengths):
-    with pytest.raises(ValueError, match=r"expected 2 lengths between 1 and 4 frames, found"):
+    with pytest.raises(ValueError, match=r"expected 2 lengths from 1 to 4, found"):
         trim(torch.ones(2, 4, 1), torch.tensor(lengths))

@@ -69,9 +69,9 @@ def test_the_lstm_row_of_sd_caff_is_its_last_frame(bidirectional):
     """The forward direction's last frame behind a PReLU, never a mean over frames."""
     torch.manual_seed(0)
     net = SDCAFF(4, "lstm", dynamic_size=60, bidirectional=bidirectional, hidden_size=16).eval()
-    dynamic = torch.randn(3, 60, 12)
+    dynamic = torch.randn(3, 12, 60)
     with torch.no_grad():
-        frames = net.dynamic.lstm(dynamic.transpose(1, 2))[0]  # [batch, time, unit]
+        frames = net.dynamic.lstm(dynamic)[0]  # [batch, time, unit]
         found = net.embed(None, dynamic)
         forwards = 8 if bidirectional else 16
         torch.testing.assert_close(found[:, :forwards], net.last(frames[:, -1, :forwards]))

@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from speechbrain_ext.lobes.cross_aff import CrossAFF
-from speechbrain_ext.lobes.sd_caff import SDCAFF, VARIANTS
-from speechbrain_ext.lobes.sd_caff_branches import DynamicBranch, StaticBranch
+from speechbrain_ext.lobes.sd_caff import SDCAFF, VARIANTS, DynamicBranch, StaticBranch
 from speechbrain_ext.utils.errors import UserError
 
 WIDTHS = {"full": 192, "cnn": 128, "lstm": 32, "concat": 192, "dd_caff": 192, "ss_caff": 192}
@@ -25,7 +24,7 @@ def small(variant="full", **keys):
 
 def inputs(batch=3, time=30, dtype=torch.float32):
     generator = torch.Generator().manual_seed(5)
-    return tuple(torch.randn(batch, 24, time, generator=generator).to(dtype) for _ in range(2))
+    return tuple(torch.randn(batch, time, 24, generator=generator).to(dtype) for _ in range(2))
 
 
 def sigmoid(x):
@@ -107,8 +106,8 @@ def test_the_order_of_convolution_pooling_norm_and_rectifier(pool, activation, t
     for norm in (each for each in branch.modules() if isinstance(each, nn.BatchNorm2d)):
         nn.init.uniform_(norm.weight, 0.5, 1.5), nn.init.uniform_(norm.bias, -0.5, 0.5)
     plain = copy.deepcopy(branch).train(training)
-    mfcc = torch.randn(2, 60, 251, dtype=torch.float64)
-    expected = mfcc.unsqueeze(1)
+    mfcc = torch.randn(2, 251, 60, dtype=torch.float64)
+    expected = mfcc.transpose(1, 2).unsqueeze(1)
     for number, order in zip((1, 2, 4, 5, 6), ORDERS[pool], strict=True):
         expected = stage(plain, number, expected, order)
     found = branch.train(training)(mfcc)
@@ -118,8 +117,8 @@ def test_the_order_of_convolution_pooling_norm_and_rectifier(pool, activation, t
 
 def test_dynamic_branch_averages_neighbouring_units():
     branch = DynamicBranch(6, hidden_size=8, bidirectional=True, channels=4).eval()
-    x = torch.randn(2, 6, 5)
-    expected = branch.lstm(x.transpose(1, 2))[0].view(2, 5, 4, 2).mean(3).permute(0, 2, 1)
+    x = torch.randn(2, 5, 6)
+    expected = branch.lstm(x)[0].view(2, 5, 4, 2).mean(3).permute(0, 2, 1)
     assert torch.allclose(branch(x)[:, :, 0], expected)
     uneven = DynamicBranch(6, hidden_size=10, channels=4).eval()
     assert uneven(x).shape == (2, 4, 1, 5)
@@ -153,7 +152,7 @@ def test_the_input_that_a_branch_alone_does_not_read_may_be_missing():
 
 @pytest.mark.parametrize("parts", [1, 2, 3])
 def test_any_input_of_table_1(parts):
-    maps = torch.randn(2, 60, 251), torch.randn(2, 60 * parts, 251)
+    maps = torch.randn(2, 251, 60), torch.randn(2, 251, 60 * parts)
     model = SDCAFF(4, dynamic_size=60 * parts, hidden_size=64).eval()
     with torch.no_grad():
         assert model(*maps)["embedding"].shape == (2, 192)
@@ -186,27 +185,27 @@ def test_dd_caff_pools_its_mfcc_lstm_to_128_and_the_other_to_64():
 @pytest.mark.parametrize("lengths", [None, [30, 30, 30], [30, 7, 1]])
 def test_the_lstm_row_reads_the_last_states_of_each_direction_without_dropout(bidirectional, lengths):
     model = small("lstm", bidirectional=bidirectional, dropout=0.5).double()
-    x = torch.randn(3, 24, 30, dtype=torch.float64)
+    x = torch.randn(3, 30, 24, dtype=torch.float64)
     counts = lengths or [30] * 3
     given = None if lengths is None else torch.tensor(lengths)
     found = model(None, x, given)["embedding"]
     assert model.training and torch.equal(found, model(None, x, given)["embedding"]), "no dropout"
     lstm = model.dynamic.lstm
     for row, count in enumerate(counts):
-        outputs = lstm(x[row : row + 1, :, :count].transpose(1, 2))[0][0]  # [frame, hidden]
+        outputs = lstm(x[row : row + 1, :count])[0][0]  # [frame, hidden]
         expected = outputs[-1]
         if bidirectional:
             expected = torch.cat([outputs[-1, : model.dynamic.lstm.hidden_size], outputs[0, lstm.hidden_size :]])
         torch.testing.assert_close(found[row], model.last(expected), rtol=1e-12, atol=1e-14)
     spoiled = x.clone()
     for row, count in enumerate(counts):
-        spoiled[row, :, count:] = 1e6
+        spoiled[row, count:] = 1e6
     assert torch.equal(model(None, spoiled, given)["embedding"], found)
 
 
 def test_impossible_lengths_are_named():
     for lengths in ([31, 5, 5], [0, 5, 5], [5, 5]):
-        with pytest.raises(ValueError, match="expected 3 lengths between 1 and 30 frames, found"):
+        with pytest.raises(ValueError, match="expected 3 lengths from 1 to 30, found"):
             small("lstm")(None, inputs()[1], torch.tensor(lengths))
 
 
@@ -281,7 +280,7 @@ def test_wrong_keys_are_named(keys, message):
 
 
 def test_wrong_inputs_are_named():
-    with pytest.raises(ValueError, match=r"expected MFCC \[batch, coefficient, time\]"):
+    with pytest.raises(ValueError, match=r"expected MFCC \[batch, time, coefficient\]"):
         StaticBranch()(torch.zeros(2, 1, 60, 251))
-    with pytest.raises(ValueError, match=r"expected dynamic features \[batch, 24, time\], found \[2, 23, 9\]"):
-        DynamicBranch(24, 64)(torch.zeros(2, 23, 9))
+    with pytest.raises(ValueError, match=r"expected dynamic features \[batch, time, 24\], found \[2, 9, 23\]"):
+        DynamicBranch(24, 64)(torch.zeros(2, 9, 23))

@@ -75,7 +75,7 @@ def trained(spec: RunSpec, row: str, preset: str = "paper", **changes: str) -> t
     run = replace(spec, row=row, overrides=tiny(**changes), preset=preset)
     facts = train_fold(run, FOLD)
     step = phases_of(Experiment(run), FOLD)[-1]
-    state = torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True)
+    state = torch.load(step.folder / "save" / step.done.checkpoint / "model.ckpt", weights_only=True)
     return facts, state
 
 

@@ -63,7 +63,7 @@ def make_run(folder, repository, spoilt: tuple[str, ...] = (), dev: str = "none"
 def state_of(spec: RunSpec) -> dict[str, torch.Tensor]:
     train_fold(spec, FOLD)
     (step,) = phases_of(Experiment(spec), FOLD)
-    return torch.load(step.folder / "save" / step.done["checkpoint"] / "model.ckpt", weights_only=True)
+    return torch.load(step.folder / "save" / step.done.checkpoint / "model.ckpt", weights_only=True)
 
 
 @pytest.mark.parametrize("dev", ["none", "speaker"])

@@ -1,1 +1,1 @@
-"""Hand-written fast paths of lobes, each beside its plain form."""
+"""Hand-written fast paths of lobes; each has a plain form that it is tested against."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from speechbrain_ext.lobes.kernels.operators import sigmoid_backward, tanh_backward
-from speechbrain_ext.lobes.saved import saved_tensors
+from speechbrain_ext.lobes.kernels.saved import saved_tensors
 
 
 def peephole_blstm(x: Tensor, weight: Tensor, peephole: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from speechbrain_ext.lobes.kernels.operators import gelu_backward
-from speechbrain_ext.lobes.saved import saved_tensors
+from speechbrain_ext.lobes.kernels.saved import saved_tensors
 
 # Long enough for three frames.
 PROBE_SAMPLES = 1040
@@ -62,8 +62,8 @@ class Wav2Vec2Convolutions(nn.Module):
         self._plain[0]._freeze_parameters()
 
 
-def fasten(encoder: nn.Module) -> nn.Module:
-    """Let a model's convolutions, where their form allows it, run in less memory on the CPU.
+def use_fast_convolutions(encoder: nn.Module) -> nn.Module:
+    """Replace a model's convolutions by ones that need less memory on the CPU, where their form allows it.
 
     Arguments
     ---------

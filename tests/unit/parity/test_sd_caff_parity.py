@@ -84,7 +84,7 @@ def ready(model: nn.Module, kind: str, mode: str) -> nn.Module:
 
 def inputs(kind: str) -> tuple[torch.Tensor, ...]:
     found = vectors("sd_caff_inputs")
-    maps = [torch.from_numpy(found[name]).to(DTYPE[kind]) for name in ("x_mfcc", "x_lstm")]
+    maps = [torch.from_numpy(found[name]).to(DTYPE[kind]).transpose(1, 2) for name in ("x_mfcc", "x_lstm")]
     return *maps, torch.from_numpy(found["y"]), torch.from_numpy(found["sex"])
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from speechbrain_ext.lobes.saved import saved_tensors
+from speechbrain_ext.lobes.kernels.saved import saved_tensors
 
 NAME = "the dynamic ReLU"
 # Bytes of a map worked on at a time on the CPU: a few such blocks lie in the caches of one core.
