@@ -46,6 +46,8 @@ setup(
         "opensmile": ["opensmile>=2.5,<3"],
         # Fetches AlexNet's ImageNet weights for CA-MSER; a file of them serves as well.
         "imagenet": ["torchvision>=0.23,<1"],
+        # Writes corpora and folds for other tools in audformat.
+        "audformat": ["audformat>=1.4,<2"],
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.5",

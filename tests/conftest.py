@@ -80,8 +80,8 @@ def emodb_root() -> Path:
 @pytest.fixture(scope="session")
 def mini_emodb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The mini EmoDB, written once for all tests of a session."""
-    from speechbrain_ext.testing.emodb import write_emodb
+    from speechbrain_ext.testing.emodb import write_corpus
 
     root = tmp_path_factory.mktemp("mini") / "EmoDB"
-    write_emodb(root)
+    write_corpus(root)
     return root

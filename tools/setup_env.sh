@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # Builds the environment: .venv in the repository, pinned by tools/constraints.txt. Nothing to do when it is whole.
 # Usage: tools/setup_env.sh [--no-constraints]   (newest versions within the ranges of setup.py)
+#        tools/setup_env.sh --check              (exit status 0 where the environment is complete)
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$repository/.venv
 log=$venv/setup.log
 constraints=(-c "$repository/tools/constraints.txt")
+checks=false
 case "${1:-}" in
   '') ;;
+  --check) checks=true; shift ;;
   --no-constraints) constraints=() ;;
-  --help | -h) sed -n '2,3s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
+  --help | -h) sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
   *) echo "error: unknown option $1 (see tools/setup_env.sh --help)" >&2; exit 2 ;;
 esac
 wanted=$(cat "$repository/tools/constraints.txt" "$repository/setup.py" | cksum)-${1:-pinned}
@@ -18,6 +21,7 @@ fail() { echo "error: $1" >&2; exit 1; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
 is_whole && exit 0
+$checks && exit 1
 exec 9>"$repository/.venv.lock"
 flock 9 # two first runs at once: the second waits
 is_whole && exit 0
@@ -28,6 +32,7 @@ for interpreter in python3.11 python3.12 python3.13 python3.10 python3; do
   interpreter=
 done
 [ -n "${interpreter:-}" ] || fail "no Python 3.10 to 3.13 found: install one (Debian: apt-get install python3 python3-venv)"
+echo "installing PyTorch, SpeechBrain and what they need into .venv with $interpreter: 6 GB, about 3 minutes, once (log: .venv/setup.log)"
 if ! "$interpreter" -c 'import ensurepip, venv' 2>/dev/null; then
   command -v apt-get >/dev/null || fail "$interpreter has no venv module: install it, then type the same command again"
   echo "installing python3-venv with apt-get"
@@ -35,7 +40,6 @@ if ! "$interpreter" -c 'import ensurepip, venv' 2>/dev/null; then
     fail "apt-get could not install python3-venv: install it as root, then type the same command again"
 fi
 
-echo "building the environment in .venv with $interpreter: about 3 minutes and 6 GB, once (log: .venv/setup.log)"
 if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
   rm -rf "$venv"
   "$interpreter" -m venv "$venv" || fail "could not make $venv: see above"
@@ -43,7 +47,7 @@ fi
 rm -f "$venv/whole"
 (
   "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "${constraints[@]}" \
-    -e "$repository[opensmile,test]"
+    -e "$repository[opensmile,audformat,test]"
 ) >"$log" 2>&1 9>&- &
 installer=$!
 trap 'kill $installer 2>/dev/null; echo "error: interrupted: type the same command again" >&2; exit 130' INT TERM

@@ -4,5 +4,4 @@ recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 corpus=EmoDB
 root_variable=EMODB_ROOT
 default_system=amsnet
-original=("$@")
 . "$recipe/../shared/recipe.sh"

@@ -4,5 +4,4 @@ recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 corpus=IEMOCAP
 root_variable=IEMOCAP_ROOT
 default_system=amsnet
-original=("$@")
 . "$recipe/../shared/recipe.sh"

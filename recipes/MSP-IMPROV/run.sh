@@ -4,5 +4,4 @@ recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 corpus=MSP-IMPROV
 root_variable=MSP_IMPROV_ROOT
 default_system=amsnet
-original=("$@")
 . "$recipe/../shared/recipe.sh"

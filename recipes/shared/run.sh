@@ -4,5 +4,4 @@ recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 corpus=
 root_variable=
 default_system=svm
-original=("$@")
 . "$recipe/recipe.sh"

@@ -1,150 +1,22 @@
-"""Stage 3: score every fold's test utterances: predictions.csv, results.json, embeddings.npz, summary.json."""
+"""Stage 3: score the test utterances of every fold."""
 
 from __future__ import annotations
 
-import argparse
-import math
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
-from speechbrain_ext.utils.errors import UserError
-
-if TYPE_CHECKING:
-    from speechbrain_ext.evaluation.records import Results
-    from speechbrain_ext.evaluation.targets import Prediction
-    from speechbrain_ext.training.experiment import Experiment
-    from speechbrain_ext.training.objectives import Output
-
-TRAIN = "./run.sh --stage 2 --stop-stage 2"
+from speechbrain_ext.bin.options import command_parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Score each seed that is not scored yet from the checkpoints that are there, then sum up the seeds."""
-    evaluate(run_parser("Score the test utterances of every fold (stage 3).", "evaluate").parse_args(argv))
+    """Run stage 3 of one row."""
+    asked = command_parser("evaluate", __doc__, ("recipe", "system", "data", "exp")).parse_args(argv)
+    from speechbrain_ext.bin.requests import stage_request
+    from speechbrain_ext.evaluation.evaluate import evaluate
 
-
-def evaluate(args: argparse.Namespace) -> None:
-    """Score for options that are read already."""
-    from speechbrain_ext.corpora.data_folder import check_audio_unchanged
-    from speechbrain_ext.evaluation.json_fields import plain
-    from speechbrain_ext.evaluation.provenance import differs_from_paper, paper_of
-    from speechbrain_ext.evaluation.results import make_summary
-    from speechbrain_ext.evaluation.results_files import write_summary
-    from speechbrain_ext.training.fold import check_trained, fold_facts
-    from speechbrain_ext.utils.files import folder_lock, sha256_json
-
-    results = []
-    runs = experiments(args)
-    check_audio_unchanged(runs[0].spec.data, [runs[0].utterances[identity] for identity in runs[0].used])
-    for run in runs:
-        folds = chosen_folds(args, run)
-        missing = [fold for fold in folds if not check_trained(run, fold)]
-        if missing:
-            raise UserError(f"{run.seed_folder}: folds {', '.join(missing)} are not trained: train them with: {TRAIN}")
-        with folder_lock(run.seed_folder, args.wait):
-            run.check_claim()
-            facts = [fold_facts(run, fold) for fold in folds]
-            differs = differs_from_paper(run)
-            known = plain({"paper": paper_of(run, differs), "differs": differs})
-            made_from = sha256_json({"folds": facts, "depends": run.depends(), **known})
-            path = run.seed_folder / "results.json"
-            scored = _read_scored(path) if path.exists() and not args.force else None
-            if scored is not None and scored.made_from == made_from:
-                print(f"evaluate: seed {run.spec.seed} is scored already ({path})")
-            else:
-                scored = _score(run, facts, made_from, args.jobs)
-            results.append(scored)
-        print_scores(scored)
-    if results:
-        write_summary(run.seed_folder.parent / "summary.json", make_summary(results))
-
-
-def _read_scored(path: Path) -> Results | None:
-    """Read earlier results; None, with a warning, where they, or their files, are damaged or of another schema."""
-    from speechbrain_ext.evaluation.results_files import MAKE_RESULTS, read_results
-    from speechbrain_ext.utils.files import check_files
-
-    try:
-        results = read_results(path)
-        check_files(path, results.files or {}, MAKE_RESULTS)
-        return results
-    except UserError as fault:
-        print(f"warning: {fault}: scored again", flush=True)
-        return None
-
-
-def _score(run: Experiment, facts: list[dict[str, Any]], made_from: str, jobs: int) -> Results:
-    from speechbrain_ext.evaluation.predictions import write_predictions
-    from speechbrain_ext.evaluation.provenance import run_facts
-    from speechbrain_ext.evaluation.results import make_results
-    from speechbrain_ext.evaluation.results_files import write_results
-    from speechbrain_ext.evaluation.results_json import fold_facts_from_json
-    from speechbrain_ext.training.fold import predict_fold
-    from speechbrain_ext.training.launch import map_folds
-
-    folds = [fold_facts_from_json(fact) for fact in facts]
-    outputs = map_folds(predict_fold, [(run.spec, fold.name) for fold in folds], jobs, "evaluate")
-    found = [(fold, output) for (_, fold), some in outputs.items() for output in some]
-    path = run.seed_folder / "results.json"
-    # First, so that there are never results with predictions that they were not made from.
-    path.unlink(missing_ok=True)
-    known = replace(run_facts(run, folds), made_from=made_from)
-    rows = [_prediction(run, fold, output) for fold, output in found]
-    write_predictions(run.seed_folder / "predictions.csv", rows, known.target)
-    files = [] if known.has_dimensions else _write_vectors(run, rows, [output for _, output in found])
-    results = make_results(rows, known, folds)
-    write_results(path, results, files)
-    return results
-
-
-def _write_vectors(run: Experiment, rows: list[Prediction], outputs: list[Output]) -> list[str]:
-    from speechbrain_ext.evaluation.vectors import EMBEDDING, NAME, make_vectors, write_vectors
-
-    vectors = (
-        (row.id, row.fold, row.label, {EMBEDDING: output.embedding, **output.vectors})
-        for row, output in zip(rows, outputs, strict=True)
-    )
-    write_vectors(run.seed_folder / NAME, make_vectors(list(vectors)))
-    return [NAME]
-
-
-def _prediction(run: Experiment, fold: str, output: Output) -> Prediction:
-    from speechbrain_ext.evaluation.targets import Prediction
-
-    utterance = run.utterances[output.id]
-    row = Prediction(fold, output.id, utterance.speaker)
-    if run.task.dimensions:
-        # The manifest's own values: a tensor has them in single precision.
-        return replace(row, values=tuple(run.task.values_of(utterance)), predicted=output.predicted)
-    posteriors = tuple(math.exp(value) for value in output.predicted)
-    best = max(range(len(posteriors)), key=posteriors.__getitem__)
-    label = run.task.label_of(utterance)
-    return replace(row, label=label, prediction=run.classes[best], posteriors=posteriors)
-
-
-def print_scores(results: Results) -> None:
-    """Print the scores of a run, and what must be known with them."""
-    pooled, mean, number = results.pooled, results.mean, results.target.number
-    over = " [95 % over speakers]" if all(pooled[name].interval for name in results.target.interval_scores) else ""
-    if results.has_dimensions:
-        ccc = (f"{name} {pooled[f'ccc.{name}'].text(number)}" for name in results.target.names)
-        scores = f"pooled CCC {', '.join(ccc)}{over}, mean over folds {number(mean['ccc_mean'].value)}"
-    else:
-        wa, uar = (f"{name.upper()} {pooled[name].text(number)}" for name in ("wa", "uar"))
-        scores = f"pooled {wa}, {uar} per cent{over}, "
-        scores += f"mean over folds {number(mean['wa'].value)} / {number(mean['uar'].value)}"
-    print(
-        f"{results.corpus} ({results.edition}), {results.system} {results.row}, {results.protocol}, "
-        f"seed {results.seed}: {scores}"
-    )
-    for warning in filter(None, [*(results.warnings or ()), results.few_speakers]):
-        print(f"note: {warning}")
+    evaluate(stage_request(asked))
 
 
 if __name__ == "__main__":
-    from speechbrain_ext.bin.main_guard import run as guarded
+    from speechbrain_ext.bin.main_guard import run
 
-    guarded(main)
+    run(main)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from speechbrain_ext.bin.options import DIGITS, one_line
+from speechbrain_ext.bin.parsing import DIGITS, one_line
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.workers import end_with_parent
 

@@ -1,115 +1,294 @@
-"""Command-line options: faults in one line, with the nearest name that exists."""
+"""Every option of every command, declared once; imports no package."""
 
 from __future__ import annotations
 
-import argparse
-import difflib
-import re
+import os
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NoReturn
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
-from speechbrain_ext.utils.errors import UsageError
+from speechbrain_ext.bin.parsing import (
+    OptionParser,
+    columns,
+    factors,
+    names,
+    one_of,
+    path,
+    seeds,
+    whole_number,
+)
+from speechbrain_ext.exchange import FORMATS
+from speechbrain_ext.preparation.names import DEV_RULES, PROTOCOLS
+from speechbrain_ext.report.tables.table_keys import COLUMNS, LATEX_COLUMNS
+from speechbrain_ext.training.run_spec import PRECISIONS, SELECTIONS
+from speechbrain_ext.utils.repository import RECIPES
 
-PICTURES = (".png", ".pdf")
-MOST = 2**31 - 1
-DIGITS = re.compile("[0-9]{1,18}")
+RUN = ("run",)
+STAGES = ("extract", "train", "evaluate")
+RUNS = (*RUN, *STAGES)
+PREPARE = ("prepare",)
+FOLDS = (*RUNS, *PREPARE, "export")
+FIGURES = ("tsne", "mask_figure", "madd")
 MOST_JOBS = 1024
-PRINT_HELP = "draw figures for a paper too: PDF, no title, 3.4 in and 7 in wide, 8 pt"
+FACTORS = "1.5,2,2.5,3,4,5,6,8,10,12,15,20,25,30,40,60"
 
 
-class OptionParser(argparse.ArgumentParser):
-    """argparse whose errors are single lines with exit status 2, and which takes no abbreviations."""
+@dataclass(frozen=True)
+class Option:
+    """An option of some commands.
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_abbrev=False, **kwargs)
+    Attributes
+    ----------
+    name : str
+        Without its dashes.
+    commands : tuple of str
+        Commands that have it.
+    metavar : str
+        What its value is called; "" for a flag.
+    help : str
+        One line, without the default.
+    default
+        Its value where it is not given.
+    shown : str
+        The default in words, where the value does not say it.
+    kind : callable
+        Reads the value.
+    many : bool
+        Whether it may be given several times; its value is then a list.
+    """
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:
-        """Parse, and name the nearest option to one that does not exist."""
-        words = sys.argv[1:] if args is None else args
-        if strange := next((word for word in words if "\0" in word or not is_utf8(word)), None):
-            self.error(f"{ascii(strange)[:200]}: expected words in UTF-8: check the locale, such as LC_ALL=C.UTF-8")
-        found, rest = self.parse_known_args(words, namespace)
-        if rest:
-            known = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
-            near = difflib.get_close_matches(rest[0].split("=")[0], known, n=1)
-            self.error(f"unknown option {rest[0]}" + (f": did you mean {near[0]}?" if near else ""))
-        return found
+    name: str
+    commands: tuple[str, ...]
+    metavar: str
+    help: str
+    default: Any = None
+    shown: str = ""
+    kind: Callable[[str], Any] = str
+    many: bool = False
 
-    def error(self, message: str) -> NoReturn:
-        """Say it in one line, and how to see the options."""
-        print(f"error: {one_line(message)} (see {self.prog} --help)", file=sys.stderr)
-        sys.exit(2)
+    @property
+    def text(self) -> str:
+        """The help with the default."""
+        shown = self.shown or ("" if self.default in (None, "", ()) else str(self.default))
+        return f"{self.help} ({shown})" if shown and self.metavar else self.help
 
 
-def whole_number(least: int, most: int = MOST) -> Callable[[str], int]:
-    """A type for options: a whole number from `least` to `most`.
+ALL = (
+    Option("stage", RUN, "N", "first stage", 0, kind=whole_number(0, 4)),
+    Option("stop-stage", RUN, "N", "last stage", 4, kind=whole_number(0, 4)),
+    Option("recipe", (*STAGES, *PREPARE, "keys", "keep"), "DIR", "a recipe's folder, such as recipes/EmoDB", kind=path),
+    Option("system", (*RUNS, *PREPARE, "keys"), "NAME", "a system of the recipe"),
+    Option(
+        "preset", (*RUNS, *PREPARE, "keys"), "NAME", "paper; official: what the authors' code does differently", "paper"
+    ),
+    Option("tag", RUNS, "NAME", "a name for a run with overrides, needed when there are any", ""),
+    Option("corpus", (*PREPARE, "mini"), "NAME", "the corpus, such as EmoDB"),
+    Option("corpus-root", (*RUN, *PREPARE, "madd"), "DIR", "the corpus as its owners ship it, or a CSV", ""),
+    Option("source", PREPARE, "NAME", "what the folder holds: real, mini", "real", kind=one_of(("real", "mini"))),
+    Option(
+        "corpus-edition",
+        (*RUN, *PREPARE),
+        "TEXT",
+        "what this copy is, when it is not as published",
+        "",
+        "recognised by counts and hours",
+    ),
+    Option(
+        "label-map",
+        (*RUN, *PREPARE),
+        "FILE",
+        "a JSON object: what emotions of a CSV mean that the vocabulary does not know",
+        kind=path,
+    ),
+    Option(
+        "protocol",
+        FOLDS,
+        "NAME",
+        f"{', '.join(PROTOCOLS)} (the folds of a CSV's column fold), or paper: the system's own",
+        "paper",
+        kind=one_of(("paper", *PROTOCOLS)),
+    ),
+    Option("dev", FOLDS, "NAME", f"development part: {', '.join(DEV_RULES)}", "none", kind=one_of(DEV_RULES)),
+    Option(
+        "selection",
+        RUNS,
+        "NAME",
+        "which epoch is scored: last, dev, test (optimistic)",
+        None,
+        "dev where there is a development part, else last",
+        one_of(SELECTIONS),
+    ),
+    Option("folds", RUNS, "LIST", "names of folds, with commas", (), "all", names),
+    Option("fold-seed", FOLDS, "N", "seed of the split itself", 0, kind=whole_number(0)),
+    Option("seed", RUNS, "N", "initialisation and order of training, never the folds", 1, kind=whole_number(0)),
+    Option("seeds", RUNS, "LIST", "several of them, such as 1,2,3", (), kind=seeds),
+    Option("nproc", (*RUNS, "rank"), "N", "ranks (GPUs) of one training", 1, kind=whole_number(1, MOST_JOBS)),
+    Option("jobs", (*RUNS, *PREPARE), "N", "worker processes", None, "cores", whole_number(1, MOST_JOBS)),
+    Option("threads", RUNS, "N", "threads of each worker process", None, "cores / jobs", whole_number(1, MOST_JOBS)),
+    Option("device", RUNS, "D", "cpu, cuda", "", "cuda where there is one"),
+    Option("precision", RUNS, "P", f"of training: {', '.join(PRECISIONS)}", "fp32", kind=one_of(PRECISIONS)),
+    Option("compile", RUNS, "", "torch.compile the model"),
+    Option("table", (*RUNS, *PREPARE), "ID", "run every row of a paper's table and print it beside the paper's", ""),
+    Option("row", STAGES, "NAME", "the row of --table that is run", ""),
+    Option(
+        "columns",
+        RUN,
+        "LIST",
+        f"columns of the table's LaTeX file, of {', '.join(COLUMNS)}",
+        LATEX_COLUMNS,
+        ",".join(LATEX_COLUMNS),
+        columns(COLUMNS),
+    ),
+    Option("paper", (*RUN, "page"), "", "draw figures for a paper too: PDF, no title, 3.4 in and 7 in wide, 8 pt"),
+    Option("exp", (*RUNS, "page"), "DIR", "where experiments are written", shown="exp in the recipe", kind=path),
+    Option("data", (*FOLDS,), "DIR", "where manifests and folds are written", shown="data in the recipe", kind=path),
+    Option("cache", (*STAGES, "mask_figure"), "DIR", "the features' cache", "", "SER_CACHE, or .cache"),
+    Option("wait", RUNS, "", "wait for another run on the same experiment"),
+    Option(
+        "trust",
+        (*RUNS, *PREPARE, "mask_figure"),
+        "",
+        "run the code that a YAML from outside this repository's recipes names; it is printed first",
+    ),
+    Option("no-audio-check", (*RUN, *PREPARE), "", "stage 0 leaves the audio unread"),
+    Option("verify", (*RUN, *PREPARE), "", "stage 0 hashes all audio again, also files of the recorded size and time"),
+    Option("force", (*RUNS, *PREPARE), "", "redo what is there"),
+    Option(
+        "dry-run",
+        RUN,
+        "",
+        "print the plan: stages, folds, what is reused, hours (of trainings here, else of kept results)",
+    ),
+    Option(
+        "out",
+        ("page", "export", "import", "mini", "tsne", "mask_figure", "madd"),
+        "PATH",
+        "what to write",
+        kind=path,
+        many=True,
+    ),
+    Option("format", ("export", "import"), "NAME", f"whose files: {', '.join(FORMATS)}", kind=one_of(FORMATS)),
+    Option("in", ("import",), "PATH", "the tool's folder; of nkululeko the CSV", kind=path),
+    Option("audio-root", ("import",), "DIR", "what its files are relative to", None, "where its files lie", path),
+    Option(
+        "speakers", ("import",), "FILE", "a CSV key,speaker[,gender,session,text], where EmoBox names none", kind=path
+    ),
+    Option("run", ("tsne", "mask_figure"), "DIR", "the seed folder, exp/.../seed-<n>", kind=path, many=True),
+    Option("fold", ("tsne", "mask_figure"), "NAME", "whose utterances; t-SNE: or all", "", "the first trained one"),
+    Option("vectors", ("tsne",), "NAME", "embedding, or a name of the network's", (), "all of these", many=True),
+    Option("utterance", ("mask_figure",), "ID", "a tested one", "", "that with the most silence between sounds"),
+    Option(
+        "factors",
+        ("madd",),
+        "LIST",
+        "of the threshold",
+        FACTORS,
+        kind=factors,
+    ),
+    Option("window-samples", ("madd",), "N", "length of MADD's windows", 400, kind=whole_number(1)),
+    Option("floor", ("madd",), "NAME", "nonzero, all", "nonzero", kind=one_of(("nonzero", "all"))),
+    Option("label-times", ("madd",), "NAME", "end, start, both", "both", kind=one_of(("end", "start", "both"))),
+    Option("pauses", ("madd",), "LIST", "labels that are pauses, with commas", ".", kind=str),
+    Option(
+        "unlabelled",
+        ("madd",),
+        "NAME",
+        "how the stretch counts that no label covers: skip, pause, speech",
+        "skip",
+        kind=one_of(("skip", "pause", "speech")),
+    ),
+    Option("recipes", ("list",), "DIR", "the folder of all recipes", RECIPES, kind=path),
+    Option("write", ("list",), "", "write recipes/README.md instead of printing it"),
+)
+OPTIONS = {option.name: option for option in ALL}
+OVERRIDES = (*RUNS, *PREPARE)
 
-    Example
+
+def command_parser(command: str, description: str | None, needed: Sequence[str] = (), prog: str = "") -> OptionParser:
+    """Build the command line of a command.
+
+    Arguments
+    ---------
+    command : str
+        As in `Option.commands`.
+    description : str
+        One line.
+    needed : sequence of str
+        Options that must be given.
+    prog : str
+        How the command is typed, where it is not the module of its name.
+    """
+    own = [option for option in ALL if command in option.commands]
+    parser = OptionParser(
+        flags=[f"--{option.name}" for option in own if not option.metavar],
+        valued=[f"--{option.name}" for option in own if option.metavar],
+        takes_overrides=command in OVERRIDES,
+        prog=prog or f"python -m speechbrain_ext.bin.{command}",
+        description=description,
+    )
+    for option in own:
+        text = option.text.replace("%", "%%")
+        if not option.metavar:
+            parser.add_argument(f"--{option.name}", action="store_true", help=text)
+            continue
+        parser.add_argument(
+            f"--{option.name}",
+            metavar=option.metavar,
+            type=option.kind,
+            help=text,
+            required=option.name in needed,
+            action="append" if option.many else "store",
+            # argparse would append to the default.
+            default=None if option.many else option.default,
+        )
+    return parser
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def parse_subcommand(
+    module: str,
+    description: str | None,
+    commands: Mapping[str, tuple[str, Sequence[str]]],
+    argv: Sequence[str] | None,
+    places: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[str, Namespace]:
+    """Parse the command line of a module with several commands.
+
+    Arguments
+    ---------
+    module, description : str
+        The module below `speechbrain_ext.bin`, and what it is for.
+    commands : mapping
+        What each command does, and the options that it needs.
+    argv : sequence of str or None
+        The command line; None takes the process's own.
+    places : mapping
+        For commands that take a path without an option, what it is; it is parsed as `place`.
+
+    Returns
     -------
-    >>> whole_number(1)("3")
-    3
+    command : str
+    asked : Namespace
     """
-
-    def read(text: str) -> int:
-        # int() would also take 1_000, digits of other scripts, and spaces.
-        number = int(text) if DIGITS.fullmatch(text) else least - 1
-        if not least <= number <= most:
-            found = text if len(text) <= 40 else f"{text[:40]}..."
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, found {found!r}")
-        return number
-
-    return read
-
-
-def folder(text: str) -> Path:
-    """A type for options: the name of a folder, which is not empty.
-
-    Example
-    -------
-    >>> folder("exp").name
-    'exp'
-    """
-    if not text.strip() or "\0" in text or not is_utf8(text):
-        raise argparse.ArgumentTypeError(f"expected the name of a folder, in UTF-8, found {text[:200]!r}")
-    return Path(text)
-
-
-def one_line(text: str) -> str:
-    """Write a message in one line: what does not print, such as a line break in a name, as an escape.
-
-    Example
-    -------
-    >>> one_line("a\\nb")
-    'a\\\\nb'
-    """
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
-def is_utf8(text: str) -> bool:
-    """Whether a name can be written to a file; Python reads other bytes of a file system as half characters.
-
-    Example
-    -------
-    >>> is_utf8("Größe"), is_utf8("\\udcff")
-    (True, False)
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def check_pictures(paths: Sequence[Path], known: Sequence[str] = PICTURES) -> None:
-    """Refuse names of pictures that end otherwise than with a known format.
-
-    Raises
-    ------
-    UsageError
-        The first such name.
-    """
-    for path in paths:
-        if path.suffix.lower() not in known:
-            raise UsageError(f"--out {path}: expected a name that ends with {', '.join(known)}: choose another")
+    prog = f"python -m speechbrain_ext.bin.{module}"
+    words = list(sys.argv[1:] if argv is None else argv)
+    top = OptionParser(prog=prog, description=description, usage=f"{prog} COMMAND [options]")
+    top.add_argument(
+        "command",
+        type=one_of(tuple(commands)),
+        metavar="COMMAND",
+        help="; ".join(f"{name}: {text}" for name, (text, _) in commands.items()),
+    )
+    command = top.parse_args(words[:1]).command
+    text, needed = commands[command]
+    parser = command_parser(command, text, needed, f"{prog} {command}")
+    if command in places:
+        parser.add_argument("place", type=path, help=places[command])
+    return command, parser.parse_args(words[1:])

@@ -2,134 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
 
-from speechbrain_ext.bin.run_options import chosen_folds, experiments, run_parser
-from speechbrain_ext.utils.errors import UsageError
-
-if TYPE_CHECKING:
-    from speechbrain_ext.training.experiment import Experiment
-    from speechbrain_ext.training.progress import TimedPhase
-    from speechbrain_ext.training.rates import Rates
-    from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.bin.options import command_parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train what is missing; each seed's folder is held for this process alone."""
-    train(run_parser("Train every fold of a protocol (stage 2).", "train").parse_args(argv))
+    """Run stage 2 of one row."""
+    asked = command_parser("train", __doc__, ("recipe", "system", "data", "exp")).parse_args(argv)
+    from speechbrain_ext.bin.requests import stage_request
+    from speechbrain_ext.training.train import train
 
-
-def train(args: argparse.Namespace) -> None:
-    """Train for options that are read already."""
-    from speechbrain_ext.corpora.data_folder import check_audio_unchanged, write_corpus_name
-    from speechbrain_ext.training.fold import is_trained
-    from speechbrain_ext.training.system_build import check_system
-    from speechbrain_ext.utils.files import folder_lock
-
-    runs = experiments(args)
-    check_audio_unchanged(runs[0].spec.data, [runs[0].utterances[identity] for identity in runs[0].used])
-    write_corpus_name(runs[0].corpus_folder, runs[0].manifest)
-    check_system(runs[0].hp)
-    folds = chosen_folds(args, runs[0])
-    if runs[0].selection == "test":
-        print("warning: --selection test chooses epochs on the test part: scores are optimistic, for reproduction only")
-    batch_size = runs[0].hp.tree.get("batch_size", args.nproc)
-    if args.nproc > 1 and batch_size % args.nproc:
-        raise UsageError(f"--nproc {args.nproc}: batch_size {batch_size} is not a multiple of it")
-    with ExitStack() as locks:
-        for run in runs:
-            locks.enter_context(folder_lock(run.seed_folder, args.wait))
-            if args.force:
-                forget(run, folds, args.wait)
-            run.claim()
-        tasks = [(run.spec, fold) for run in runs for fold in folds if not is_trained(run, fold)]
-        ready = len(runs) * len(folds) - len(tasks)
-        if ready:
-            print(f"train: {ready} of {len(runs) * len(folds)} folds are trained already")
-        _train(runs, tasks, args.jobs, args.nproc)
-    print(f"train: {len(folds)} folds x {len(runs)} seeds are trained ({runs[0].seed_folder.parent})")
-
-
-def _train(runs: list[Experiment], tasks: list[tuple[RunSpec, str]], jobs: int, nproc: int) -> None:
-    from speechbrain_ext.training.ddp import train_fold_ddp
-    from speechbrain_ext.training.fold import train_fold
-    from speechbrain_ext.training.launch import map_folds
-    from speechbrain_ext.training.progress import Progress
-    from speechbrain_ext.training.rates import Rates
-
-    if nproc > 1:
-        for spec, fold in tasks:
-            _report(spec, fold, train_fold_ddp(spec, fold, nproc))
-        return
-    by_spec = {run.spec: run for run in runs}
-    rates = Rates(runs[0].corpus_folder, runs[0].hp)
-    phases = [
-        phase for number, (spec, fold) in enumerate(tasks) for phase in _phases(by_spec[spec], fold, number, rates)
-    ]
-    progress = Progress(phases, min(jobs, len(tasks) or 1))
-    map_folds(train_fold, tasks, jobs, f"train {runs[0].hp.system_name}", progress, on_done=_report)
-
-
-def _phases(run: Experiment, fold: str, number: int, rates: Rates) -> list[TimedPhase]:
-    """The phases of a fold that are to be trained, with the seconds of an epoch where they are known."""
-    from speechbrain_ext.training.finished import is_finished
-    from speechbrain_ext.training.plan import epochs_of
-    from speechbrain_ext.training.progress import TimedPhase
-
-    missing = [phase for phase in run.hp.phases if not is_finished(run.phase_folder(phase, fold), phase)]
-    n_train = len(run.fold(fold).train)
-    phases = []
-    for phase in missing:
-        rate = rates.of(phase, n_train)
-        phases.append(TimedPhase(number, phase, epochs_of(run.hp.tree, phase), rate and rate.epoch_seconds))
-    return phases
-
-
-def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:
-    from tqdm import tqdm
-
-    # A classifier that is fitted at once has no optimiser.
-    phases = f"{facts['optimizer_steps']} optimiser steps, " if facts["optimizer_steps"] else ""
-    tqdm.write(
-        f"train: seed {spec.seed} fold {fold}: {facts['n_train']} utterances, {phases}{facts['train_seconds']:.0f} s"
-    )
-
-
-def forget(run: Experiment, folds: list[str], wait: bool = False) -> None:
-    """Remove what --force redoes: the folds, their shared phases, and what was scored from them.
-
-    Arguments
-    ---------
-    run : Experiment
-    folds : list of str
-        Names of the folds.
-    wait : bool
-        Wait for another run that trains a shared phase now, instead of refusing.
-
-    Raises
-    ------
-    UserError
-        A folder is in use by another run, or leads outside the experiments.
-    """
-    from speechbrain_ext.utils.files import folder_lock
-    from speechbrain_ext.utils.folders import check_inside, remove_folder
-
-    root = run.spec.exp
-    for fold in folds:
-        for folder in dict.fromkeys(
-            [*(run.phase_folder(phase, fold) for phase in run.hp.phases), run.fold_folder(fold)]
-        ):
-            if folder.exists():
-                with folder_lock(folder, wait):
-                    remove_folder(root, folder)
-    for name in ("depends.json", "results.json", "predictions.csv", "embeddings.npz"):
-        check_inside(root, run.seed_folder / name).unlink(missing_ok=True)
+    train(stage_request(asked))
 
 
 if __name__ == "__main__":
-    from speechbrain_ext.bin.main_guard import run as guarded
+    from speechbrain_ext.bin.main_guard import run
 
-    guarded(main)
+    run(main)

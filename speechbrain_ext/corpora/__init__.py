@@ -1,15 +1,21 @@
-"""The corpora by name: one module each, from files on disk to utterances."""
+"""The corpora by name: each module of this package that defines `CORPUS`, from files on disk to utterances."""
 
 from __future__ import annotations
 
-from speechbrain_ext.corpora import emodb, iemocap, msp_improv
 from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.nearest import nearest
+from speechbrain_ext.utils.registry import find_defined
 
-__all__ = ["CORPORA", "Corpus", "Expected", "Subset", "get_corpus"]
+__all__ = ["CORPORA", "Corpus", "Expected", "Subset", "find_corpora", "get_corpus"]
 
-CORPORA: dict[str, Corpus] = {corpus.key: corpus for corpus in (iemocap.CORPUS, emodb.CORPUS, msp_improv.CORPUS)}
+
+def find_corpora() -> dict[str, Corpus]:
+    """Collect the corpora of all modules of this package, by key."""
+    return {corpus.key: corpus for corpus in find_defined(__name__, __path__, "CORPUS").values()}
+
+
+CORPORA = find_corpora()
 
 
 def get_corpus(name: str) -> Corpus:
@@ -27,7 +33,7 @@ def get_corpus(name: str) -> Corpus:
     Raises
     ------
     UserError
-        No corpus has that name; the nearest is told.
+        No corpus has that name; the message gives the nearest.
 
     Example
     -------

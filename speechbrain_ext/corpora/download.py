@@ -13,25 +13,6 @@ from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import sha256_file, write_json
 
 MAX_UNPACKED_BYTES = 4 << 30
-EMODB_URL = "http://www.emodb.bilderbar.info/download/download.zip"
-
-
-def download_emodb(data: str | Path, timeout_s: float = 15.0) -> Path:
-    """Fetch EmoDB as its owners publish it, about 40 MB.
-
-    Arguments
-    ---------
-    data : str or Path
-        The folder to write into.
-    timeout_s : float
-        How long a silent network is waited for.
-
-    Returns
-    -------
-    Path
-        `<data>/EmoDB-download`; when it is already there nothing is fetched.
-    """
-    return fetch_zip("EmoDB", EMODB_URL, Path(data) / "EmoDB-download", timeout_s=timeout_s)
 
 
 def fetch_zip(

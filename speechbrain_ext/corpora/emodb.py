@@ -10,8 +10,8 @@ import math
 import re
 from pathlib import Path
 
-from speechbrain_ext.corpora import download
 from speechbrain_ext.corpora.corpus import Corpus, Expected
+from speechbrain_ext.corpora.download import fetch_zip
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.utils.errors import UserError
@@ -33,6 +33,12 @@ GENDER_OF = {
 }
 TEXTS = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
 LAYOUT = "wav/SSTTTEv.wav, such as wav/03a01Fa.wav (the wav files may also lie directly in the folder)"
+URL = "http://www.emodb.bilderbar.info/download/download.zip"  # about 40 MB
+
+
+def fetch(data: Path) -> Path:
+    """Download EmoDB as its owners publish it to `<data>/EmoDB-download`, unless it is there already."""
+    return fetch_zip("EmoDB", URL, data / "EmoDB-download")
 
 
 def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
@@ -173,5 +179,5 @@ CORPUS = Corpus(
   doi = {10.21437/Interspeech.2005-446}
 }""",
     layout=LAYOUT,
-    download=download.download_emodb,
+    download=fetch,
 )

@@ -10,7 +10,8 @@ from typing import Any
 from speechbrain_ext import hparams
 from speechbrain_ext.evaluation.records import Difference, Differences, Results
 from speechbrain_ext.evaluation.targets import Classes
-from speechbrain_ext.training.paper_tables import TableRow, load_table, table_files
+from speechbrain_ext.training.paper_tables import TableRow, load_table
+from speechbrain_ext.training.table_names import table_files
 
 # n_classes follows from the classes; the others are lists of names that a variant or a preset chooses from.
 NOT_SETTINGS = {"n_classes", "presets", "variants", *hparams.NEUTRAL}

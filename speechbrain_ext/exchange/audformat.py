@@ -3,25 +3,28 @@
 The header names schemes (what a column may hold), splits and tables; a table's index is `file`, or `file,start,end`
 with times as pandas writes them. Here the table `emotion` holds all utterances, and each part of a fold has a table.
 
+The package audformat writes. It does not read here: it would run code that a received header or pickle names.
 Source: https://audeering.github.io/audformat/data-format.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from speechbrain_ext.corpora.labels import DIMENSIONS, in_order
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.exchange.audformat_tables import DatabaseReader
-from speechbrain_ext.exchange.given import GENDER_WORDS, Given, csv_text, seconds_text, used_utterances
+from speechbrain_ext.exchange.given import GENDER_WORDS, Given, used_utterances
 from speechbrain_ext.preparation.folds import PARTS, Folds
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import write_text
 from speechbrain_ext.utils.regular_file import read_regular
+
+if TYPE_CHECKING:
+    import audformat
 
 
 def export_audformat(folder: str | Path, utterances: Sequence[Utterance], folds: Folds | None = None) -> list[str]:
@@ -44,37 +47,59 @@ def export_audformat(folder: str | Path, utterances: Sequence[Utterance], folds:
     Raises
     ------
     UserError
-        There is nothing to write, or an audio file is named absolutely, which audformat does not allow.
+        The package audformat or the utterances are missing, or an audio file is named absolutely.
     """
-    folder, used = Path(folder), used_utterances(utterances, folds, needs_label=False)
+    try:
+        import audformat
+    except ImportError:
+        raise UserError(
+            "audformat: expected the package audformat, found none: type .venv/bin/pip install '.[audformat]'"
+        ) from None
+    used = used_utterances(utterances, folds, needs_label=False)
     if outside := [item.wav for item in used if item.wav.startswith("/")]:
         raise UserError(
             f"{outside[0]}: audformat names files from the database's folder on: put the audio below the CSV"
         )
-    index = ["file"] if all(item.start_s is None and item.end_s is None for item in used) else ["file", "start", "end"]
-    columns = _columns(used)
-    tables: dict[str, Any] = {"emotion": _table(index, columns)}
-    texts = {"emotion": csv_text([*index, *columns], (_cells(item) for item in used))}
     by_id = {item.id: item for item in used}
+    database = audformat.Database(used[0].corpus, usage="research")
+    columns = _columns(used)
+    for name in columns:
+        database.schemes[name] = audformat.Scheme(**_scheme(name, used))
+    _fill(database, "emotion", used, used, columns)
     for number, fold in enumerate(folds.folds if folds else (), start=1):
         for part in PARTS:
-            if fold.part(part):
-                name = f"fold-{number}.{part}"
-                tables[name] = _table(index, ["emotion"]) | {"split_id": part, "fold": fold.name}
-                texts[name] = csv_text([*index, "emotion"], (_cells(by_id[id_]) for id_ in fold.part(part)))
-    header = {
-        "name": used[0].corpus,
-        "source": "",
-        "usage": "research",
-        "languages": [],
-        "schemes": {name: _scheme(name, used) for name in columns},
-        **({"splits": {part: {"type": part} for part in PARTS}} if folds else {}),
-        "tables": tables,
-    }
-    for name, text in texts.items():
-        write_text(folder / f"db.{name}.csv", text)
-    write_text(folder / "db.yaml", yaml.safe_dump(header, sort_keys=False, allow_unicode=True))
+            if part not in database.splits:
+                database.splits[part] = audformat.Split(part)
+            if ids := fold.part(part):
+                items, settings = [by_id[id_] for id_ in ids], {"split_id": part, "meta": {"fold": fold.name}}
+                _fill(database, f"fold-{number}.{part}", used, items, ["emotion"], **settings)
+    database.save(str(folder), storage_format="csv")
     return ["the audio is not copied: files are named as in the corpus's folder, where db.yaml and tables may be put"]
+
+
+def _fill(
+    database: audformat.Database,
+    name: str,
+    used: Sequence[Utterance],
+    items: Sequence[Utterance],
+    columns: Sequence[str],
+    **settings: Any,
+) -> None:
+    """Add a table of some utterances; all tables are segmented where any utterance is a part of a file."""
+    import audformat
+    import pandas
+
+    files = [item.wav for item in items]
+    if all(item.start_s is None and item.end_s is None for item in used):
+        index = audformat.filewise_index(files)
+    else:
+        starts = pandas.to_timedelta([item.start_s or 0.0 for item in items], unit="s")
+        ends = pandas.to_timedelta([item.end_s for item in items], unit="s")
+        index = audformat.segmented_index(files, starts, ends)
+    table = database[name] = audformat.Table(index, **settings)
+    for column in columns:
+        table[column] = audformat.Column(scheme_id=column)
+        table[column].set([_cell(item, column) for item in items])
 
 
 def import_audformat(folder: str | Path) -> Given:
@@ -96,7 +121,7 @@ def import_audformat(folder: str | Path) -> Given:
     UserError
         The folder is no such database, or a file has no speaker.
     CorpusFaults
-        Some lines of tables are wrong; all are told at once.
+        Some lines of tables are wrong; all are listed at once.
     """
     path = Path(folder) / "db.yaml"
     try:
@@ -119,11 +144,6 @@ def _columns(used: Sequence[Utterance]) -> list[str]:
     return ["emotion", "speaker", *(name for name in ("session", "text") if name in there), "id", *dimensions]
 
 
-def _table(index: Sequence[str], columns: Iterable[str]) -> dict[str, Any]:
-    kind = "filewise" if len(index) == 1 else "segmented"
-    return {"type": kind, "columns": {name: {"scheme_id": name} for name in columns}}
-
-
 def _scheme(name: str, used: Sequence[Utterance]) -> dict[str, Any]:
     if name == "emotion":
         return {"dtype": "str", "labels": in_order(item.label for item in used if item.label)}
@@ -133,24 +153,9 @@ def _scheme(name: str, used: Sequence[Utterance]) -> dict[str, Any]:
     return {"dtype": "float" if name in DIMENSIONS else "str"}
 
 
-def _cells(item: Utterance) -> dict[str, Any]:
-    return {
-        "file": item.wav,
-        "start": _time(item.start_s or 0.0),
-        "end": _time(item.end_s),
-        "emotion": item.label or "",
-        "speaker": item.speaker,
-        "session": item.session or "",
-        "text": item.text_id or "",
-        "id": item.id,
-        **{name: seconds_text(value) for name, value in zip(DIMENSIONS, item.vad or [None] * 3, strict=True)},
-    }
-
-
-def _time(seconds: float | None) -> str:
-    """A time as pandas writes it."""
-    if seconds is None:
-        return ""
-    whole, nanoseconds = divmod(round(seconds * 1e9), 10**9)
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes // 1440} days {minutes // 60 % 24:02d}:{minutes % 60:02d}:{rest:02d}.{nanoseconds:09d}"
+def _cell(item: Utterance, column: str) -> str | float | None:
+    if column in DIMENSIONS:
+        return item.vad[DIMENSIONS.index(column)] if item.vad else None
+    return {"emotion": item.label, "speaker": item.speaker, "session": item.session, "text": item.text_id}.get(
+        column, item.id
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora.task import CHOICES, LISTS, TASK_KEYS, Task
-from speechbrain_ext.hparams import PAPER, Hparams
+from speechbrain_ext.hparams import PAPER, Hparams, load
 from speechbrain_ext.hparams.key_types import MEANINGS
 from speechbrain_ext.hparams.system_checks import STRUCTURE
 from speechbrain_ext.utils.yaml_tree import plain, read_text
@@ -27,6 +28,12 @@ TASK_MEANINGS = {
 }
 LINE = re.compile(r"^(?P<key>[A-Za-z_]\w*):(?P<value>.*?)(?:\s+#\s?(?P<comment>.*))?$")
 KEY_WIDTH, TYPE_WIDTH = 40, 34
+
+
+def print_keys(recipe: Path, system: str, preset: str = PAPER) -> None:
+    """Print the listing of a system of a recipe."""
+    # Its code is not run here, so that it needs no trust.
+    print(list_keys(load(recipe, system, preset=preset, trust=True), preset))
 
 
 def list_keys(hp: Hparams, preset: str = PAPER) -> str:

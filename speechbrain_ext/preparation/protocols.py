@@ -15,11 +15,10 @@ from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.audit import audit
 from speechbrain_ext.preparation.folds import DECLARED, Fold, Folds
+from speechbrain_ext.preparation.names import DEV_RULES, PROTOCOLS
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.nearest import nearest
 
-PROTOCOLS = ("random5", "speaker", "session", "speaker-text", "given")
-DEV_RULES = ("none", "speaker", "session", "fraction")
 DEV_FRACTION = 0.1
 
 Split = tuple[str, list[Utterance], list[Utterance]]  # name, training part, tested part

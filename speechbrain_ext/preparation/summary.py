@@ -2,13 +2,66 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from speechbrain_ext.corpora import Corpus
-    from speechbrain_ext.corpora.manifest import Utterance
-    from speechbrain_ext.preparation.folds import Folds
+from speechbrain_ext.corpora import Corpus
+from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.preparation.edition import differences
+from speechbrain_ext.preparation.folds import Folds
+from speechbrain_ext.preparation.prepare import prepare
+from speechbrain_ext.preparation.request import Prepared, Request
+from speechbrain_ext.utils.errors import UserError
+
+
+def prepare_and_print(request: Request) -> None:
+    """Run stage 0 and print its summary, or the table of all faults.
+
+    Raises
+    ------
+    UserError
+        As `speechbrain_ext.preparation.prepare.prepare` does.
+    """
+    try:
+        prepared = prepare(request)
+    except CorpusFaults as found:
+        print("\n".join([_fault_table(found.faults), *(f"note: {note}" for note in found.notes)]), file=sys.stderr)
+        raise UserError(
+            f"{len(found.faults)} faults in {request.root}, nothing was written: mend or remove these files, run again"
+        ) from None
+    print(summary_text(request.corpus, prepared))
+
+
+def summary_text(corpus: Corpus, prepared: Prepared) -> str:
+    """Lines of the counts beside the published ones, the annotators, the folds and the audit, and what was written."""
+    facts = prepared.facts
+    length = "audio not read" if facts["hours"] is None else f"{facts['hours']:.2f} h"
+    lines = [
+        f"{facts['corpus']} ({facts['source']}): {facts['utterances']} utterances, {length}, from {facts['root']}",
+        f"edition: {facts['edition']}",
+        *counts(facts),
+        *annotators(corpus, prepared.utterances),
+        *(f"note: {note}" for note in (*facts["notes"], *prepared.remarks)),
+    ]
+    if facts["source"] == "real" and (other := differences(corpus, facts)):
+        lines.append(f"warning: this is not {corpus.name} as published: {', '.join(other)}")
+    for split in prepared.splits:
+        lines += [*folds_text(corpus, split.folds), *(f"warning: {warning}" for warning in split.warnings)]
+    folder = prepared.folder
+    if prepared.wrote:
+        lines.append(f"wrote {', '.join(prepared.wrote)} in {folder}")
+    else:
+        lines.append(f"nothing to do: {folder} is complete and made from the same inputs")
+    return "\n".join(lines)
+
+
+def _fault_table(faults: Sequence[Fault]) -> str:
+    rows = [("file", "found", "expected"), *((fault.file, fault.found, fault.expected) for fault in faults)]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def counts(facts: Mapping[str, Any]) -> list[str]:

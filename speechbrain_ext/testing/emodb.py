@@ -64,7 +64,7 @@ def _plan() -> Iterator[tuple[str, Speaker, str, str]]:
                     yield f"{name}{text}{LETTERS[emotion]}{version}", people[name], emotion, text
 
 
-def write_emodb(root: str | Path, seed: int = 0, progress: bool = False) -> None:
+def write_corpus(root: str | Path, seed: int = 0, progress: bool = False) -> None:
     """Write the whole mini corpus: 280 utterances of 10 speakers in 7 emotions.
 
     Arguments

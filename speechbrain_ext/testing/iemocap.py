@@ -111,7 +111,7 @@ def _plan() -> list[Turn]:
     return turns
 
 
-def write_iemocap(root: str | Path, seed: int = 0, progress: bool = False) -> None:
+def write_corpus(root: str | Path, seed: int = 0, progress: bool = False) -> None:
     """Write the whole mini corpus: 280 judged utterances of 10 speakers in 5 sessions, and 3 that nobody judged.
 
     Arguments

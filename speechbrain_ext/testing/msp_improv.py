@@ -101,7 +101,7 @@ def _plan() -> list[Turn]:
     return sorted(plan, key=lambda turn: turn.stem)
 
 
-def write_msp_improv(root: str | Path, seed: int = 0, progress: bool = False) -> None:
+def write_corpus(root: str | Path, seed: int = 0, progress: bool = False) -> None:
     """Write the whole mini corpus: 264 judged turns of 12 speakers in 6 sessions, and 2 that nobody judged.
 
     Arguments

@@ -17,12 +17,11 @@ from speechbrain_ext.preparation.audit import check_folds
 from speechbrain_ext.preparation.folds import Fold, Folds, folds_path, read_folds
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.finished import TRAIN
-from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.run_spec import SELECTIONS, RunSpec
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import DamagedFile, read_sealed, sha256_file, sha256_json, write_sealed, write_text
 from speechbrain_ext.utils.folders import check_inside, folder_name
 
-SELECTIONS = ("last", "dev", "test")
 PREPARE = "./run.sh --stage 0 --stop-stage 0"
 
 

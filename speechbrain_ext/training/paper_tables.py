@@ -17,15 +17,13 @@ from ruamel.yaml.error import YAMLError
 
 from speechbrain_ext import hparams
 from speechbrain_ext.corpora.task import TASK_KEYS
-from speechbrain_ext.preparation.protocols import PROTOCOLS
+from speechbrain_ext.preparation.names import PROTOCOLS
 from speechbrain_ext.training.printed_scores import check_keys, folds_of, fraction, printed, recalls_of
+from speechbrain_ext.training.table_names import table_files
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.nearest import suggestion
 from speechbrain_ext.utils.yaml_tree import plain, read
 
-STEM = re.compile(r"(?P<system>[a-z0-9_]+)_(?P<kind>table|figure)(?P<number>[0-9]+[a-z]?)")
-# Row folders of tables begin so; no tag of a user does.
-RESERVED = re.compile(r"(table|figure)[0-9]")
 KEYS = ("title", "source", "system", "figure", "note", "rows")
 SOURCE_KEYS = ("paper", "table")
 ROW_KEYS = ("name", "system", "variant", "protocol", "overrides", "paper")
@@ -110,27 +108,6 @@ class Table:
             return None
         scores = {"wa": row.paper_wa, "uar": row.paper_uar}
         return {"table": self.number, "row": row.name, **scores, "protocol": row.protocol}
-
-
-def table_id(path: str | Path) -> str:
-    """Name a table by its file.
-
-    Example
-    -------
-    >>> table_id("tables/amsnet_table5.yaml"), table_id("tables/sd_caff_figure6.yaml")
-    ('amsnet/5', 'sd_caff/figure6')
-    """
-    found = STEM.fullmatch(Path(path).stem)
-    if not found:
-        raise UserError(f"{path}: expected a name like amsnet_table5.yaml or amsnet_figure6.yaml")
-    kind = "" if found["kind"] == "table" else found["kind"]
-    return f"{found['system']}/{kind}{found['number']}"
-
-
-def table_files(recipe: str | Path) -> dict[str, Path]:
-    """The tables of a recipe, by name, in order of their numbers."""
-    files = {table_id(path): path for path in Path(recipe, "tables").glob("*.yaml")}
-    return dict(sorted(files.items(), key=lambda item: [_natural(part) for part in re.split(r"(\d+)", item[0])]))
 
 
 def load_table(recipe: str | Path, identity: str) -> Table:
@@ -255,7 +232,3 @@ def _word(value: Any) -> str:
         except (YAMLError, ValueError, RecursionError):
             pass
     return json.dumps(value)
-
-
-def _natural(part: str) -> tuple[int, str]:
-    return (int(part), "") if part.isdigit() else (0, part)

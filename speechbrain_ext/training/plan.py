@@ -14,6 +14,7 @@ from speechbrain_ext.training.experiment import PREPARE, Experiment, folds_file,
 from speechbrain_ext.training.finished import is_finished
 from speechbrain_ext.training.progress import seconds_text
 from speechbrain_ext.training.rates import Rates, kept_results
+from speechbrain_ext.training.run_request import print_trusted
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.schedule import scaled_epochs
 from speechbrain_ext.utils.files import sha256_json
@@ -21,6 +22,20 @@ from speechbrain_ext.utils.yaml_tree import REFERENCE
 
 # Folds of protocols whose number no corpus decides.
 FOLDS = {"random5": 5}
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run with its hyper-parameters, and with its experiment once stage 0 is done."""
+
+    spec: RunSpec
+    hp: hparams.Hparams
+    experiment: Experiment | None = None
+
+    @property
+    def protocol(self) -> str:
+        """The protocol asked for, or the recipe's own."""
+        return protocol_of(self.spec, self.hp)
 
 
 @dataclass(frozen=True)
@@ -69,12 +84,12 @@ class Plan:
         return seconds / 3600, unknown
 
 
-def make_plan(specs: Sequence[RunSpec], force: bool = False, folds: Sequence[str] = ()) -> Plan:
+def make_plan(runs: Sequence[PlannedRun], force: bool = False, folds: Sequence[str] = ()) -> Plan:
     """Plan the trainings of rows and seeds, in order.
 
     Arguments
     ---------
-    specs : sequence of RunSpec
+    runs : sequence of PlannedRun
         One for each row and seed; before stage 0 the plan goes by the hyper-parameters alone.
     force : bool
         Complete phases are trained again.
@@ -87,10 +102,9 @@ def make_plan(specs: Sequence[RunSpec], force: bool = False, folds: Sequence[str
     """
     seen: set[str] = set()
     planned, known = [], True
-    for spec in specs:
-        hp, experiment = loaded(spec)
-        protocol = protocol_of(spec, hp)
-        number = len(experiment.folds.folds) if experiment else folds_of(Path(spec.data).name, hp, protocol)
+    for run in runs:
+        spec, hp, experiment = run.spec, run.hp, run.experiment
+        number = len(experiment.folds.folds) if experiment else folds_of(run)
         names = experiment.folds.names if experiment else range(1, (number or 1) + 1)
         if folds:
             names, number = (
@@ -100,7 +114,7 @@ def make_plan(specs: Sequence[RunSpec], force: bool = False, folds: Sequence[str
         rates = Rates(Path(spec.exp) / Path(spec.data).name, hp)
         for fold in names:
             for phase in hp.phases:
-                key = f"{_place(spec, hp, experiment, phase, str(fold))} {phase}"
+                key = f"{_place(run, phase, str(fold))} {phase}"
                 done = experiment and not force and is_finished(experiment.phase_folder(phase, fold), phase)
                 state = "shared" if key in seen else "complete" if done else "train"
                 seen.add(key)
@@ -156,25 +170,29 @@ def _hours(hours: float) -> str:
     return f"{hours:.1f}" if hours >= 0.1 or not hours else f"{hours:.1f} ({seconds_text(3600 * hours)})"
 
 
-def loaded(spec: RunSpec) -> tuple[hparams.Hparams, Experiment | None]:
-    """Hyper-parameters, and the experiment where stage 0 has made what it reads."""
+def load_run(spec: RunSpec) -> PlannedRun:
+    """Load the hyper-parameters of a run, and its experiment where stage 0 has made what it reads."""
     facts = Path(spec.data) / "manifest.json"
     if not facts.exists():
         source = Path(spec.data).name.rpartition("-")[2]
         overrides = hparams.parse_overrides(list(spec.overrides))
-        return hparams.load(spec.recipe, spec.system, overrides, source, preset=spec.preset, trust=spec.trust), None
+        hp = hparams.load(spec.recipe, spec.system, overrides, source, preset=spec.preset, trust=spec.trust)
+        print_trusted(hp.trusted)
+        return PlannedRun(spec, hp)
     manifest = read_facts(spec.data, PREPARE)
     hp = load_hparams(spec, manifest)
+    print_trusted(hp.trusted)
     if not folds_file(spec, hp, manifest).exists():
-        return hp, None
+        return PlannedRun(spec, hp)
     experiment = Experiment(spec)
-    return experiment.hp, experiment
+    return PlannedRun(spec, experiment.hp, experiment)
 
 
-def _place(spec: RunSpec, hp: hparams.Hparams, experiment: Experiment | None, phase: str, fold: str) -> str:
-    """What names a training: its folder, or before stage 0 what that will be made from."""
-    if experiment:
-        return str(experiment.phase_folder(phase, fold))
+def _place(run: PlannedRun, phase: str, fold: str) -> str:
+    """Unique key of a training: its folder, or before stage 0 the inputs that the folder's name will depend on."""
+    spec, hp = run.spec, run.hp
+    if run.experiment:
+        return str(run.experiment.phase_folder(phase, fold))
     if not hp.shared(phase):
         return f"{hp.system_name} {spec.row} {spec.seed} {fold}"
     names = [*hp.frozen(phase), phase]
@@ -182,13 +200,13 @@ def _place(spec: RunSpec, hp: hparams.Hparams, experiment: Experiment | None, ph
     return f"{sha256_json([hp.phase_tree(name) for name in names])} {same} {fold}"
 
 
-def folds_of(name: str, hp: hparams.Hparams, protocol: str) -> int | None:
+def folds_of(run: PlannedRun) -> int | None:
     """The number of folds before stage 0: the protocol's own, or that of kept results of the same real corpus."""
-    corpus, _, source = name.rpartition("-")
-    if protocol in FOLDS or source != "real":
-        return FOLDS.get(protocol)
-    kept = kept_results(hp.recipe.resolve().parent / corpus)
-    return next((one["folds_of_protocol"] for one in kept if one.get("protocol") == protocol), None)
+    corpus, _, source = Path(run.spec.data).name.rpartition("-")
+    if run.protocol in FOLDS or source != "real":
+        return FOLDS.get(run.protocol)
+    kept = kept_results(run.hp.recipe.resolve().parent / corpus)
+    return next((one["folds_of_protocol"] for one in kept if one.get("protocol") == run.protocol), None)
 
 
 def epochs_of(tree: dict[str, Any], phase: str) -> int:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from speechbrain_ext.utils.repository import REPOSITORY
 
+SELECTIONS = ("last", "dev", "test")
+PRECISIONS = ("fp32", "bf16", "fp16")
+
 
 @dataclass(frozen=True)
 class RunSpec:

@@ -19,7 +19,6 @@ def folder_name(name: str) -> str:
 
     Up to 40 letters, digits, `_` and `-` are kept as they are. Anything else becomes a shortened form and ten
     hexadecimal digits of its SHA-256, so that no name leaves its folder and no two names share one.
-    `recipes/shared/recipe.sh` does the same in the shell.
 
     Example
     -------
@@ -48,6 +47,21 @@ def is_name(value: Any) -> bool:
         and not value.startswith(".")
         and not set(value) & set("/\\")
     )
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a name can be written to a file; Python reads other bytes of a file system as half characters.
+
+    Example
+    -------
+    >>> is_utf8("Größe"), is_utf8("\\udcff")
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_inside(root: str | Path, target: str | Path) -> Path:

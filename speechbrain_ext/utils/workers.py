@@ -10,8 +10,6 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from tqdm import tqdm
-
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # glibc gives large blocks back to the kernel at every free; page faults then cost a sixth of a training step.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
@@ -45,6 +43,8 @@ def begin_worker(parent: int) -> None:
     parent : int
         Process number of the parent; a worker whose parent is already gone ends at once.
     """
+    from tqdm import tqdm
+
     # tqdm's own lock is a named semaphore, which a killed worker would leave to the resource tracker to complain of.
     tqdm.set_lock(threading.RLock())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

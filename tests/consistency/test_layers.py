@@ -14,6 +14,7 @@ RANKS = [
     ["evaluation"],
     ["report"],
     ["analysis"],
+    ["stages"],
     ["bin"],
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

@@ -9,7 +9,8 @@ from paper_numbers import FOLDS, HPARAMS, RECALLS, SPEAKERS, TABLES
 from recipe_list import each_recipe
 
 from speechbrain_ext import hparams
-from speechbrain_ext.training.paper_tables import load_table, table_files
+from speechbrain_ext.training.paper_tables import load_table
+from speechbrain_ext.training.table_names import table_files
 from speechbrain_ext.utils.yaml_tree import plain, read
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"

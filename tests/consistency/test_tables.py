@@ -8,7 +8,8 @@ import pytest
 
 from speechbrain_ext import hparams
 from speechbrain_ext.report.tables.table_list import COMMAND, PAGE, table_list
-from speechbrain_ext.training.paper_tables import load_table, table_files
+from speechbrain_ext.training.paper_tables import load_table
+from speechbrain_ext.training.table_names import table_files
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 TABLES = [(path.parent, name) for path in sorted(RECIPES.glob("*/tables")) for name in table_files(path.parent)]

@@ -21,7 +21,7 @@ MEN = {"03", "10", "11", "12", "15"}
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mini") / "emodb"
-    emodb.write_emodb(folder)
+    emodb.write_corpus(folder)
     return folder
 
 
@@ -69,8 +69,8 @@ def test_bytes_are_pinned(root):
 def test_another_seed_gives_other_sound_of_the_same_names(root, tmp_path, monkeypatch):
     few = list(emodb._plan())[:3]
     monkeypatch.setattr(emodb, "_plan", lambda: iter(few))
-    emodb.write_emodb(tmp_path / "a", seed=1)
-    emodb.write_emodb(tmp_path / "b", seed=0)
+    emodb.write_corpus(tmp_path / "a", seed=1)
+    emodb.write_corpus(tmp_path / "b", seed=0)
     for name in (f"{item[0]}.wav" for item in few):
         here = (root / "wav" / name).read_bytes()
         assert (tmp_path / "a" / "wav" / name).read_bytes() != here

@@ -30,7 +30,7 @@ CLASSES = {"neu", "ang", "sad", "hap", "exc"}
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mini") / "iemocap"
-    iemocap.write_iemocap(folder)
+    iemocap.write_corpus(folder)
     return folder
 
 
@@ -73,7 +73,7 @@ def test_another_seed_gives_other_sound_of_the_same_names(root, tmp_path, monkey
     few = iemocap._plan()[:2]
     monkeypatch.setattr(iemocap, "_plan", lambda: few)
     for seed in (0, 1):
-        iemocap.write_iemocap(tmp_path / str(seed), seed=seed)
+        iemocap.write_corpus(tmp_path / str(seed), seed=seed)
         for turn in few:
             name = f"Session1/sentences/wav/{turn.dialog}/{turn.name}.wav"
             assert ((tmp_path / str(seed) / name).read_bytes() == (root / name).read_bytes()) == (seed == 0)

@@ -27,7 +27,7 @@ FOUR = {"Angry": "A", "Happy": "H", "Neutral": "N", "Sad": "S"}
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mini") / "msp_improv"
-    msp_improv.write_msp_improv(folder)
+    msp_improv.write_corpus(folder)
     return folder
 
 
@@ -67,7 +67,7 @@ def test_another_seed_gives_other_sound_of_the_same_names(root, tmp_path, monkey
     few = msp_improv._plan()[:2]
     monkeypatch.setattr(msp_improv, "_plan", lambda: few)
     for seed in (0, 1):
-        msp_improv.write_msp_improv(tmp_path / str(seed), seed=seed)
+        msp_improv.write_corpus(tmp_path / str(seed), seed=seed)
         for path in (tmp_path / str(seed)).rglob("[!.]*.wav"):
             here = (root / path.relative_to(tmp_path / str(seed))).read_bytes()
             assert (path.read_bytes() == here) == (seed == 0)

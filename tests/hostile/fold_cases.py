@@ -172,7 +172,7 @@ def stage_0_again_after_an_edit_of_the_folds(place: Place):
     before = path.read_bytes()
     reseal(path, lambda record: record["folds"].pop())
     root = place.work / "corpus"
-    words = ["--protocol", "speaker", "--edition", "a copy for tests", "--recipe"]
+    words = ["--protocol", "speaker", "--corpus-edition", "a copy for tests", "--recipe"]
     recipe = [words[-1], str(__file__).partition("/tests/")[0] + "/recipes/EmoDB", "--system", "svm"]
     keys = ["--", "--variant", "egemaps", "--classes", "[anger, neutral]"]
     told = place.prepare(root, *words[:-1], *recipe, *keys)

@@ -51,7 +51,7 @@ def of_prepare(place: Place):
         "data": place.work / "data",
         "protocol": "speaker",
     }
-    options = ("corpus", "corpus-root", "data", "protocol", "dev", "fold-seed", "jobs", "edition", "source")
+    options = ("corpus", "corpus-root", "data", "protocol", "dev", "fold-seed", "jobs", "corpus-edition", "source")
     attack(place, "prepare", base, options)
     attack(place, "prepare", base, ("recipe", "system", "preset", "table"))
 

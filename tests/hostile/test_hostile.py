@@ -43,7 +43,7 @@ def scored(tmp_path_factory, light):
     words = ["--corpus", "EmoDB", "--corpus-root", str(root), "--data", str(data), "--jobs", "1"]
     keys = ["--variant", "egemaps", "--classes", "[anger, neutral]"]
     recipe = ["--recipe", str(REPOSITORY / "recipes/EmoDB"), "--system", "svm", "--protocol", "speaker"]
-    prepare.main([*words, *recipe, "--edition", "a copy for tests", "--", *keys])
+    prepare.main([*words, *recipe, "--corpus-edition", "a copy for tests", "--", *keys])
     folder, random = data / "EmoDB-real", np.random.default_rng(0)
     with FeatureCache(work / "cache", Functionals("eGeMAPSv02")).writer() as writer:
         for utterance in read_utterances(folder, read_facts(folder)):

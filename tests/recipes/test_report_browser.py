@@ -59,17 +59,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a page of two systems, several seeds and folds, with long names."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
-    from report_folders import PAPER, write_run, write_summary
+    from report_folders import PAPER, sum_up, write_run
 
     from speechbrain_ext.report.page import write_report
 
     exp = tmp_path_factory.mktemp("exp")
     known = {"source": request.param, "edition": {"real": "as published", "mini": "mini corpus"}[request.param]}
     known["hparams"] = "long_line: " + "x" * 400
-    write_run(exp, figures=True, protocol="random5", paper=PAPER, **known)
-    folder = write_run(exp, figures=True, protocol="random5", seed=2, **known)
-    write_summary(folder)
-    write_run(exp, figures=True, system="am_resnet_w2v2_ca", row="a_row_with_a_long_name_" * 2, **known)
+    write_run(exp, protocol="random5", paper=PAPER, **known)
+    folder = write_run(exp, protocol="random5", seed=2, **known)
+    sum_up(folder)
+    write_run(exp, system="am_resnet_w2v2_ca", row="a_row_with_a_long_name_" * 2, **known)
     write_report(exp / f"EmoDB-{request.param}", exp / "report.html")
     return (exp / "report.html").as_uri()
 

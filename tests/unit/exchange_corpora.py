@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+import pytest
+
 from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.exchange import audformat
 
 
 def emodb():
@@ -80,3 +83,9 @@ def parts(folds):
 def of_folds(items, folds):
     ids = {id_ for fold in folds.folds for id_ in fold.ids}
     return [item for item in items if item.id in ids]
+
+
+def export_audformat(*arguments):
+    """Export with the package audformat, or skip the test."""
+    pytest.importorskip("audformat", reason="the package audformat is missing: pip install '.[audformat]'")
+    return audformat.export_audformat(*arguments)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechbrain_ext.bin import extract as bin_extract
 from speechbrain_ext.bin.prepare import main
 from speechbrain_ext.corpora import manifest as manifest_module
 from speechbrain_ext.corpora.data_folder import check_audio_unchanged, read_facts, read_states, read_utterances
@@ -20,6 +19,7 @@ from speechbrain_ext.features.extraction import AudioItem, extract
 from speechbrain_ext.features.resampled import ResampledAudio
 from speechbrain_ext.features.spectrogram import LogMel
 from speechbrain_ext.preparation.folds import read_folds
+from speechbrain_ext.training.extract import audio_items
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile
 
@@ -85,7 +85,7 @@ def items_of(data, *variants):
     run = SimpleNamespace(
         manifest=facts, used=sorted(utterances), utterances=utterances, spec=SimpleNamespace(data=str(data))
     )
-    return bin_extract._items(run, 16000, list(variants))
+    return audio_items(run, 16000, list(variants))
 
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from report_folders import plausible_results
+from run_requests import request_of
 
 from speechbrain_ext import hparams
 from speechbrain_ext.bin.prepare import main as prepare
-from speechbrain_ext.bin.run_options import run_parser, specifications
 from speechbrain_ext.evaluation.deviations import KeptDeviations, differing
 from speechbrain_ext.evaluation.provenance import differs_from_paper, paper_of
 from speechbrain_ext.evaluation.records import Difference, Paper, difference_phrases
@@ -39,7 +39,7 @@ def prepared(tmp_path_factory, mini_emodb):
 def run_of(prepared: Path, *words: str, source: str = "real", system: str = "amsnet") -> Experiment:
     base = ["--recipe", str(RECIPE), "--system", system, "--data", str(prepared / f"EmoDB-{source}")]
     base += ["--exp", str(prepared / "exp"), "--device", "cpu"]
-    return Experiment(specifications(run_parser("x", "x").parse_args([*base, *words]))[0])
+    return Experiment(request_of([*base, *words]).specs[0])
 
 
 def told(run: Experiment) -> list[str]:

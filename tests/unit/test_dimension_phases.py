@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from run_requests import request_of
 
-from speechbrain_ext.bin.run_options import run_parser, specifications
 from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
@@ -210,9 +210,8 @@ def test_keys_of_classes_are_refused_by_name(tmp_path, repository, words, key, v
 def test_a_table_is_of_classes(tmp_path, repository):
     words = ["--recipe", str(repository / "recipes/EmoDB"), "--system", "amsnet", "--data", str(tmp_path)]
     words += ["--exp", str(tmp_path), "--table", "amsnet/5", "--row", "FRLM", "--tag", "x"]
-    args = run_parser("", "train").parse_args([*words, "--", "--dimensions", "[valence]"])
     with pytest.raises(UsageError, match="--table amsnet/5: tables are of classes, found dimensions"):
-        specifications(args)
+        request_of([*words, "--", "--dimensions", "[valence]"])
 
 
 def test_a_corpus_without_values_is_told(tmp_path):

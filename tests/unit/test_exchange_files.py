@@ -6,14 +6,14 @@ import json
 
 import pytest
 import yaml
-from exchange_corpora import emodb, facts, iemocap, of_folds, parts, segments
+from exchange_corpora import emodb, export_audformat, facts, iemocap, of_folds, parts, segments
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from speechbrain_ext.corpora.manifest import CorpusFaults
 from speechbrain_ext.corpora.table import scan_table
 from speechbrain_ext.corpora.task import Task
-from speechbrain_ext.exchange.audformat import export_audformat, import_audformat
+from speechbrain_ext.exchange.audformat import import_audformat
 from speechbrain_ext.exchange.emobox import export_emobox, import_emobox
 from speechbrain_ext.exchange.given import audit_given, write_table
 from speechbrain_ext.exchange.speakers import facts_by_name

@@ -11,13 +11,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from run_requests import request_of
 
-from speechbrain_ext.bin import evaluate as stage_3
-from speechbrain_ext.bin import extract as stage_1
-from speechbrain_ext.bin import train as stage_2
 from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.evaluation.evaluate import evaluate
 from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
@@ -26,8 +25,10 @@ from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training import launch
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.extract import extract
 from speechbrain_ext.training.fold import is_trained
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.train import train
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, read_sealed, write_sealed
 from speechbrain_ext.utils.folders import check_inside, folder_name, remove_folder
@@ -108,10 +109,8 @@ def options(folder, repository, **changes):
         "overrides": overrides,
         "protocol": "speaker",
     }
-    from speechbrain_ext.bin.run_options import run_parser
-
     options = [word for key, value in {**known, **changes}.items() for word in _words(key, value)]
-    return run_parser("", "x").parse_args([*options, "--device", "cpu", "--", *{**known, **changes}["overrides"]])
+    return request_of([*options, "--device", "cpu", "--jobs", "1", "--", *{**known, **changes}["overrides"]])
 
 
 def _words(key, value):
@@ -120,10 +119,8 @@ def _words(key, value):
     return [f"--{key}"] if value is True else [f"--{key}", str(value)]
 
 
-def spec_of(args) -> RunSpec:
-    from speechbrain_ext.bin.run_options import specifications
-
-    return specifications(args)[0]
+def spec_of(request) -> RunSpec:
+    return request.specs[0]
 
 
 def tree(folder):
@@ -132,8 +129,8 @@ def tree(folder):
 
 
 def run_both(args):
-    stage_2.train(args)
-    stage_3.evaluate(args)
+    train(args)
+    evaluate(args)
 
 
 def test_names_from_data_stay_inside_the_experiment_and_are_recorded(tmp_path, repository):
@@ -168,7 +165,7 @@ def test_folder_names_are_distinct_short_and_plain():
 def test_links_that_lead_outside_are_neither_written_nor_removed(tmp_path, repository):
     make_corpus(tmp_path, ["s1", "s2"])
     args = options(tmp_path, repository)
-    stage_2.train(args)
+    train(args)
     run = Experiment(spec_of(args))
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -177,7 +174,7 @@ def test_links_that_lead_outside_are_neither_written_nor_removed(tmp_path, repos
     os.symlink(outside, run.seed_folder / "fold-s1")
     for changes in ({}, {"force": True}):
         with pytest.raises(UserError, match="expected a path inside"):
-            stage_2.train(options(tmp_path, repository, **changes))
+            train(options(tmp_path, repository, **changes))
     assert [path.name for path in outside.iterdir()] == ["precious"]
     with pytest.raises(UserError, match="expected a path inside"):
         remove_folder(run.seed_folder, run.seed_folder)
@@ -237,16 +234,16 @@ def test_a_damaged_training_is_named_and_made_again_by_the_same_command(scored, 
     damage(folder / name, how)
     assert not is_trained(scored.run, "s2") and is_trained(scored.run, "s1")
     with pytest.raises(UserError) as fault:
-        stage_3.evaluate(scored.args)
+        evaluate(scored.args)
     assert "--stage 2" in str(fault.value) and "\n" not in str(fault.value)
     if (name, how) != ("done-egemaps.json", "missing"):
         assert isinstance(fault.value, DamagedFile) and f"{folder / name}: " in str(fault.value)
     capsys.readouterr()
-    stage_2.train(scored.args)
+    train(scored.args)
     told = capsys.readouterr().out
     if (name, how) != ("done-egemaps.json", "missing"):
         assert f"warning: {folder / name}: " in told and "phase egemaps of fold s2 is trained again" in told
-    stage_3.evaluate(scored.args)
+    evaluate(scored.args)
     assert read(scored.run, "predictions.csv") == scored.predictions
     assert "2 of 3 folds are trained already" in told
 
@@ -255,12 +252,12 @@ def test_a_damaged_training_is_named_and_made_again_by_the_same_command(scored, 
 @pytest.mark.parametrize("name", ["predictions.csv", "results.json", "embeddings.npz"])
 def test_a_damaged_score_is_named_and_made_again_by_the_same_command(scored, capsys, name, how):
     damage(scored.folder / name, how)
-    stage_3.evaluate(scored.args)
+    evaluate(scored.args)
     told = capsys.readouterr().out
     assert name == "results.json" and how == "missing" or f"warning: {scored.folder / name}: " in told
     assert read(scored.run, "predictions.csv") == scored.predictions
     assert read_results(scored.folder / "results.json").pooled.n == 24
-    stage_3.evaluate(scored.args)
+    evaluate(scored.args)
     assert "warning" not in capsys.readouterr().out
 
 
@@ -278,24 +275,24 @@ def test_a_damaged_record_of_the_inputs_is_written_again(scored, name, how):
 @pytest.mark.parametrize("how", DAMAGES)
 def test_a_damaged_record_of_the_inputs_hides_no_other_inputs(tmp_path, repository, scored, how):
     damage(scored.folder / "depends.json", how)
-    words = scored.args.overrides
+    words = scored.args.specs[0].overrides
     other = options(tmp_path, repository, overrides=[*words[:-1], "[0.5]"])
     with pytest.raises(
         UserError, match=r"made from other inputs: c_grid was \[0.01\], now \[0.5\]: give this run a name"
     ):
-        stage_2.train(other)
+        train(other)
 
 
 def test_other_inputs_are_listed_with_both_values(tmp_path, repository, scored):
-    words = [*scored.args.overrides[:-1], "[0.5]", "--clip_deviations", "3.0"]
+    words = [*scored.args.specs[0].overrides[:-1], "[0.5]", "--clip_deviations", "3.0"]
     with pytest.raises(UserError) as fault:
-        stage_2.train(options(tmp_path, repository, overrides=words))
+        train(options(tmp_path, repository, overrides=words))
     assert "clip_deviations was 10.0, now 3.0; c_grid was" in str(fault.value).replace(
         "c_grid was [0.01], now [0.5]; clip_deviations was 10.0, now 3.0",
         "clip_deviations was 10.0, now 3.0; c_grid was",
     )
     with pytest.raises(UserError, match="c_grid was"):
-        stage_1.extract_features(options(tmp_path, repository, overrides=words))
+        extract(options(tmp_path, repository, overrides=words))
     spec = replace(scored.run.spec, precision="bf16")
     with pytest.raises(UserError, match='precision was "fp32", now "bf16"'):
         Experiment(spec).check_claim()
@@ -323,5 +320,5 @@ def test_force_does_not_remove_a_step_that_another_run_trains(tmp_path, reposito
 
     folder = scored.run.phase_folder("egemaps", "s2")
     with folder_lock(folder), pytest.raises(UserError, match="is in use by process"):
-        stage_2.train(options(tmp_path, repository, force=True))
+        train(options(tmp_path, repository, force=True))
     assert (folder / "model-egemaps.npz").exists()

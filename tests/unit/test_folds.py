@@ -12,7 +12,8 @@ from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.audit import audit, describe
 from speechbrain_ext.preparation.folds import DECLARED, PARTS, folds_path, read_folds
-from speechbrain_ext.preparation.protocols import DEV_RULES, PROTOCOLS, make_folds
+from speechbrain_ext.preparation.names import DEV_RULES, PROTOCOLS
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import sha256_json, write_sealed
 

@@ -8,7 +8,8 @@ import pytest
 
 from speechbrain_ext.corpora.manifest import Utterance, Vote
 from speechbrain_ext.corpora.task import Task
-from speechbrain_ext.preparation.protocols import DEV_RULES, PROTOCOLS, make_folds
+from speechbrain_ext.preparation.names import DEV_RULES, PROTOCOLS
+from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
 
 ALL = [(protocol, dev) for protocol in PROTOCOLS for dev in DEV_RULES]

@@ -14,18 +14,16 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from report_folders import facts, write_run
+from run_requests import request_of
 
 from speechbrain_ext.analysis.mask_figure import build_mask_figure, columns_of, percent_of_zeros
 from speechbrain_ext.analysis.mask_maps import MaskMaps, StageMap, share_between_sounds, silent_runs, stage_maps
 from speechbrain_ext.analysis.mask_runs import load_run, mask_maps
 from speechbrain_ext.analysis.run_figures import network_figures
-from speechbrain_ext.bin.evaluate import evaluate
-from speechbrain_ext.bin.extract import extract_features
 from speechbrain_ext.bin.mask_figure import main
 from speechbrain_ext.bin.prepare import main as prepare
-from speechbrain_ext.bin.run_options import run_parser
-from speechbrain_ext.bin.train import train
 from speechbrain_ext.corpora.manifest import read_audio
+from speechbrain_ext.evaluation.evaluate import evaluate
 from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.features.madd import madd
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
@@ -33,6 +31,8 @@ from speechbrain_ext.report.figures.drawing import WATERMARK
 from speechbrain_ext.report.figures.run_figures import RunFigure, draw_run
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.training import launch
+from speechbrain_ext.training.extract import extract
+from speechbrain_ext.training.train import train
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import write_sealed
 
@@ -145,11 +145,11 @@ def work(tmp_path_factory, mini_emodb, repository):
     prepare(f"--corpus EmoDB --source mini --data {folder}/data --protocol speaker --corpus-root {mini_emodb}".split())
     words = f"--recipe {repository}/recipes/EmoDB --system am_resnet --data {folder}/data/EmoDB-mini".split()
     words += f"--exp {folder}/exp --cache {folder}/cache --folds 03,08 --tag tiny --device cpu -- ".split() + TINY
-    args = run_parser("", "x").parse_args(words)
+    args = request_of(words)
     with pytest.MonkeyPatch.context() as patch:
         # Worker processes would take most of the time.
         patch.setattr(launch, "map_folds", in_this_process)
-        for stage in (extract_features, train, evaluate):
+        for stage in (extract, train, evaluate):
             stage(args)
     return folder, args
 
@@ -182,7 +182,7 @@ def test_stage_4_draws_the_figure_and_stage_3_keeps_the_share_of_zeros(work, see
         zeros, samples = zeros + (processed == 0).sum(), samples + len(processed)
     results = json.loads((seed_folder / "results.json").read_text())
     assert results["madd_zero_share"] == pytest.approx(zeros / samples, abs=1e-12) and 0.01 < zeros / samples < 0.9
-    extract_features(args)
+    extract(args)
     told = f"waveform: MADD left {100 * zeros / samples:.1f} % of the samples of 280 utterances at zero"
     assert told in capsys.readouterr().out.splitlines()
     (seed_folder / "silence.png").unlink()

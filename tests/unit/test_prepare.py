@@ -123,7 +123,7 @@ def test_other_inputs_are_refused_by_name(prepare, made, root, tmp_path):
         ({}, 'asked is "my copy"'),
         ({}, "with reading the audio"),
     ):
-        options = {"my copy": ("--edition", "my copy"), "reading": ("--no-audio-check",)}
+        options = {"my copy": ("--corpus-edition", "my copy"), "reading": ("--no-audio-check",)}
         chosen = next((option for key, option in options.items() if key in told), ())
         with pytest.raises(UserError, match="made from other inputs.*--force") as caught:
             prepare(*chosen, **words)

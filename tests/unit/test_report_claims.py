@@ -24,8 +24,8 @@ from test_report_page import Page
 from value_folders import DIMENSIONS, value_rows
 
 from speechbrain_ext.analysis.tsne_figure import Panel, build_tsne
-from speechbrain_ext.bin.evaluate import print_scores
 from speechbrain_ext.evaluation.breakdown import SpeakerScores, by_class, by_speaker, worst_speaker
+from speechbrain_ext.evaluation.evaluate import print_scores
 from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results import make_results
 from speechbrain_ext.evaluation.targets import Classes, Dimensions, Prediction

@@ -8,7 +8,8 @@ import pytest
 
 from speechbrain_ext import hparams
 from speechbrain_ext.report.tables.paper_notes import paper_notes
-from speechbrain_ext.training.paper_tables import load_table, table_files, table_id, words_of
+from speechbrain_ext.training.paper_tables import load_table, words_of
+from speechbrain_ext.training.table_names import table_files, table_id
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.text import DASH
 

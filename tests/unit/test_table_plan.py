@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from run_requests import request_of
 
-from speechbrain_ext.bin.plan import main as plan
 from speechbrain_ext.bin.prepare import main as prepare
-from speechbrain_ext.bin.run_options import run_parser, specifications
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import write_done
 from speechbrain_ext.training.paper_tables import load_table
-from speechbrain_ext.training.plan import make_plan, plan_text
+from speechbrain_ext.training.plan import Plan, load_run, make_plan, plan_text
+from speechbrain_ext.training.print_plan import print_plan
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.files import write_sealed
 
@@ -27,11 +27,11 @@ def specs_of(folder: Path, identity: str, *words: str) -> list:
     base = ["--recipe", str(RECIPE), "--system", "amsnet", "--data", str(folder / "EmoDB-mini")]
     base += ["--exp", str(folder / "exp"), "--device", "cpu", "--table", identity]
     rows = load_table(RECIPE, identity).rows
-    return [
-        spec
-        for row in rows
-        for spec in specifications(run_parser("x", "x").parse_args([*base, "--row", row.name, *words]))
-    ]
+    return [spec for row in rows for spec in request_of([*base, "--row", row.name, *words]).specs]
+
+
+def plan_of(specs: list, force: bool = False) -> Plan:
+    return make_plan([load_run(spec) for spec in specs], force)
 
 
 @pytest.fixture(scope="module")
@@ -56,18 +56,18 @@ def counts(plan) -> dict[str, int]:
     ],
 )
 def test_each_training_stands_once(prepared, tmp_path, made, identity, train, shared):
-    plan = make_plan(specs_of(prepared if made else tmp_path, identity))
+    plan = plan_of(specs_of(prepared if made else tmp_path, identity))
     assert counts(plan) == {"train": train, "complete": 0, "shared": shared}
     assert plan.folds_known
 
 
 def test_seeds_share_nothing_and_unknown_folds_are_said(prepared, tmp_path):
-    assert counts(make_plan(specs_of(prepared, "amsnet/5", "--seeds", "1,2"))) == {
+    assert counts(plan_of(specs_of(prepared, "amsnet/5", "--seeds", "1,2"))) == {
         "train": 50,
         "complete": 0,
         "shared": 40,
     }
-    plan = make_plan(specs_of(tmp_path, "amsnet/5", "--protocol", "speaker"))
+    plan = plan_of(specs_of(tmp_path, "amsnet/5", "--protocol", "speaker"))
     assert not plan.folds_known and counts(plan)["train"] == 5
     assert "per fold" in plan_text(plan, 1) and "estimated hours: unknown" in plan_text(plan, 1)
 
@@ -75,20 +75,20 @@ def test_seeds_share_nothing_and_unknown_folds_are_said(prepared, tmp_path):
 def test_complete_steps_are_reused_and_give_the_hours(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr("speechbrain_ext.training.rates.kept_results", lambda recipe: [])
     specs = [replace(spec, exp=str(tmp_path)) for spec in specs_of(prepared, "amsnet/5")]
-    assert "unknown (no complete phase of early, frlm, urlm, concat, fusion to go by)" in plan_text(make_plan(specs), 2)
+    assert "unknown (no complete phase of early, frlm, urlm, concat, fusion to go by)" in plan_text(plan_of(specs), 2)
     run = Experiment(specs[-1])
     for step in ("frlm", "urlm", "fusion"):
         folder = run.phase_folder(step, "1")
         folder.mkdir(parents=True)
         write_sealed(folder / f"depends-{step}.json", {"hparams": {}})
         write_done(folder, step, [f"depends-{step}.json"], {**MADE, "epochs": 40, "train_seconds": 40 * 90.0})
-    plan = make_plan(specs)
+    plan = plan_of(specs)
     assert counts(plan) == {"train": 22, "complete": 3, "shared": 20}
     hours, unknown = plan.hours()
     assert unknown == ["early", "concat"]
     # Four folds are left of each; the mini corpus trains the branches 40 epochs and the head 200.
     assert hours == pytest.approx(4 * (40 + 40 + 200) * 90 / 3600)
-    assert counts(make_plan(specs, force=True))["complete"] == 0
+    assert counts(plan_of(specs, force=True))["complete"] == 0
 
 
 def test_steps_with_the_same_keys_tell_the_hours_before_those_of_the_same_name(prepared, tmp_path):
@@ -99,7 +99,7 @@ def test_steps_with_the_same_keys_tell_the_hours_before_those_of_the_same_name(p
         folder.mkdir(parents=True)
         write_sealed(folder / "depends-frlm.json", {"hparams": keys})
         write_done(folder, "frlm", ["depends-frlm.json"], {**MADE, "epochs": 2, "train_seconds": seconds})
-    assert {step.epoch_seconds for step in make_plan([spec]).phases} == {2.0}
+    assert {step.epoch_seconds for step in plan_of([spec]).phases} == {2.0}
 
 
 def kept(corpus: str, step: str, seconds: float, n_train: int = 100, **settings) -> dict:
@@ -118,29 +118,29 @@ def test_kept_results_give_the_hours_where_nothing_was_trained_here(prepared, tm
     rows = {spec.table_row: spec for spec in specs_of(prepared, "amsnet/5")}
     frlm, urlm = (replace(rows[name], exp=str(tmp_path)) for name in ("FRLM", "URLM"))
     n_train = len(Experiment(frlm).fold("1").train)
-    first = make_plan([frlm]).phases[0]
+    first = plan_of([frlm]).phases[0]
     assert first.epoch_seconds == pytest.approx(2.0 / 100 * n_train), "of the same settings, by utterance"
     assert first.origin == "kept results of EmoDB on a CPU, by utterance"
-    other = make_plan([urlm]).phases[0]
+    other = plan_of([urlm]).phases[0]
     assert other.epoch_seconds == pytest.approx(5.0 / 100 * n_train)
     assert other.origin == "kept results of IEMOCAP on a CPU, by utterance"
-    text = plan_text(make_plan([frlm]), 2)
+    text = plan_text(plan_of([frlm]), 2)
     assert "seconds of an epoch from: frlm: kept results of EmoDB on a CPU, by utterance" in text
     nowhere = [replace(spec, data=str(tmp_path / "EmoDB-mini")) for spec in (frlm, urlm)]
-    before = make_plan(nowhere).phases
+    before = plan_of(nowhere).phases
     assert before[0].epoch_seconds == 2.0 and before[0].origin.endswith("as a whole corpus, so at most")
     assert before[-1].epoch_seconds is None, "another corpus says nothing without the number of utterances"
     real = [replace(frlm, data=str(tmp_path / "EmoDB-real"), protocol="speaker")]
     monkeypatch.setattr("speechbrain_ext.training.plan.kept_results", lambda recipe: [])
-    assert not make_plan(real).folds_known
+    assert not plan_of(real).folds_known
     monkeypatch.setattr("speechbrain_ext.training.plan.kept_results", lambda recipe: results.get(recipe.name, []))
-    assert make_plan(real).folds_known and len(make_plan(real).phases) == 7
+    assert plan_of(real).folds_known and len(plan_of(real).phases) == 7
 
 
 def test_the_plan_says_each_stage_in_words(prepared, tmp_path, capsys):
     words = ["--recipe", str(RECIPE), "--system", "amsnet", "--exp", str(tmp_path / "exp"), "--device", "cpu"]
-    words += ["--cache", str(tmp_path / "cache")]
-    plan([*words, "--data", str(prepared / "EmoDB-mini"), "--folds", "1,3", "--seeds", "1,2"])
+    words += ["--cache", str(tmp_path / "cache"), "--data"]
+    print_plan([request_of([*words, str(prepared / "EmoDB-mini"), "--folds", "1,3", "--seeds", "1,2"])], range(5))
     told = capsys.readouterr().out
     assert "Plan of amsnet, row default, EmoDB (mini), random5, seeds 1, 2. Nothing is run or written." in told
     assert "stage 0, prepare: complete already: the manifest of " in told and "folds of random5 are reused" in told
@@ -149,14 +149,16 @@ def test_the_plan_says_each_stage_in_words(prepared, tmp_path, capsys):
     assert "stage 3, evaluate: score 2 runs on the test part of folds 1, 3." in told
     assert f"stage 4, report: write {tmp_path / 'exp/EmoDB-mini/report.html'}" in told
     assert not list(tmp_path.glob("exp/**/*.json"))
-    plan([*words, "--data", str(tmp_path / "EmoDB-mini"), "--stage", "0", "--stop-stage", "1"])
+    print_plan([request_of([*words, str(tmp_path / "EmoDB-mini")])], range(2))
     told = capsys.readouterr().out
     assert "write the synthetic mini corpus, then read and check EmoDB" in told and "stage 2" not in told
-    plan([*words, "--data", str(prepared / "EmoDB-mini"), "--table", "amsnet/5", "--stage", "2", "--stop-stage", "2"])
+    table = load_table(RECIPE, "amsnet/5")
+    known = [*words, str(prepared / "EmoDB-mini"), "--table", "amsnet/5", "--row"]
+    print_plan([request_of([*known, row.name]) for row in table.rows], [2], table)
     told = capsys.readouterr().out
     assert "table amsnet/5 (AMSNet on EmoDB, ablation): 5 rows" in told and "trainings to do: 25 (early 5" in told
     with pytest.raises(UsageError, match="--folds 9: the folds of random5 are 1, 2, 3, 4, 5"):
-        plan([*words, "--data", str(prepared / "EmoDB-mini"), "--folds", "9"])
+        print_plan([request_of([*words, str(prepared / "EmoDB-mini"), "--folds", "9"])], range(5))
 
 
 def test_rows_have_folders_of_their_own_and_paper_protocol(prepared):
@@ -169,4 +171,4 @@ def test_rows_have_folders_of_their_own_and_paper_protocol(prepared):
 def test_a_tag_like_a_row_of_a_table_is_refused(prepared):
     words = ["--recipe", str(RECIPE), "--system", "amsnet", "--data", "d", "--exp", "e", "--tag", "table5-frlm"]
     with pytest.raises(UsageError, match="such names are for the rows of --table"):
-        specifications(run_parser("x", "x").parse_args(words))
+        request_of(words)

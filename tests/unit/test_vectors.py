@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from run_requests import request_of
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
 from test_brain import Net, brain, dataset
 
 from speechbrain_ext.analysis.run_figures import network_figures
-from speechbrain_ext.bin.evaluate import evaluate
-from speechbrain_ext.bin.extract import extract_features
 from speechbrain_ext.bin.prepare import main as prepare
-from speechbrain_ext.bin.run_options import run_parser
-from speechbrain_ext.bin.train import train
+from speechbrain_ext.evaluation.evaluate import evaluate
 from speechbrain_ext.evaluation.predictions import read_predictions
 from speechbrain_ext.evaluation.vectors import NAME, make_vectors, read_vectors, write_vectors
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
@@ -22,7 +20,9 @@ from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.training import launch
 from speechbrain_ext.training.brain import PhaseModel
+from speechbrain_ext.training.extract import extract
 from speechbrain_ext.training.objectives import Output, merge_segments, with_vectors
+from speechbrain_ext.training.train import train
 from speechbrain_ext.utils.errors import UserError
 
 
@@ -146,8 +146,8 @@ def test_stage_3_keeps_the_vectors_of_a_trained_network(tmp_path, mini_emodb, re
     prepare(f"--corpus EmoDB --source mini --data {data} --protocol speaker --corpus-root {mini_emodb}".split())
     words = f"--recipe {repository}/recipes/EmoDB --system am_resnet --data {data}/EmoDB-mini --exp {exp} --folds 03"
     words += f" --cache {tmp_path}/cache --tag tiny --device cpu -- --channels 4 --strides [4,4] --segment_s 1.0"
-    args = run_parser("", "x").parse_args(f"{words} --epochs 1 --scheduler null --batch_size 64".split())
-    for stage in (extract_features, train, evaluate):
+    args = request_of(f"{words} --epochs 1 --scheduler null --batch_size 64".split())
+    for stage in (extract, train, evaluate):
         stage(args)
     folder = exp / "EmoDB-mini/am_resnet/tiny/speaker/seed-1"
     vectors = read_vectors(folder / NAME)

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from recipe_list import RECIPES, write_recipe
 from ruamel.yaml import YAML
+from run_requests import request_of
 
 from speechbrain_ext import hparams
 from speechbrain_ext.analysis.mask_runs import load_run
-from speechbrain_ext.bin.run_options import print_trusted, run_parser, specifications
 from speechbrain_ext.training.paper_tables import load_table
+from speechbrain_ext.training.plan import load_run as load_run_of_plan
+from speechbrain_ext.training.run_request import print_trusted
 from speechbrain_ext.utils import yaml_safety
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import write_sealed
@@ -147,10 +149,11 @@ def test_a_recipe_from_elsewhere_needs_trust_and_then_runs(tmp_path, capsys):
     assert loaded.build()["phases"]["one"]["network"]() == {}
     words = ["--recipe", str(tmp_path), "--system", "own", "--data", "d", "--exp", "e", "--device", "cpu"]
     with pytest.raises(UserError, match="add --trust"):
-        specifications(run_parser("x", "x").parse_args(words))
+        load_run_of_plan(request_of(words).specs[0])
     print_trusted.cache_clear()
-    (spec,) = specifications(run_parser("x", "x").parse_args([*words, "--trust"]))
-    assert spec.trust and "--trust: runs !name:collections.Counter" in capsys.readouterr().out
+    (spec,) = request_of([*words, "--trust"]).specs
+    assert spec.trust and load_run_of_plan(spec).hp.trusted
+    assert "--trust: runs !name:collections.Counter" in capsys.readouterr().out
 
 
 def test_an_own_recipe_with_a_system_from_elsewhere_needs_trust(tmp_path, monkeypatch):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from speechbrain_ext.training.paper_tables import load_table, table_files
+from speechbrain_ext.training.paper_tables import load_table
+from speechbrain_ext.training.table_names import table_files
 from speechbrain_ext.utils.text import DASH, percent
 
 TITLE = "Papers' rows, none of them run here"

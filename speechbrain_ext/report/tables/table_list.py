@@ -9,7 +9,8 @@ from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.preparation.edition import is_published
 from speechbrain_ext.report.results_md import RESULTS_FOLDER
-from speechbrain_ext.training.paper_tables import Table, load_table, table_files
+from speechbrain_ext.training.paper_tables import Table, load_table
+from speechbrain_ext.training.table_names import table_files
 from speechbrain_ext.utils.files import write_text
 
 PAGE = "README.md"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,8 +41,12 @@ def hub(tmp_path_factory):
         def do_GET(self):
             self.asked.append(self.path)
             path = folder / self.path.rpartition("/")[2]
-            known = self.path.startswith("/owner/model/")
+            known = self.path.startswith(("/owner/model/", "/api/models/owner/model/"))
             content = path.read_bytes() if known and path.is_file() else b""
+            if known and self.path.startswith("/api/"):
+                files = [{"type": "file", "path": each.name, "size": each.stat().st_size} for each in folder.iterdir()]
+                files = [{**each, "oid": COMMIT} for each in files]
+                content = json.dumps(files if "/tree/" in self.path else {"id": "owner/model", "sha": COMMIT}).encode()
             self.send_response(200 if content or self.path == "/" else 404)
             if not content:
                 self.send_header("X-Error-Code", "EntryNotFound" if known else "RepoNotFound")

@@ -11,13 +11,13 @@ import pytest
 import soundfile
 import soxr
 
-from speechbrain_ext.bin import extract as bin_extract
 from speechbrain_ext.corpora.manifest import Utterance, measure, read_audio
 from speechbrain_ext.features.augment import apply_variant
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extraction import AudioItem, extract
 from speechbrain_ext.features.resampled import ResampledAudio, read_kept
 from speechbrain_ext.features.spectrogram import LogMel
+from speechbrain_ext.training.extract import audio_items
 from speechbrain_ext.utils import audio
 from speechbrain_ext.utils.errors import UserError
 
@@ -238,7 +238,7 @@ def stage_1_items(root: Path, records: list[Utterance]) -> list[AudioItem]:
         utterances={item.id: item for item in records},
         spec=SimpleNamespace(data="data/C-real"),
     )
-    return bin_extract._items(experiment, 16000, ["speed0.9"])
+    return audio_items(experiment, 16000, ["speed0.9"])
 
 
 def test_stage_1_keeps_what_has_another_rate_and_asks_for_stage_0_where_nothing_was_read(tmp_path):

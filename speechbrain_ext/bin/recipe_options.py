@@ -1,0 +1,174 @@
+"""The command line of run.sh: its help, and all checks that need no package."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import textwrap
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from speechbrain_ext.bin.options import ALL, command_parser, cores
+from speechbrain_ext.training.table_names import RESERVED, table_files
+from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.folders import folder_name
+from speechbrain_ext.utils.nearest import nearest
+from speechbrain_ext.utils.repository import RECIPES
+
+WIDTH, INDENT = 120, 29
+HEAD = """\
+{title}: from the corpus on disk to a table of results. Usage: ./run.sh [options] [-- --key value ...]
+
+  stages  0 prepare: read and check the corpus, make the folds     1 features: compute and cache
+          2 train every fold                                       3 evaluate: predictions, scores, figures
+          4 report page
+"""
+TAIL = """\
+  -- --key value ...         hyper-parameters of the system
+  -- --help                  its hyper-parameters with value, type, meaning and source, for --system and --preset
+Features are cached in $SER_CACHE (.cache in the repository). Without a corpus everything runs on synthetic speech.
+"""
+SYSTEMS = RECIPES / "shared" / "systems"
+COLUMNS_OF_CSV = "file,speaker,emotion[,gender,session,text,fold]"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of a recipe's run.sh.
+
+    Attributes
+    ----------
+    folder : Path
+    corpus, root_variable : str
+        "" for any corpus that a CSV lists.
+    default_system : str
+    """
+
+    folder: Path
+    corpus: str
+    root_variable: str
+    default_system: str
+
+    @property
+    def systems(self) -> list[str]:
+        """Names of the systems that the recipe has."""
+        folders = (SYSTEMS, self.folder / "hparams")
+        return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the papers' tables that the recipe has."""
+        return list(table_files(self.folder))
+
+
+def parse(recipe: Recipe, words: Sequence[str]) -> Namespace:
+    """Parse the options of run.sh, and complete them with the recipe's settings.
+
+    Raises
+    ------
+    UserError
+        A value does not exist in this recipe, options exclude each other, or the corpus is not there.
+    """
+    parser = command_parser("run", None, prog="./run.sh")
+    parser.set_defaults(exp=recipe.folder / "exp", data=recipe.folder / "data")
+    parser.format_help = partial(help_text, recipe)
+    asked = parser.parse_args(words)
+    asked.jobs = asked.jobs or cores()
+    asked.threads = asked.threads or max(1, cores() // asked.jobs)
+    asked.recipe, asked.root_variable = recipe.folder, recipe.root_variable
+    if asked.stage > asked.stop_stage:
+        raise UsageError(f"--stage {asked.stage} --stop-stage {asked.stop_stage}: no stage is in this range")
+    if asked.verify and asked.no_audio_check:
+        raise UsageError("--verify and --no-audio-check exclude each other: leave one out")
+    _choose_system(recipe, asked)
+    if asked.overrides and asked.overrides != ["--help"] and not asked.tag:
+        raise UsageError("overrides need a name for their row: add --tag NAME before --")
+    _choose_corpus(recipe, asked)
+    named = asked.source == "real" and not any(word.startswith("--corpus-root") for word in words)
+    shown = [f"recipes/{recipe.folder.name}/run.sh", *(["--corpus-root", "DIR"] if named else []), *words]
+    asked.command_line = shlex.join(shown)
+    return asked
+
+
+def help_text(recipe: Recipe) -> str:
+    """The options of run.sh with the recipe's systems and tables."""
+    more = {
+        "system": f": {', '.join(recipe.systems)} ({recipe.default_system})",
+        "table": f"; tables: {', '.join(recipe.tables) or 'none'}",
+        "corpus-root": f"; or the variable {recipe.root_variable} (the mini corpus: synthetic)",
+    }
+    if not recipe.corpus:
+        more["corpus-root"] = f": {COLUMNS_OF_CSV}, one utterance a line (needed)"
+    text = HEAD.format(title=recipe.corpus or "A corpus that one CSV lists")
+    for option in ALL:
+        if "run" in option.commands:
+            left = f"  --{option.name} {option.metavar}"
+            right = textwrap.wrap(option.text + more.get(option.name, ""), WIDTH - INDENT)
+            text += f"{left:<{INDENT - 1}} {right[0]}\n" + "".join(f"{'':{INDENT}}{line}\n" for line in right[1:])
+    return text + TAIL
+
+
+def _choose_system(recipe: Recipe, asked: Namespace) -> None:
+    if asked.table:
+        _one_of("table", asked.table, recipe.tables)
+        of_table = asked.table.partition("/")[0]
+        if asked.system not in (None, of_table):
+            raise UsageError(f"--system {asked.system}: --table {asked.table} is of {of_table}: leave it out")
+        if asked.folds:
+            raise UsageError("--folds does not go with --table: its rows are scored on all folds")
+        asked.system = of_table
+    elif RESERVED.match(asked.tag):
+        raise UsageError(f"--tag {asked.tag}: such names are for the rows of --table: choose another")
+    asked.system = asked.system or recipe.default_system
+    _one_of("system", asked.system, recipe.systems)
+
+
+def _one_of(option: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        near = nearest(value, known)
+        hint = f": did you mean {near}?" if near else ""
+        raise UsageError(f"--{option} {value}: expected one of {', '.join(known) or 'none'}{hint}")
+
+
+def _choose_corpus(recipe: Recipe, asked: Namespace) -> None:
+    """Find out which corpus is asked for and where it is; without any it is the mini corpus."""
+    asked.corpus_root = asked.corpus_root or os.environ.get(recipe.root_variable or " ", "")
+    is_table = asked.corpus_root.lower().endswith(".csv")
+    asked.corpus = recipe.corpus or Path(asked.corpus_root).name[: -len(".csv")]
+    asked.source = "real"
+    if not recipe.corpus and not is_table:
+        found = f"--corpus-root {asked.corpus_root}" if asked.corpus_root else "--corpus-root is missing"
+        raise UsageError(
+            f"{found}: expected a CSV with the columns {COLUMNS_OF_CSV} (recipes/README.md); known corpora have "
+            "recipes of their own"
+        )
+    if not asked.corpus:
+        raise UsageError(f"--corpus-root {asked.corpus_root}: the corpus is named as its file: rename the file")
+    if not asked.corpus_root:
+        asked.source, asked.corpus_root = "mini", str(asked.data / "mini-corpus" / recipe.corpus)
+    asked.prepared = asked.data / f"{folder_name(asked.corpus)}-{asked.source}"
+    is_prepared = (asked.prepared / "manifest.json").exists()
+    if asked.source == "real" and asked.stage == 0 and asked.corpus_root != "download" and not is_prepared:
+        _check_root(Path(asked.corpus_root).expanduser(), is_table)
+
+
+def _check_root(root: Path, is_table: bool) -> None:
+    """Refuse a corpus that is missing or empty, before an environment is built for it.
+
+    Raises
+    ------
+    UserError
+        Nothing is there, or nothing is in it.
+    """
+    kind = "a CSV" if is_table else "the corpus's folder, or a CSV that lists it"
+    if not root.exists():
+        raise UserError(f"--corpus-root {root}: expected {kind}, found nothing: name it with --corpus-root")
+    if root.is_dir() == is_table:
+        raise UserError(f"--corpus-root {root}: expected {kind}, found another: name it with --corpus-root")
+    if is_table and root.is_file() and not root.read_bytes()[:65536].strip():
+        raise UserError(f"{root}: empty, expected the columns {COLUMNS_OF_CSV} and a line for each utterance")
+    if root.is_dir() and not any(root.iterdir()):
+        raise UserError(f"--corpus-root {root}: empty, expected {kind}: name it with --corpus-root")

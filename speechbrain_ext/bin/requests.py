@@ -1,0 +1,125 @@
+"""Options as the records that library functions take."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speechbrain_ext.bin.options import cores
+from speechbrain_ext.utils.errors import UsageError
+
+if TYPE_CHECKING:
+    from speechbrain_ext.preparation.request import CorpusRequest
+    from speechbrain_ext.stages import StagesRequest
+    from speechbrain_ext.training.run_request import RunRequest
+    from speechbrain_ext.training.run_spec import RunSpec
+
+
+def run_spec(asked: argparse.Namespace, prepared: Path) -> RunSpec:
+    """What is asked of a run, before its row and seed are known."""
+    from speechbrain_ext.training.run_spec import RunSpec, default_cache
+
+    return RunSpec(
+        recipe=str(asked.recipe.resolve()),
+        system=asked.system,
+        data=str(prepared.resolve()),
+        exp=str(asked.exp.resolve()),
+        cache=str(Path(getattr(asked, "cache", "") or default_cache()).resolve()),
+        overrides=tuple(asked.overrides),
+        preset=asked.preset,
+        protocol=asked.protocol,
+        dev=asked.dev,
+        fold_seed=asked.fold_seed,
+        selection=asked.selection or "",
+        device=asked.device,
+        precision=asked.precision,
+        compile=asked.compile,
+        threads=asked.threads or max(1, cores() // (asked.jobs or cores())),
+        command=getattr(asked, "command_line", ""),
+        table=asked.table,
+        table_row=getattr(asked, "row", ""),
+        trust=asked.trust,
+    )
+
+
+def run_request(asked: argparse.Namespace, spec: RunSpec) -> RunRequest:
+    """The runs of a row, one a seed."""
+    from speechbrain_ext.training.run_request import RunRequest, with_seeds
+
+    specs = with_seeds(spec, asked.seeds or (asked.seed,))
+    return RunRequest(specs, asked.folds, asked.jobs or cores(), asked.nproc, asked.wait, asked.force)
+
+
+def stage_request(asked: argparse.Namespace) -> RunRequest:
+    """What stages 1 to 3 are asked for by their own commands."""
+    from speechbrain_ext.training.run_request import with_row
+
+    return run_request(asked, with_row(run_spec(asked, asked.data), asked.tag))
+
+
+def corpus_request(asked: argparse.Namespace) -> CorpusRequest:
+    """What stage 0 is asked for."""
+    from speechbrain_ext.preparation.request import CorpusRequest
+
+    return CorpusRequest(
+        corpus=asked.corpus,
+        root=str(asked.corpus_root),
+        data=asked.data,
+        source=asked.source,
+        edition=asked.corpus_edition,
+        label_map=asked.label_map,
+        protocol=asked.protocol,
+        dev=asked.dev,
+        fold_seed=asked.fold_seed,
+        jobs=asked.jobs or cores(),
+        check_audio=not asked.no_audio_check,
+        force=asked.force,
+        verify=asked.verify,
+    )
+
+
+def stages_request(asked: argparse.Namespace) -> StagesRequest:
+    """What run.sh is asked for."""
+    from speechbrain_ext.stages import StagesRequest
+    from speechbrain_ext.training.paper_tables import load_table
+    from speechbrain_ext.training.run_request import table_specs, with_row
+
+    spec = run_spec(asked, asked.prepared)
+    table = load_table(asked.recipe, asked.table) if asked.table else None
+    specs = table_specs(spec, table, asked.tag) if table else [with_row(spec, asked.tag)]
+    return StagesRequest(
+        corpus=corpus_request(asked),
+        rows=tuple(run_request(asked, one) for one in specs),
+        stages=range(asked.stage, asked.stop_stage + 1),
+        table=table,
+        mark=".".join(mark for mark in (asked.preset, asked.tag) if mark not in ("", "paper")),
+        columns=asked.columns,
+        paper=asked.paper,
+        root_variable=asked.root_variable,
+    )
+
+
+def preparation_specs(asked: argparse.Namespace) -> list[RunSpec]:
+    """The runs of a recipe, a system or a table's rows, whose folds stage 0 makes."""
+    from speechbrain_ext.training.paper_tables import load_table
+    from speechbrain_ext.training.run_request import table_specs
+    from speechbrain_ext.training.run_spec import RunSpec
+
+    if asked.recipe is None:
+        if asked.overrides:
+            raise UsageError(f"expected an option, found {asked.overrides[0]!r}: overrides need --recipe and --system")
+        return []
+    spec = RunSpec(
+        recipe=str(asked.recipe.resolve()),
+        system=asked.system,
+        data="",
+        exp="",
+        cache="",
+        overrides=tuple(asked.overrides),
+        preset=asked.preset,
+        protocol=asked.protocol,
+        table=asked.table,
+        trust=asked.trust,
+    )
+    return table_specs(spec, load_table(asked.recipe, asked.table)) if asked.table else [spec]
