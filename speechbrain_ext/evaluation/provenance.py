@@ -24,9 +24,9 @@ def identity_of(run: Experiment) -> Identity:
     """What a run is, whatever its seed."""
     spec, manifest, task = run.spec, run.manifest, run.task
     return Identity(
-        corpus=manifest["corpus"],
-        source=manifest["source"],
-        edition=manifest["edition"],
+        corpus=manifest.corpus,
+        source=manifest.source,
+        edition=manifest.edition,
         system=run.hp.system_name,
         row=spec.row,
         preset=spec.preset,
@@ -69,7 +69,7 @@ def run_facts(run: Experiment, folds: Sequence[FoldFacts]) -> Facts:
         overrides=tuple(spec.overrides),
         command=spec.command,
         warnings=tuple(_warnings(run, folds, differs)),
-        label_map=run.manifest.get("label_map") or None,
+        label_map=run.manifest.label_map or None,
         **_feature_facts(run),
     )
 
@@ -97,9 +97,7 @@ def differs_from_paper(run: Experiment) -> Differences:
 
     spec = run.spec
     row = load_table(spec.recipe, spec.table).row(spec.table_row) if spec.table else None
-    paper, protocol = paper_preset(
-        spec.recipe, spec.system, row, [label for label in run.manifest["labels"] if label != "none"]
-    )
+    paper, protocol = paper_preset(spec.recipe, spec.system, row, run.manifest.labels)
     if row is None and not paper.paper:
         # No paper prints a number of this system on this corpus, so that no protocol is a paper's.
         protocol = run.protocol
@@ -135,7 +133,7 @@ def _warnings(run: Experiment, folds: Sequence[FoldFacts], differs: Differences)
     if run.hp.tree["speaker_normalisation"]:
         told.append("transductive: features are normalised per speaker over all utterances, of test speakers too")
     told += dict.fromkeys(warning for fold in folds for warning in fold.warnings or ())
-    if run.manifest["source"] == "mini":
+    if run.manifest.source == "mini":
         told.append("mini corpus: synthetic speech, no result about emotion recognition")
     return told
 
