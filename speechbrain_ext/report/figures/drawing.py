@@ -102,12 +102,12 @@ def draw_print(stem: str | Path, build: Callable[..., Figure], *arguments: Any) 
 
 
 def is_print() -> bool:
-    """Tell whether a figure for a paper is being built."""
+    """Whether a figure for a paper is being built."""
     return _PRINT_WIDTH.get() is not None
 
 
 def is_narrow() -> bool:
-    """Tell whether a figure for one column of a paper is being built."""
+    """Whether a figure for one column of a paper is being built."""
     return (_PRINT_WIDTH.get() or WIDTH_IN) < 5
 
 

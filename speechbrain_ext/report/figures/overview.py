@@ -69,7 +69,7 @@ def fold_groups(results: Sequence[Results]) -> list[FoldGroup]:
 
 
 def groups_warning(groups: Sequence[FoldGroup]) -> str:
-    """Warn where runs of different folds stand together; empty where they do not.
+    """Warn where runs were tested on different folds; empty where they were not.
 
     Example
     -------
@@ -79,7 +79,7 @@ def groups_warning(groups: Sequence[FoldGroup]) -> str:
     if len(groups) < 2:
         return ""
     return (
-        f"Runs on {len(groups)} different sets of folds stand here, each set in a group of its own: "
+        f"Runs on {len(groups)} different sets of folds are shown, each set in a group of its own: "
         "compare runs within a group, never across groups."
     )
 
@@ -92,7 +92,7 @@ def build_forest(results: Sequence[Results]) -> Figure:
     axes = figure.add_subplot()
     place, most = 0.0, 40 if is_narrow() else 78
     for group in groups:
-        # Names stand at the edge of the axes whatever the scale of the scores is.
+        # At the edge of the axes, whatever the scale of the scores is.
         axes.text(
             0,
             place + 0.3,

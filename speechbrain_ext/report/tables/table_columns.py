@@ -23,7 +23,7 @@ class Cell:
     ----------
     value : str
     rest : str
-        What stands behind it: an interval, a standard deviation or a mark.
+        What follows it: an interval, a standard deviation or a mark.
     """
 
     value: str
@@ -69,7 +69,7 @@ def columns_of(table: FilledTable, keys: Sequence[str] = COLUMNS) -> list[Column
     Raises
     ------
     UsageError
-        There is no such column, or one stands twice.
+        There is no such column, or one is given twice.
     """
     known = {column.key: column for column in _columns(table)}
     for key in keys:

@@ -1,4 +1,4 @@
-"""A paper's table beside ours: the numbers of every row, and what keeps them from being compared."""
+"""A paper's table with our numbers: the scores of every row, and what keeps them from being compared."""
 
 from __future__ import annotations
 
@@ -181,14 +181,14 @@ def _interval(seeds: list[Results], score: str) -> Interval | None:
 
 def _against_paper(table: Table, lines: list[Line], results: Sequence[Sequence[Results]]) -> list[str]:
     """Say once for each mark how our card differs from the paper's, which is why no difference is computed."""
-    told = {}
+    reasons: dict[str, str] = {}
     for row, line, seeds in zip(table.rows, lines, results, strict=True):
-        if line.mark and line.mark not in told:
+        if line.mark and line.mark not in reasons:
             found = differences(comparison_card(seeds[0], with_hash=False), paper_card(row.protocol))
             # Differing settings are listed row by row, with both values.
             found += [f"settings: {MARK}"] if line.differs else []
-            told[line.mark] = f"not comparable: † {line.mark}: ours against the paper's: {'; '.join(found)}"
-    return list(told.values())
+            reasons[line.mark] = f"not comparable: † {line.mark}: ours against the paper's: {'; '.join(found)}"
+    return list(reasons.values())
 
 
 def _settings(lines: list[Line]) -> list[str]:
