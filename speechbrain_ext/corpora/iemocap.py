@@ -106,8 +106,22 @@ def _wrong_root(root: Path, found: str) -> str:
     return f"--corpus-root {root}: {found}, expected IEMOCAP as {LAYOUT}: name the folder that holds Session1"
 
 
+def session_and_text(dialog: str) -> tuple[str, str]:
+    """Read session and text from the name of a dialog.
+
+    Example
+    -------
+    >>> session_and_text("Ses03M_script01_1b")
+    ('3', 'script01_1')
+    """
+    match = DIALOG.fullmatch(dialog)
+    if match is None:
+        raise ValueError(f"{dialog}: expected the name of a dialog")
+    return match["session"], match["text"]
+
+
 def _blocks_of_file(path: Path, session: str, file: str, faults: list[Fault]) -> list[Block]:
-    of_session = DIALOG.fullmatch(path.stem)["session"]
+    of_session, _ = session_and_text(path.stem)
     if of_session != session:
         faults.append(Fault(file, f"a dialog of session {of_session}", f"dialogs of session {session} in its folder"))
         return []
@@ -143,7 +157,7 @@ def _add(blocks: dict[str, Block], found: Iterable[Block], file: str, faults: li
 
 def _utterance(block: Block) -> Utterance:
     dialog = block.id.removesuffix(f"_{block.turn}")
-    session, text = DIALOG.fullmatch(dialog).group("session", "text")
+    session, text = session_and_text(dialog)
     gender = block.turn[:1]
     extra = {
         "emotion_code": block.code,

@@ -27,7 +27,7 @@ class Vote:
     rater: str
     labels: list[str]
     secondary: list[str] = field(default_factory=list)
-    vad: list[float] | None = None
+    vad: list[float | None] | None = None
 
 
 @dataclass(kw_only=True)
@@ -55,13 +55,13 @@ class Utterance:
     label: str | None = None
     intended: str | None = None
     votes: list[Vote] = field(default_factory=list)
-    vad: list[float] | None = None
+    vad: list[float | None] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> float | None:
         """Length in seconds; None when it is not measured."""
-        return None if self.num_samples is None else self.num_samples / self.sample_rate_hz
+        return self.num_samples / self.sample_rate_hz if self.num_samples is not None and self.sample_rate_hz else None
 
     def to_dict(self) -> dict[str, Any]:
         """Give the record as plain values, in the order of the manifest."""

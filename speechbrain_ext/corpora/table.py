@@ -144,7 +144,7 @@ def _scan(
 
 
 def _protocols(utterances: Sequence[Utterance]) -> tuple[str, ...]:
-    values = {
+    values: dict[str, list[str | None]] = {
         "given": [item.extra.get("fold") for item in utterances],
         "speaker": [item.speaker for item in utterances],
         "session": [item.session for item in utterances],
@@ -234,8 +234,8 @@ def _numbers(row: Row, comma: bool, faults: list[Fault]) -> dict[str, float | No
         if not text or text in ("NaN", "nan", "NaT"):
             continue
         try:
-            numbers[column] = (read_seconds if is_time else read_number)(text, comma)
-            if is_time and not 0 <= numbers[column] < LONGEST_S:
+            numbers[column] = number = (read_seconds if is_time else read_number)(text, comma)
+            if is_time and not 0 <= number < LONGEST_S:
                 raise ValueError("no place in a file")
         except ValueError:
             faults.append(Fault(row.where, f"{column} {text!r}", "a time in seconds" if is_time else "a number"))

@@ -97,7 +97,7 @@ class Task:
         """The task with the corpus's labels as classes, where it names none."""
         if self.classes:
             return self
-        merged = {self._merged(label) for label in labels}
+        merged = ("happiness" if self.merge_excited and label == "excited" else label for label in labels)
         return replace(self, classes=tuple(in_order(merged)))
 
     @property
@@ -140,8 +140,10 @@ class Task:
 
     def values_of(self, utterance: Utterance) -> list[float] | None:
         """The consensus on the dimensions asked for; None where one is missing."""
-        values = [None if utterance.vad is None else utterance.vad[DIMENSIONS.index(name)] for name in self.dimensions]
-        return None if None in values else values
+        vad = utterance.vad or [None] * len(DIMENSIONS)
+        values = [vad[DIMENSIONS.index(name)] for name in self.dimensions]
+        known = [value for value in values if value is not None]
+        return known if len(known) == len(values) else None
 
     def target_of(self, utterance: Utterance) -> list[float]:
         """What a model is trained towards: shares of the classes, or values of the dimensions.

@@ -16,25 +16,17 @@ from speechbrain_ext.utils.repository import REPOSITORY
 if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment
 
-VERSIONED = (
-    "speechbrain_ext",
-    "torch",
-    "torchaudio",
-    "speechbrain",
-    "transformers",
-    "numpy",
-    "scikit-learn",
-    "opensmile",
-)
+VERSIONED = "speechbrain_ext torch torchaudio speechbrain transformers numpy scikit-learn opensmile".split()
+CODE = ("speechbrain_ext", "recipes/*/hparams", "recipes/shared")
 
 
 def identity_of(run: Experiment) -> Identity:
     """What a run is, whatever its seed."""
     spec, manifest, task = run.spec, run.manifest, run.task
     return Identity(
-        corpus=manifest["corpus"],
-        source=manifest["source"],
-        edition=manifest["edition"],
+        corpus=manifest.corpus,
+        source=manifest.source,
+        edition=manifest.edition,
         system=run.hp.system_name,
         row=spec.row,
         preset=spec.preset,
@@ -77,7 +69,7 @@ def run_facts(run: Experiment, folds: Sequence[FoldFacts]) -> Facts:
         overrides=tuple(spec.overrides),
         command=spec.command,
         warnings=tuple(_warnings(run, folds, differs)),
-        label_map=run.manifest.get("label_map") or None,
+        label_map=run.manifest.label_map or None,
         **_feature_facts(run),
     )
 
@@ -105,9 +97,7 @@ def differs_from_paper(run: Experiment) -> Differences:
 
     spec = run.spec
     row = load_table(spec.recipe, spec.table).row(spec.table_row) if spec.table else None
-    paper, protocol = paper_preset(
-        spec.recipe, spec.system, row, [label for label in run.manifest["labels"] if label != "none"]
-    )
+    paper, protocol = paper_preset(spec.recipe, spec.system, row, run.manifest.labels)
     if row is None and not paper.paper:
         # No paper prints a number of this system on this corpus, so that no protocol is a paper's.
         protocol = run.protocol
@@ -143,7 +133,7 @@ def _warnings(run: Experiment, folds: Sequence[FoldFacts], differs: Differences)
     if run.hp.tree["speaker_normalisation"]:
         told.append("transductive: features are normalised per speaker over all utterances, of test speakers too")
     told += dict.fromkeys(warning for fold in folds for warning in fold.warnings or ())
-    if run.manifest["source"] == "mini":
+    if run.manifest.source == "mini":
         told.append("mini corpus: synthetic speech, no result about emotion recognition")
     return told
 
@@ -155,15 +145,7 @@ def _commit() -> str:
         return subprocess.run(["git", "-C", str(REPOSITORY), *words], capture_output=True, text=True, check=True).stdout
 
     try:
-        changed = git(
-            "status",
-            "--porcelain",
-            "--untracked-files=no",
-            "--",
-            "speechbrain_ext",
-            "recipes/*/hparams",
-            "recipes/shared",
-        )
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", *CODE)
         return git("rev-parse", "--short=12", "HEAD").strip() + ("+" if changed.strip() else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -70,7 +70,9 @@ class DatabaseReader:
             corpus, items, self._folds(ids), [_left_out(word, count) for word, count in sorted(strange.items())]
         )
 
-    def _refuse(self, speechless: Sequence[str], utterances: Mapping[Place, Utterance], strange: Mapping) -> None:
+    def _refuse(
+        self, speechless: Sequence[str], utterances: Mapping[Place, Utterance], strange: Mapping[str, int]
+    ) -> None:
         if speechless:
             raise UserError(
                 f"{self.folder}: no speaker is known for {len(speechless)} files, first {speechless[0]}: expected a "
@@ -170,7 +172,7 @@ class DatabaseReader:
 
 
 def _utterance(
-    corpus: str, place: Place, facts: Mapping[str, str], label: str | None, vad: list, gender: str | None
+    corpus: str, place: Place, facts: Mapping[str, str], label: str | None, vad: list[float | None], gender: str | None
 ) -> Utterance:
     wav, start_s, end_s = place
     stem = Path(wav).with_suffix("").as_posix().strip("/").replace("/", "_")

@@ -15,11 +15,12 @@ from speechbrain_ext.corpora.emotion_words import emotion_of
 from speechbrain_ext.corpora.label_map import read_words
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.exchange.emobox_files import (
-    FOLD_FILE,
     MAP_FILES,
     NAMES_FILE,
     PART_WORDS,
+    Records,
     find_files,
+    fold_part,
     read_records,
     text_of,
 )
@@ -88,11 +89,11 @@ def export_emobox(folder: str | Path, utterances: Sequence[Utterance], folds: Fo
     dataset = key_of(used[0].corpus)
     records = {item.id: _record(item, dataset) for item in used}
     write_text(folder / f"{dataset}.jsonl", _lines(records.values()))
-    words = {record["emo"]: item.label for item, record in zip(used, records.values(), strict=True)}
+    words = {record["emo"]: item.label or "" for item, record in zip(used, records.values(), strict=True)}
     write_json(
         folder / "label_map.json", {word: NAMES.get(label, label.title()) for word, label in sorted(words.items())}
     )
-    if any(_facts_by_name(dataset, item) != _facts(item) for item in used):
+    if any(facts_by_name(dataset, item.id) != _facts(item) for item in used):
         rows = ({"key": records[item.id]["key"], **_cells(item)} for item in used)
         write_text(folder / SPEAKERS_FILE, csv_text(SPEAKER_COLUMNS, rows))
     names = folds.names if folds else []
@@ -153,7 +154,7 @@ def import_emobox(folder: str | Path, speakers: str | Path | None = None) -> Giv
     return _given(folder, records, folds, known)
 
 
-def _told(record: Mapping[str, Any]) -> tuple:
+def _told(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
         text_of(record, "wav", "audio"),
         text_of(record, "emo", "label"),
@@ -164,10 +165,6 @@ def _told(record: Mapping[str, Any]) -> tuple:
 
 def _facts(item: Utterance) -> Facts:
     return {name: getattr(item, name) for name in ("speaker", "gender", "session", "text_id")}
-
-
-def _facts_by_name(dataset: str, item: Utterance) -> Facts | None:
-    return facts_by_name(dataset, item.id)
 
 
 def _cells(item: Utterance) -> dict[str, str | None]:
@@ -183,7 +180,10 @@ def _record(item: Utterance, dataset: str) -> dict[str, Any]:
     record["task"] = "category"
     if item.num_samples is not None:
         record["length"] = item.duration_s
-    record |= {"emo": WORDS.get(dataset, {}).get(item.label, item.label), "channel": item.extra.get("channels", 1)}
+    record |= {
+        "emo": WORDS.get(dataset, {}).get(item.label or "", item.label),
+        "channel": item.extra.get("channels", 1),
+    }
     times = {"start_time": item.start_s, "end_time": item.end_s}
     return record | {name: value for name, value in times.items() if value is not None}
 
@@ -192,7 +192,7 @@ def _lines(records: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
-def _folds(folder: Path, files: Mapping[Path, list], records: Mapping[str, Any], faults: list[Fault]) -> list[Fold]:
+def _folds(folder: Path, files: Mapping[Path, Records], records: Mapping[str, Any], faults: list[Fault]) -> list[Fold]:
     names: Any = {}
     if (folder / NAMES_FILE).exists():
         try:
@@ -204,8 +204,7 @@ def _folds(folder: Path, files: Mapping[Path, list], records: Mapping[str, Any],
             names = {}
     keys: dict[str, dict[str, list[str]]] = {}
     for path, pairs in files.items():
-        match = FOLD_FILE.fullmatch(path.name)
-        number, part = match["number"], next(part for part, word in PART_WORDS.items() if word == match["part"])
+        number, part = fold_part(path)
         in_parts = keys.setdefault(number, {name: [] for name in PARTS})
         for where, record in pairs:
             if record["key"] not in records:
@@ -240,7 +239,9 @@ def _given(
     if len(set(ids.values())) < len(ids):
         twice = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
         raise UserError(f"{folder}: two keys mean {twice}, with and without {dataset}-: leave one of them out")
-    utterances, strange, unknown = {}, {}, {}
+    utterances: dict[str, Utterance] = {}
+    strange: dict[str, list[str]] = {}
+    unknown: dict[str, str] = {}
     meaning = _label_map(folder)
     for key, record in records.items():
         word = str(text_of(record, "emo", "label"))
@@ -252,9 +253,19 @@ def _given(
             unknown[ids[key]] = key
         else:
             wav = str(text_of(record, "wav", "audio")).replace("\\", "/").removeprefix(f"downloads/{dataset}/")
-            times = {"start_s": record.get("start_time"), "end_s": record.get("end_time")}
-            extra = {"emotion_code": word}
-            utterances[key] = Utterance(id=ids[key], corpus=corpus, wav=wav, label=label, extra=extra, **times, **facts)
+            utterances[key] = Utterance(
+                id=ids[key],
+                corpus=corpus,
+                wav=wav,
+                start_s=record.get("start_time"),
+                end_s=record.get("end_time"),
+                speaker=facts["speaker"] or "",
+                gender=facts["gender"],
+                session=facts["session"],
+                text_id=facts["text_id"],
+                label=label,
+                extra={"emotion_code": word},
+            )
     if unknown:
         raise tell_missing(unknown, str(folder))
     notes = [
@@ -263,11 +274,10 @@ def _given(
     ]
     if not utterances:
         raise UserError(f"{folder}: no utterance with a known emotion: {'; '.join(notes)}: name another folder")
-    known = {word: emotion_of(word) for word in meaning}
     notes += [
-        f"{MAP_FILES[0]} counts {word} as {emotion}, here it stays {known[word]}"
+        f"{MAP_FILES[0]} counts {word} as {emotion}, here it stays {emotion_of(word)}"
         for word, emotion in meaning.items()
-        if known[word] not in (None, emotion)
+        if emotion_of(word) not in (None, emotion)
     ]
     kept = [
         Fold(fold.name, *(tuple(ids[key] for key in fold.part(part) if key in utterances) for part in PARTS))

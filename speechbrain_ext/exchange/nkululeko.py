@@ -53,8 +53,8 @@ def export_nkululeko(
         The folds are not of the kind that one column can tell, or there is nothing to write.
     """
     used = used_utterances(utterances, folds)
-    fold_of = fold_of_each(folds.folds) if folds else {}
-    if fold_of is None:
+    fold_of = fold_of_each(folds.folds) if folds else None
+    if folds and fold_of is None:
         raise UserError(
             "nkululeko's column fold names the fold that tests an utterance, all others train: "
             f"{folds.protocol} with dev {folds.dev} is not of that kind: "
@@ -65,7 +65,7 @@ def export_nkululeko(
     columns = [*place, "speaker", "gender", "emotion", *(DIMENSIONS if some_vad else ()), *(["fold"] if folds else [])]
     # its name for activation
     header = ["arousal" if name == "activation" else name for name in columns]
-    rows = [_cells(item, os.path.abspath(root), fold_of.get(item.id, "")) for item in used]
+    rows = [_cells(item, os.path.abspath(root), (fold_of or {}).get(item.id, "")) for item in used]
     write_text(path, csv_text(header, rows))
     settings = f"[DATA] databases = ['x'], x = {path}, x.type = csv, x.absolute_path = True"
     return [f"settings of nkululeko: {settings}" + ("; [MODEL] logo = " + str(len(folds.folds)) if folds else "")]
@@ -91,7 +91,7 @@ def import_nkululeko(path: str | Path) -> Given:
     CorpusFaults
         Some lines are wrong; all are told at once.
     """
-    path, notes = Path(path), []
+    path, notes = Path(path), list[str]()
     utterances = scan_table(path, path.stem, notes)
     stems = {item.id: PurePosixPath(item.wav).stem for item in utterances}
     if len(set(stems.values())) == len(utterances) and all(item.start_s is None for item in utterances):

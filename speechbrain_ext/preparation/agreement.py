@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from speechbrain_ext.corpora.manifest import Utterance
@@ -30,7 +30,7 @@ def krippendorff_alpha(units: Sequence[Sequence[str]]) -> float | None:
     >>> krippendorff_alpha([["a", "a"], ["b", "b"]])
     1.0
     """
-    together: Counter[tuple[str, str]] = Counter()
+    together: defaultdict[tuple[str, str], float] = defaultdict(float)
     for values in units:
         if len(values) < 2:
             continue
@@ -38,7 +38,7 @@ def krippendorff_alpha(units: Sequence[Sequence[str]]) -> float | None:
         for first, times in counts.items():
             for second, other in counts.items():
                 together[first, second] += times * (other - (first == second)) / (len(values) - 1)
-    totals: Counter[str] = Counter()
+    totals: defaultdict[str, float] = defaultdict(float)
     for (first, _), weight in together.items():
         totals[first] += weight
     number = sum(totals.values())
@@ -88,7 +88,12 @@ def human_ceiling(utterances: Sequence[Utterance], task: Task) -> dict[str, floa
 
 
 def describe_agreement(utterances: Sequence[Utterance], task: Task) -> list[str]:
-    """Say both in lines for stage 0; alpha is over each annotator's first label, merged as the task merges."""
+    """Format alpha and the human ceiling for the summary of stage 0; no line where no one voted.
+
+    Alpha is over each annotator's first label, merged as the task merges.
+    """
+    if not any(item.votes for item in utterances):
+        return []
     units = [[_merged(vote.labels, task)[0] for vote in item.votes if vote.labels] for item in utterances]
     alpha, ceiling = krippendorff_alpha(units), human_ceiling(utterances, task)
     several = sum(len(set(vote.labels)) > 1 for item in utterances for vote in item.votes)

@@ -8,21 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from data_folders import write_data, write_folds
 from report_folders import plausible_results
 
-from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.mfcc_frames import MfccFrames
 from speechbrain_ext.losses.joint import JointCenterLoss
-from speechbrain_ext.preparation.folds import folds_path
-from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, phases_of, predict_fold, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import write_sealed
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09"), "08"
@@ -49,11 +46,8 @@ def spec(tmp_path_factory, repository):
             segments = 2 if number == 5 else 1
             rows[name] = random.normal(size=(segments * extractor.segment_rows, 180)).astype("f4") + number % 7
     data = folder / "data/EmoDB-mini"
-    facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_data(data, facts, utterances)
-    task = Task(CLASSES)
-    path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_sealed(path, make_folds(utterances, "speaker", "none", task=task).to_json())
+    write_data(data, utterances)
+    write_folds(data, utterances, "speaker", task=Task(CLASSES))
     for delta_axis, segments in (("time", "all"), ("coefficient", "first")):
         official = {"delta_axis": delta_axis, "segments": segments, "silence_bug": segments == "first"}
         with FeatureCache(folder / "cache", MfccFrames(segment_s=0.3, **official)).writer() as writer:
