@@ -61,7 +61,7 @@ def scan_table(
     UserError
         The file is missing, is not a CSV or lacks a column.
     CorpusFaults
-        Some lines are wrong; all of them are told at once, by line.
+        Some lines are wrong; all of them are listed at once, by line.
     """
     path = Path(csv_path)
     table = read_table_file(path, COLUMNS, REQUIRED, ALIASES)

@@ -55,7 +55,7 @@ class MfccFrames(Extractor):
     name = "mfcc_frames"
     package = "torchaudio"
     version = 2
-    hop_s = 0.0  # rows come in whole segments, and are cut by segments
+    hop_s = 0.0  # rows come in complete segments, and are cut by segments
     normalised = False
 
     def __init__(

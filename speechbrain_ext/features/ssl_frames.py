@@ -54,7 +54,7 @@ class SSLFrames(FramesOfModel):
         self.segment_samples = round(segment_s * self.sample_rate_hz)
         self.hop_samples = math.prod(strides)
         self.segment_rows = self.rows_of(self.segment_samples)
-        # Rows of an utterance come in whole segments, and are cut by segments.
+        # Rows of an utterance come in complete segments, and are cut by segments.
         self.hop_s = 0.0
 
     def rows_of(self, n_samples: int) -> int:

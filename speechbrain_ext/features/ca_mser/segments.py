@@ -45,7 +45,7 @@ def spectrogram_db(signal: np.ndarray) -> np.ndarray:
     Arguments
     ---------
     signal : np.ndarray
-        float32 [samples], the whole utterance.
+        float32 [samples], the entire utterance.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def audio_segments(
     Arguments
     ---------
     signal : np.ndarray
-        float32 [samples], the whole utterance.
+        float32 [samples], the entire utterance.
     side, scope : str
         As for `segment` and `normalise_audio`.
     segment_frames : int
