@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora import CORPORA
-from speechbrain_ext.corpora.emotion_words import emotion_of
-from speechbrain_ext.corpora.label_map import read_words
+from speechbrain_ext.corpora.emotion_words import emotion_of, read_words
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.exchange.emobox_files import (
     MAP_FILES,
