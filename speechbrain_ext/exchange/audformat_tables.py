@@ -151,7 +151,7 @@ class DatabaseReader:
         if not row.cells["file"]:
             self.faults.append(Fault(row.where, "no file", "a path"))
             return None
-        # from the start to the end that nobody names is the whole file
+        # from the start to the end that nobody names is the entire file
         return (row.cells["file"], None if times == [0.0, None] else times[0], times[1])
 
     def _vad(self, place: Place, facts: Mapping[str, str]) -> list[float | None]:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora import CORPORA
-from speechbrain_ext.corpora.emotion_words import emotion_of
-from speechbrain_ext.corpora.label_map import read_words
+from speechbrain_ext.corpora.emotion_words import emotion_of, read_words
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.exchange.emobox_files import (
     MAP_FILES,
@@ -132,7 +131,7 @@ def import_emobox(folder: str | Path, speakers: str | Path | None = None) -> Giv
     UserError
         The folder is not EmoBox's, or nobody knows who speaks.
     CorpusFaults
-        Some lines are wrong; all are told at once.
+        Some lines are wrong; all are listed at once.
     """
     folder = Path(folder)
     main, fold_files = find_files(folder)
@@ -149,8 +148,8 @@ def import_emobox(folder: str | Path, speakers: str | Path | None = None) -> Giv
         raise CorpusFaults(faults, [])
     if not records:
         raise UserError(f"{folder}: no utterance in its files, expected EmoBox's lines: name data/<corpus> of EmoBox")
-    beside = folder / SPEAKERS_FILE
-    known = read_speakers(speakers or beside) if speakers or beside.exists() else None
+    own = folder / SPEAKERS_FILE
+    known = read_speakers(speakers or own) if speakers or own.exists() else None
     return _given(folder, records, folds, known)
 
 
@@ -232,13 +231,13 @@ def _given(
     folds: Sequence[Fold],
     known: Mapping[str, Facts] | None,
 ) -> Given:
-    """Make utterances; those whose emotion has no name here are left out, and told."""
+    """Make utterances; those whose emotion has no name here are left out and noted."""
     dataset = key_of(str(next(iter(records.values())).get("dataset") or folder.name))
     corpus = CORPORA[dataset].name if dataset in CORPORA else dataset
     ids = {key: key[len(dataset) + 1 :] if key.startswith(f"{dataset}-") else key for key in records}
     if len(set(ids.values())) < len(ids):
-        twice = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
-        raise UserError(f"{folder}: two keys mean {twice}, with and without {dataset}-: leave one of them out")
+        repeated = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
+        raise UserError(f"{folder}: two keys mean {repeated}, with and without {dataset}-: leave one of them out")
     utterances: dict[str, Utterance] = {}
     strange: dict[str, list[str]] = {}
     unknown: dict[str, str] = {}

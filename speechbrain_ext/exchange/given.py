@@ -89,7 +89,7 @@ def fold_of_each(folds: Sequence[Fold]) -> dict[str, str] | None:
 
 
 def audit_given(utterances: Sequence[Utterance], folds: Sequence[Fold]) -> list[str]:
-    """Tell what training and test share in folds that another tool made.
+    """List what training and test share in folds that another tool made.
 
     Arguments
     ---------
@@ -110,7 +110,7 @@ def audit_given(utterances: Sequence[Utterance], folds: Sequence[Fold]) -> list[
     ['LEAK: fold 1: 1 of 1 test speakers are also in training']
     """
     by_id = {item.id: item for item in utterances}
-    # the audit refuses what is told here
+    # the audit refuses what is listed here
     unhashed = [replace(item, sha256=None) for item in utterances]
     lines = []
     for fold in folds:
@@ -224,7 +224,7 @@ def _named(audio: Path, folder: Path) -> str:
 
 
 def strange_labels(utterances: Sequence[Utterance], folds: Folds | None) -> list[str]:
-    """Tell which labels of the folds' utterances are none of the folds' classes: the other tool must merge them."""
+    """List which labels of the folds' utterances are none of the folds' classes: the other tool must merge them."""
     if folds is None:
         return []
     ids = {id_ for fold in folds.folds for id_ in fold.ids}

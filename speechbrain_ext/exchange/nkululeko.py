@@ -50,7 +50,7 @@ def export_nkululeko(
     Raises
     ------
     UserError
-        The folds are not of the kind that one column can tell, or there is nothing to write.
+        The folds are not of the kind that one column can hold, or there is nothing to write.
     """
     used = used_utterances(utterances, folds)
     fold_of = fold_of_each(folds.folds) if folds else None
@@ -82,14 +82,14 @@ def import_nkululeko(path: str | Path) -> Given:
     Returns
     -------
     Given
-        An utterance's id is its file's name where no two files share it, else the whole path.
+        An utterance's id is its file's name where no two files share it, else the entire path.
 
     Raises
     ------
     UserError
         The file is no such CSV.
     CorpusFaults
-        Some lines are wrong; all are told at once.
+        Some lines are wrong; all are listed at once.
     """
     path, notes = Path(path), list[str]()
     utterances = scan_table(path, path.stem, notes)

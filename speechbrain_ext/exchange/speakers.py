@@ -1,4 +1,4 @@
-"""Who speaks, for files that do not tell: read from the names of a corpus, or from a CSV beside them."""
+"""Who speaks, for files that do not state it: read from the names of a corpus, or from a CSV."""
 
 from __future__ import annotations
 

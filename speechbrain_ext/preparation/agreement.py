@@ -71,13 +71,13 @@ def human_ceiling(utterances: Sequence[Utterance], task: Task) -> dict[str, floa
         if task.label_of(utterance) is None:
             continue
         for place, vote in enumerate(utterance.votes):
-            mine = next((label for label in _merged(vote.labels, task) if label in task.classes), None)
+            label = next((label for label in _merged(vote.labels, task) if label in task.classes), None)
             others = [set(_merged(other.labels, task)) for at, other in enumerate(utterance.votes) if at != place]
             counts = [sum(name in labels for labels in others) for name in task.classes]
-            if mine is None or not counts or max(counts) == 0 or counts.count(max(counts)) > 1:
+            if label is None or not counts or max(counts) == 0 or counts.count(max(counts)) > 1:
                 continue
             truth.append(counts.index(max(counts)))
-            found.append(task.classes.index(mine))
+            found.append(task.classes.index(label))
     if not truth:
         return None
     return {
@@ -98,15 +98,15 @@ def describe_agreement(utterances: Sequence[Utterance], task: Task) -> list[str]
     alpha, ceiling = krippendorff_alpha(units), human_ceiling(utterances, task)
     several = sum(len(set(vote.labels)) > 1 for item in utterances for vote in item.votes)
     raters = {vote.rater for item in utterances for vote in item.votes}
-    told = [f"annotators: {len(raters)}, {sum(map(len, units))} votes, {several} of them with several labels"]
+    lines = [f"annotators: {len(raters)}, {sum(map(len, units))} votes, {several} of them with several labels"]
     if alpha is not None:
-        told.append(f"  Krippendorff's alpha (nominal, first labels): {alpha:.3f}")
+        lines.append(f"  Krippendorff's alpha (nominal, first labels): {alpha:.3f}")
     if ceiling is not None:
-        told.append(
+        lines.append(
             f"  human ceiling (one annotator against the majority of the others, {int(ceiling['n'])} pairs of "
             f"{len(task.classes)} classes): WA {100 * ceiling['wa']:.1f}, UAR {100 * ceiling['uar']:.1f}"
         )
-    return told
+    return lines
 
 
 def _merged(labels: Sequence[str], task: Task) -> list[str]:
