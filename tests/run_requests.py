@@ -11,4 +11,4 @@ from speechbrain_ext.training.run_request import RunRequest
 
 def request_of(words: Sequence[str]) -> RunRequest:
     """The request that a stage's command makes of its options."""
-    return stage_request(command_parser("train", None).parse_args([str(word) for word in words]))
+    return stage_request(command_parser("train", None).parse([str(word) for word in words]))

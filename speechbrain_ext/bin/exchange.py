@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from speechbrain_ext.bin.options import parse_subcommand
 
 COMMANDS = {
-    "export": ("write a prepared corpus and its folds for another tool", ("format", "data", "out")),
+    "export": (
+        "write a prepared corpus for another tool, with the folds of --protocol",
+        ("format", "data", "out"),
+    ),
     "import": ("make a CSV for --corpus-root from another tool's files", ("format", "in", "out")),
 }
 
@@ -19,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     out = asked.out[-1]
     if command == "export":
-        request = ExportRequest(asked.format, asked.data, out, asked.protocol or "", asked.dev, asked.fold_seed)
+        protocol = "" if asked.protocol == "paper" else asked.protocol
+        request = ExportRequest(asked.format, asked.data, out, protocol, asked.dev, asked.fold_seed)
         print("\n".join(export_corpus(request)))
     else:
         source = getattr(asked, "in")

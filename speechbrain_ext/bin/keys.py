@@ -9,7 +9,7 @@ from speechbrain_ext.bin.options import command_parser
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the listing; no corpus is read and nothing is built."""
-    asked = command_parser("keys", __doc__, ("recipe", "system")).parse_args(argv)
+    asked = command_parser("keys", __doc__, ("recipe", "system")).parse(argv)
     from speechbrain_ext.hparams.key_listing import print_keys
 
     print_keys(asked.recipe, asked.system, asked.preset)

@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print a table for each reading of the labels, and write what is asked for."""
     parser = command_parser("madd", __doc__)
     parser.epilog = EPILOG
-    asked = parser.parse_args(argv)
+    asked = parser.parse(argv)
     from speechbrain_ext.analysis.madd_report import MaddRequest, compare_pauses
 
     compare_pauses(

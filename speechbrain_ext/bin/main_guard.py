@@ -52,7 +52,7 @@ def run(main: Callable[[], None]) -> None:
     except UserError as fault:
         _leave(str(fault), fault.exit_status)
     except KeyboardInterrupt:
-        _leave("interrupted: what is whole is kept; type the same command again to go on", 130)
+        _leave("interrupted: completed work is kept; type the same command again to continue", 130)
     except BrokenPipeError:
         os._exit(0)
     except MemoryError:

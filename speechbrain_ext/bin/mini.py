@@ -9,7 +9,7 @@ from speechbrain_ext.bin.options import command_parser
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write a mini corpus, or keep it where it is complete."""
-    asked = command_parser("mini", __doc__, ("corpus", "out")).parse_args(argv)
+    asked = command_parser("mini", __doc__, ("corpus", "out")).parse(argv)
     from speechbrain_ext.testing.mini_corpus import make_mini
 
     make_mini(asked.corpus, asked.out[-1])

@@ -286,9 +286,9 @@ def parse_subcommand(
         metavar="COMMAND",
         help="; ".join(f"{name}: {text}" for name, (text, _) in commands.items()),
     )
-    command = top.parse_args(words[:1]).command
+    command = top.parse(words[:1]).command
     text, needed = commands[command]
     parser = command_parser(command, text, needed, f"{prog} {command}")
     if command in places:
         parser.add_argument("place", type=path, help=places[command])
-    return command, parser.parse_args(words[1:])
+    return command, parser.parse(words[1:])

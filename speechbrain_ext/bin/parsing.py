@@ -29,17 +29,23 @@ class OptionParser(argparse.ArgumentParser):
         Names of all options, with their dashes: those without and those with a value.
     takes_overrides : bool
         Whether words after `--` are allowed; they become the list `overrides`.
+
+    Attributes
+    ----------
+    full_help : str
+        What `--help` prints; "" for argparse's own text.
     """
 
     def __init__(
         self, flags: Iterable[str] = (), valued: Iterable[str] = (), takes_overrides: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(allow_abbrev=False, **kwargs)
+        self.full_help = ""
         self.flags, self.valued, self.takes_overrides = frozenset(flags), frozenset(valued), takes_overrides
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:
-        """Parse, and name the nearest option to one that does not exist."""
-        words = list(sys.argv[1:] if args is None else args)
+    def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
+        """Parse a command line, by default the process's own; a fault ends the process."""
+        words = list(sys.argv[1:] if argv is None else argv)
         for word in words:
             if "\0" in word or not is_utf8(word):
                 self.error(f"{ascii(word)[:200]}: expected words in UTF-8: check the locale, such as LC_ALL=C.UTF-8")
@@ -47,7 +53,7 @@ class OptionParser(argparse.ArgumentParser):
         overrides = words[end + 1 :]
         if overrides and not self.takes_overrides:
             self.error(f"expected an option, found {overrides[0]!r}: this command takes no hyper-parameters")
-        found, rest = self.parse_known_args(self._joined(words[:end]), namespace)
+        found, rest = self.parse_known_args(self._joined(words[:end]))
         if rest and not rest[0].startswith("-"):
             self.error(f"expected an option, found {rest[0]!r}")
         if rest:
@@ -82,6 +88,10 @@ class OptionParser(argparse.ArgumentParser):
             else:
                 found.append(word)
         return found
+
+    def format_help(self) -> str:
+        """What `--help` prints."""
+        return self.full_help or super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """Print the error in one line, with how to see the options."""

@@ -12,7 +12,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run stage 0, for the corpus's usual classes or for those of a system or a table."""
     parser = command_parser("prepare", __doc__, ("corpus",))
     parser.set_defaults(data=Path("data"))
-    asked = parser.parse_args(argv)
+    asked = parser.parse(argv)
     from speechbrain_ext.bin.requests import corpus_request, preparation_specs
     from speechbrain_ext.stages import prepare
 

@@ -11,7 +11,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Start the ranks of a fold, or train the fold as one of them."""
     parser = command_parser("rank", __doc__)
     parser.add_argument("task", help="a JSON file with the run and the fold")
-    asked = parser.parse_args(argv)
+    asked = parser.parse(argv)
     from speechbrain_ext.training.ddp import start_ranks, train_as_rank
 
     if asked.nproc > 1:

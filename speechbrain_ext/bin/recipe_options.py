@@ -8,7 +8,6 @@ import textwrap
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from speechbrain_ext.bin.options import ALL, command_parser, cores
@@ -74,8 +73,8 @@ def parse(recipe: Recipe, words: Sequence[str]) -> Namespace:
     """
     parser = command_parser("run", None, prog="./run.sh")
     parser.set_defaults(exp=recipe.folder / "exp", data=recipe.folder / "data")
-    parser.format_help = partial(help_text, recipe)
-    asked = parser.parse_args(words)
+    parser.full_help = help_text(recipe)
+    asked = parser.parse(words)
     asked.jobs = asked.jobs or cores()
     asked.threads = asked.threads or max(1, cores() // asked.jobs)
     asked.recipe, asked.root_variable = recipe.folder, recipe.root_variable
@@ -112,6 +111,7 @@ def help_text(recipe: Recipe) -> str:
 
 
 def _choose_system(recipe: Recipe, asked: Namespace) -> None:
+    _one_of("system", asked.system or recipe.default_system, recipe.systems)
     if asked.table:
         _one_of("table", asked.table, recipe.tables)
         of_table = asked.table.partition("/")[0]
@@ -123,7 +123,6 @@ def _choose_system(recipe: Recipe, asked: Namespace) -> None:
     elif RESERVED.match(asked.tag):
         raise UsageError(f"--tag {asked.tag}: such names are for the rows of --table: choose another")
     asked.system = asked.system or recipe.default_system
-    _one_of("system", asked.system, recipe.systems)
 
 
 def _one_of(option: str, value: str, known: Sequence[str]) -> None:
@@ -140,9 +139,9 @@ def _choose_corpus(recipe: Recipe, asked: Namespace) -> None:
     asked.corpus = recipe.corpus or Path(asked.corpus_root).name[: -len(".csv")]
     asked.source = "real"
     if not recipe.corpus and not is_table:
-        found = f"--corpus-root {asked.corpus_root}" if asked.corpus_root else "--corpus-root is missing"
+        found = f"{asked.corpus_root}: expected" if asked.corpus_root else "is missing: name"
         raise UsageError(
-            f"{found}: expected a CSV with the columns {COLUMNS_OF_CSV} (recipes/README.md); known corpora have "
+            f"--corpus-root {found} a CSV with the columns {COLUMNS_OF_CSV} (recipes/README.md); known corpora have "
             "recipes of their own"
         )
     if not asked.corpus:

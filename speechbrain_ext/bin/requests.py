@@ -110,6 +110,8 @@ def preparation_specs(asked: argparse.Namespace) -> list[RunSpec]:
         if asked.overrides:
             raise UsageError(f"expected an option, found {asked.overrides[0]!r}: overrides need --recipe and --system")
         return []
+    if not (asked.system or asked.table):
+        raise UsageError("--recipe needs a system or a table of it: add --system NAME")
     spec = RunSpec(
         recipe=str(asked.recipe.resolve()),
         system=asked.system,

@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     if len(words) < 4:
         print("usage: recipes/<CORPUS>/run.sh [options]; all options: recipes/<CORPUS>/run.sh --help")
-        return
+        sys.exit(0 if "--help" in words else 2)
     asked = parse(Recipe(Path(words[0]), *words[1:4]), words[4:])
     use_environment(words)
     # Before any package is imported, for those that read it once.

@@ -9,7 +9,7 @@ from speechbrain_ext.bin.options import command_parser
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run stage 2 of one row."""
-    asked = command_parser("train", __doc__, ("recipe", "system", "data", "exp")).parse_args(argv)
+    asked = command_parser("train", __doc__, ("recipe", "system", "data", "exp")).parse(argv)
     from speechbrain_ext.bin.requests import stage_request
     from speechbrain_ext.training.train import train
 

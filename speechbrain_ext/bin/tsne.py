@@ -9,7 +9,7 @@ from speechbrain_ext.bin.options import command_parser
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw the figure from the vectors that stage 3 kept; no network is run."""
-    asked = command_parser("tsne", __doc__, ("run", "out")).parse_args(argv)
+    asked = command_parser("tsne", __doc__, ("run", "out")).parse(argv)
     from speechbrain_ext.analysis.draw_tsne import TsneRequest, draw_tsne
 
     draw_tsne(TsneRequest(tuple(asked.run), tuple(asked.out), tuple(asked.vectors or ()), asked.fold))

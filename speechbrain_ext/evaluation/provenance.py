@@ -16,16 +16,8 @@ from speechbrain_ext.utils.repository import REPOSITORY
 if TYPE_CHECKING:
     from speechbrain_ext.training.experiment import Experiment
 
-VERSIONED = (
-    "speechbrain_ext",
-    "torch",
-    "torchaudio",
-    "speechbrain",
-    "transformers",
-    "numpy",
-    "scikit-learn",
-    "opensmile",
-)
+VERSIONED = "speechbrain_ext torch torchaudio speechbrain transformers numpy scikit-learn opensmile".split()
+CODE = ("speechbrain_ext", "recipes/*/hparams", "recipes/shared")
 
 
 def identity_of(run: Experiment) -> Identity:
@@ -153,15 +145,7 @@ def _commit() -> str:
         return subprocess.run(["git", "-C", str(REPOSITORY), *words], capture_output=True, text=True, check=True).stdout
 
     try:
-        changed = git(
-            "status",
-            "--porcelain",
-            "--untracked-files=no",
-            "--",
-            "speechbrain_ext",
-            "recipes/*/hparams",
-            "recipes/shared",
-        )
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", *CODE)
         return git("rev-parse", "--short=12", "HEAD").strip() + ("+" if changed.strip() else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

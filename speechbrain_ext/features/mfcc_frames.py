@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 from typing import Any
 
 import numpy as np
@@ -54,6 +53,7 @@ class MfccFrames(Extractor):
     """
 
     name = "mfcc_frames"
+    package = "torchaudio"
     version = 2
     hop_s = 0.0  # rows come in whole pieces, and are cut by pieces
     normalised = False
@@ -114,11 +114,6 @@ class MfccFrames(Extractor):
                 f"mfcc_frames delta_axis {value['delta_axis']}: expected at least {deltas.WIDTH} values in a piece, "
                 f"found {along}: make segment_s or n_mfcc larger"
             )
-
-    @property
-    def library(self) -> str:
-        """Name and version of the library that computes the feature."""
-        return f"torchaudio {importlib.metadata.version('torchaudio').partition('+')[0]}"
 
     @property
     def columns(self) -> list[str]:

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from speechbrain_ext.features import ssl_models
-from speechbrain_ext.features.extractor import Extractor, one_thread
+from speechbrain_ext.features.extractor import one_thread
 from speechbrain_ext.features.segments import count_segments
-from speechbrain_ext.features.ssl import frozen, hidden_states, prepare
+from speechbrain_ext.features.ssl import FramesOfModel, frozen, hidden_states, prepare
 from speechbrain_ext.utils.errors import UserError
 
 LAYERS = ("last", "all")
-
-
-class FramesOfModel(Extractor):
-    """What features that are frames of a frozen `model` have in common."""
-
-    model: ssl_models.SSLModel
-    pretrained = True
-
-    @property
-    def library(self) -> str:
-        """Name and version of the library that computes the feature."""
-        return f"transformers {importlib.metadata.version('transformers')}"
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the dimensions."""
-        return [f"ssl[{place}]" for place in range(self.dim)]
-
-    def identity(self) -> dict[str, Any]:
-        """Say in clear what decides the values: the model's own content, wherever it lies."""
-        known = super().identity()
-        return {**known, "params": {**self.params, "ssl_model": self.model.identity}}
 
 
 class SSLFrames(FramesOfModel):
@@ -106,7 +82,3 @@ class SSLFrames(FramesOfModel):
             frames = torch.cat(chosen, dim=2)  # [1, frame, dim]
             pooled = torch.nn.functional.adaptive_avg_pool1d(frames.transpose(1, 2), self.rows_of(len(piece)))
         return pooled[0].T.numpy()  # [row, dim]
-
-    def silence(self) -> np.ndarray:
-        """Zeros [dim]: rows after a piece's last frame."""
-        return np.zeros(self.dim, dtype=np.float32)

@@ -24,6 +24,7 @@ from speechbrain_ext.hparams.system_checks import STRUCTURE, check_references, c
 from speechbrain_ext.hparams.training import training_defaults
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import sha256_json
+from speechbrain_ext.utils.nearest import nearest
 from speechbrain_ext.utils.yaml_safety import refuse_objects, refuse_tags
 from speechbrain_ext.utils.yaml_tree import is_number, merge, parse, plain, reached
 
@@ -270,7 +271,9 @@ def _preset(
     """Values of a preset: the system's, then the recipe's."""
     known = {PAPER: None, **(of_system or {}), **(of_recipe or {})}
     if name not in known:
-        raise UsageError(f"--preset {name}: {system} has {', '.join(known)}")
+        near = nearest(name, known)
+        hint = f": did you mean {near}?" if near else f" of {system}"
+        raise UsageError(f"--preset {name}: expected one of {', '.join(known)}{hint}")
     return {key: value for each in (of_system, of_recipe) for key, value in ((each or {}).get(name) or {}).items()}
 
 

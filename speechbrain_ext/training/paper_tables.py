@@ -89,6 +89,11 @@ class Table:
     paper_folds: Mapping[str, Mapping[str, tuple[float | None, float | None]]] = field(default_factory=dict)
     paper_recalls: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
+    @property
+    def printed_number(self) -> str:
+        """Such as "Table 5" or "Figure 6"."""
+        return f"Table {self.number}" if self.number.isdigit() else self.number
+
     def row(self, name: str) -> TableRow:
         """A row by its name.
 

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from place import Place, case, done, emodb, refused, run_words, table
 
+from speechbrain_ext.bin import run
 from speechbrain_ext.utils.errors import UserError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 HOSTILE = (
     "",
@@ -24,12 +27,19 @@ HOSTILE = (
 )
 
 
-def attack(place: Place, module: str, base: dict[str, object], options: tuple[str, ...], more: tuple[object, ...] = ()):
+def attack(
+    place: Place,
+    module: str,
+    base: dict[str, object],
+    options: tuple[str, ...],
+    more: tuple[object, ...] = (),
+    first: tuple[object, ...] = (),
+):
     """Put each hostile value into each option; the command ends with one line, or does what is asked in its folder."""
     for option in options:
         for value in HOSTILE:
             words = [f"--{key}={value_}" for key, value_ in {**base, option: value}.items()]
-            told = place.call(module, *words, *more)
+            told = place.call(module, *first, *words, *more)
             assert told.status in (0, 1, 2), (option, value)
             assert told.status == 0 or told.last.startswith("error: "), (option, value, told.err[-500:])
             assert "Traceback" not in told.err and len(told.last) < 12_000, (option, value)
@@ -79,10 +89,14 @@ def of_evaluate(place: Place):
 
 @case("options")
 def of_table(place: Place):
-    base, _ = base_of(place)
-    base = {**base, "table": "amsnet/5"}
-    base.pop("tag")
-    attack(place, "table", base, ("table", "columns", "stage", "row", "data"), ("--dry-run",))
+    place.copy_scored()
+    # A test must not become the interpreter of another environment, nor set the threads of those after it.
+    place.patch.setattr(run, "use_environment", lambda words: None)
+    place.patch.setenv("OMP_NUM_THREADS", "1")
+    first = (REPOSITORY / "recipes/EmoDB", "EmoDB", "EMODB_ROOT", "amsnet")
+    base = {"table": "amsnet/5", "data": place.work / "data", "exp": place.work / "exp", "device": "cpu"}
+    options = ("table", "columns", "stage", "stop-stage", "data", "exp", "system", "protocol", "corpus-root", "folds")
+    attack(place, "run", base, options, ("--dry-run",), first)
 
 
 @case("options")

@@ -99,4 +99,4 @@ def test_official_sd_caff_selected_on_the_test_part_warns(workplace):
 
 def test_an_unknown_preset_is_refused(workplace):
     done = run(workplace, "--system", "sd_caff", "--preset", "offical", small=False)
-    assert done.returncode == 2 and "expected one of paper official: did you mean official?" in only_error(done)
+    assert done.returncode == 2 and "expected one of paper, official: did you mean official?" in only_error(done)

@@ -18,7 +18,7 @@ from recipe_runs import command, environment, only_error, run
         (("--protocol",), "--protocol: missing value"),
         (("--seed", "--jobs"), "--seed: missing value"),
         (("--stage", "3", "--stop-stage", "1"), "no stage is in this range"),
-        (("--stop-stage", "9"), "the last stage is 4"),
+        (("--stop-stage", "9"), "--stop-stage: expected a whole number from 0 to 4, found '9'"),
         (("--stage", "two"), "expected a whole number"),
         (("--system", "amsnte"), "did you mean amsnet"),
         (("speaker",), "expected an option, found 'speaker'"),
@@ -26,7 +26,7 @@ from recipe_runs import command, environment, only_error, run
         (("--", "--lr", "1"), "add --tag NAME"),
         (("--protocol", "speakers"), "did you mean speaker?"),
         (("--dev", "speakr"), "did you mean speaker?"),
-        (("--selection", "lsat"), "expected one of last dev test"),
+        (("--selection", "lsat"), "expected one of last, dev, test, found 'lsat': did you mean last?"),
     ],
 )
 def test_command_line_faults_end_with_2(tmp_path, words, told):

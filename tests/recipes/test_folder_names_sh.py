@@ -1,13 +1,13 @@
-"""Corpora with unusual names: run.sh and the package agree on their folders; odd values of options are one line."""
+"""Corpora with unusual names: folders of any name; odd values of options are one line."""
 
 from __future__ import annotations
 
 import json
 import random
-import subprocess
+import re
 
 import pytest
-from recipe_runs import REPOSITORY, only_error, run, write_corpus
+from recipe_runs import only_error, run, write_corpus
 
 from speechbrain_ext.corpora.table import corpus_of
 from speechbrain_ext.utils.folders import folder_name
@@ -48,25 +48,13 @@ NAMES = [
 ]
 
 
-def by_shell(names):
-    script = f'. "{REPOSITORY}/recipes/shared/folder_name.sh"; for name; do folder_name "$name"; printf "\\n"; done'
-    done = subprocess.run(["bash", "-euc", script, "bash", *names], capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()
-
-
-def test_the_shell_and_the_package_agree_on_many_names():
+def test_names_of_folders_are_plain_and_distinct():
     letters = "aZ09-_ .é~/\\$'\"`\u00df\u4e2d\U0001f600\n"
     drawn = random.Random(0)
-    names = NAMES + ["".join(drawn.choices(letters, k=drawn.randint(1, 60))) for _ in range(100)]
-    found = by_shell(names)
-    assert found == [folder_name(name) for name in names]
-    assert len(set(found)) == len(set(names))
-
-
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "POSIX"])
-def test_names_do_not_depend_on_the_locale(locale, monkeypatch):
-    monkeypatch.setenv("LC_ALL", locale)
-    assert by_shell(["é", "Ünï"]) == [folder_name("é"), folder_name("Ünï")]
+    names = set(NAMES + ["".join(drawn.choices(letters, k=drawn.randint(1, 60))) for _ in range(100)])
+    found = {folder_name(name) for name in names}
+    assert len(found) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_~-]{0,39}", name) for name in found)
 
 
 SLOW_NAMES = [pytest.param(name, marks=pytest.mark.slow) for name in ("my corpus.Csv", "a.b.csv", "$(touch x).csv")]
@@ -101,12 +89,12 @@ def test_every_stage_runs_on_a_corpus_of_any_name(tmp_path, name):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--jobs", "99999999999999999999"), "--jobs: expected a whole number of up to 9 digits"),
-        (("--jobs", "99999"), "--jobs 99999: expected 1 to 1024"),
-        (("--jobs", "0"), "--jobs 0: expected 1 to 1024"),
+        (("--jobs", "99999999999999999999"), "--jobs: expected a whole number from 1 to 1024"),
+        (("--jobs", "99999"), "--jobs: expected a whole number from 1 to 1024, found '99999'"),
+        (("--jobs", "0"), "--jobs: expected a whole number from 1 to 1024, found '0'"),
         (("--threads", "99999999999999999999"), "--threads: expected a whole number"),
         (("--nproc", "x"), "--nproc: expected a whole number"),
-        (("--stage", "99999999999999999999"), "--stage: expected a whole number of up to 9 digits"),
+        (("--stage", "99999999999999999999"), "--stage: expected a whole number from 0 to 4"),
         (("--exp", ""), "--exp: an empty value"),
         (("--exp=",), "--exp: an empty value"),
         (("--data", ""), "--data: an empty value"),

@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from speechbrain_ext.bin import mini
+from speechbrain_ext.bin.mini import main
+from speechbrain_ext.testing import mini_corpus as mini
 from speechbrain_ext.testing import speech
 from speechbrain_ext.testing.emotions import EMOTIONS, cast, deliver
 from speechbrain_ext.testing.phones import PHONES, segments_of
-from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.errors import UsageError, UserError
 
 SENTENCE = "d a s v I l z i _ a m m I t"
 
@@ -134,11 +135,12 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path, quick):
 
 
 def test_the_command_says_what_it_did(tmp_path, quick, capsys):
-    for word in ("written to", "already whole"):
-        mini.main(["--corpus", "EmoDB", "--out", str(tmp_path / "corpus")])
+    for word in ("written to", "already complete"):
+        main(["--corpus", "EmoDB", "--out", str(tmp_path / "corpus")])
         assert word in capsys.readouterr().out
-    for wrong in (["--corpus", "emobd", "--out", str(tmp_path / "other")], ["--corpus", "emodb"]):
-        with pytest.raises(SystemExit) as left:
-            mini.main(wrong)
-        assert left.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1
+    with pytest.raises(UsageError, match="--corpus emobd: did you mean emodb?"):
+        main(["--corpus", "emobd", "--out", str(tmp_path / "other")])
+    with pytest.raises(SystemExit) as left:
+        main(["--corpus", "emodb"])
+    assert left.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "other").exists()

@@ -179,7 +179,7 @@ def test_a_bar_in_a_name_does_not_break_the_table(recipe: Path, tmp_path: Path) 
 
 def test_command_finds_the_recipe_or_says_so(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seed = write_run(tmp_path)
-    monkeypatch.setattr("speechbrain_ext.bin.report.RECIPES", recipe.parent)
+    monkeypatch.setattr("speechbrain_ext.report.kept.RECIPES", recipe.parent)
     main(["keep", str(seed)])
     assert (recipe / "RESULTS.md").exists()
     with pytest.raises(UserError, match="name it with --recipe"):

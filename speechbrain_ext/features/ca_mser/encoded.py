@@ -9,8 +9,7 @@ import numpy as np
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ca_mser.features import CaMserAudio
 from speechbrain_ext.features.extractor import one_thread
-from speechbrain_ext.features.ssl import frozen, hidden_states
-from speechbrain_ext.features.ssl_frames import FramesOfModel
+from speechbrain_ext.features.ssl import FramesOfModel, frozen, hidden_states
 from speechbrain_ext.utils.errors import UserError
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from speechbrain_ext.evaluation.records import Score
 from speechbrain_ext.report.tables.table_keys import COLUMNS
-from speechbrain_ext.report.tables.tables import SCORES, FilledTable, Line, marked_name
+from speechbrain_ext.report.tables.tables import SCORES, FilledTable, Line
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.text import DASH, duration, percent
 
@@ -93,19 +94,17 @@ def best_lines(table: FilledTable, column: Column) -> set[int]:
 
 def _columns(table: FilledTable) -> list[Column]:
     """All columns of a table; a number of the paper that is not comparable has a dagger."""
-    numbered = [line for line in table.lines if any(value is not None for value in line.paper.values())]
-    marks = {line.mark for line in numbered}
+    marks = {line.mark for line in table.lines if line.has_paper}
     mark = marks.pop() if len(marks) == 1 else ""
-    has_interval = any(interval for line in table.lines for interval in line.interval.values())
-    pooled = "pooled [95 %]" if has_interval else "pooled"
+    pooled = "pooled [95 %]" if any(line.has_interval for line in table.lines) else "pooled"
     mean = "mean of folds"
-    if any(spread is not None for line in table.lines for spread in line.spread.values()):
+    if any(line.mean[score].std is not None for line in table.lines for score in SCORES):
         mean += " ± std over seeds" if table.over_seeds else " ± std"
-    columns = [Column("row", "", "Row", lambda line: Cell(marked_name(line)))]
+    columns = [Column("row", "", "Row", lambda line: Cell(line.marked_name))]
     for name, group, cell, value in (
         ("paper", mark or "paper", _paper, lambda line, score: None if line.mark else line.paper[score]),
-        ("pooled", pooled, _pooled, lambda line, score: line.pooled[score]),
-        ("mean", mean, _mean, lambda line, score: line.mean[score]),
+        ("pooled", pooled, lambda line, score: _cell(line.pooled[score]), lambda line, score: line.pooled[score].value),
+        ("mean", mean, lambda line, score: _cell(line.mean[score]), lambda line, score: line.mean[score].value),
         ("minus_paper", "mean minus paper", _difference, None),
     ):
         for score in SCORES:
@@ -130,18 +129,13 @@ def _paper(line: Line, score: str) -> Cell:
     return Cell(percent(value), DAGGER if line.mark and value is not None else "")
 
 
-def _pooled(line: Line, score: str) -> Cell:
-    interval = line.interval[score]
-    return Cell(percent(line.pooled[score]), f"[{', '.join(percent(end) for end in interval)}]" if interval else "")
-
-
-def _mean(line: Line, score: str) -> Cell:
-    spread = line.spread[score]
-    return Cell(percent(line.mean[score]), "" if spread is None else f"± {percent(spread)}")
+def _cell(score: Score) -> Cell:
+    value = percent(score.value)
+    return Cell(value, score.text(percent).removeprefix(value).strip())
 
 
 def _difference(line: Line, score: str) -> Cell:
-    difference = line.difference[score]
+    difference = line.difference(score)
     return Cell(DASH if difference is None else f"{100 * difference:+.2f}")
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from speechbrain_ext.evaluation.comparability import comparison_card, differences, paper_card, paper_mark
-from speechbrain_ext.evaluation.records import MARK, SPEAKERS_KNOWN, Results, difference_phrases
+from speechbrain_ext.evaluation.records import MARK, SPEAKERS_KNOWN, Results, Score, Scores, difference_phrases
 from speechbrain_ext.evaluation.results import development_uar, make_summary
+from speechbrain_ext.metrics.bootstrap import Interval
 from speechbrain_ext.report.tables.paper_notes import paper_notes
 from speechbrain_ext.training.paper_tables import Table, TableRow
 from speechbrain_ext.utils.text import percent
@@ -37,33 +38,48 @@ class Line:
     Attributes
     ----------
     name : str
-    paper : dict
+    paper : mapping
         The paper's number, or None.
     mark : str
         What the paper's number is where it is not comparable, such as "paper, other edition"; "" where it is.
     differs : tuple of str
         Settings that differ from the paper's preset, as `difference_phrases` writes them.
-    pooled, interval : dict
-        The score over the utterances of all folds; its 95 % interval, or None where there is none.
-    mean, spread : dict
-        The mean over folds; its standard deviation over folds, over seeds where there are several, None for one value.
-    difference : dict
-        Mean over folds minus the paper's number, or None where they are not comparable.
+    pooled : mapping
+        The score over the utterances of all folds with its interval, both as means over seeds.
+    mean : mapping
+        The mean over folds with its standard deviation over folds, over seeds where there are several.
     """
 
     name: str
-    paper: dict[str, float | None]
+    paper: Mapping[str, float | None]
     mark: str
     differs: tuple[str, ...]
-    pooled: dict[str, float]
-    interval: dict[str, tuple[float, float] | None]
-    mean: dict[str, float]
-    spread: dict[str, float | None]
-    difference: dict[str, float | None]
+    pooled: Scores
+    mean: Scores
     seeds: tuple[int, ...]
     parameters: int
     train_seconds: float
     peak_memory_mib: float | None
+
+    @property
+    def marked_name(self) -> str:
+        """The row's name, with a mark where its settings differ from the paper's preset."""
+        return f"{self.name} {MARK}" if self.differs else self.name
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether a score has an interval."""
+        return any(score.interval for score in self.pooled.values())
+
+    @property
+    def has_paper(self) -> bool:
+        """Whether the paper prints a number of the row."""
+        return any(value is not None for value in self.paper.values())
+
+    def difference(self, score: str) -> float | None:
+        """Mean over folds minus the paper's number; None where they are not comparable."""
+        paper = self.paper[score]
+        return None if self.mark or paper is None else self.mean[score].value - paper
 
 
 @dataclass(frozen=True)
@@ -117,14 +133,13 @@ def fill(table: Table, results: Sequence[Sequence[Results]]) -> FilledTable:
         found = differences(reference, comparison_card(seeds[0]))
         if found:
             reasons.append(f"not comparable: {table.rows[0].name} against {row.name}: {'; '.join(found)}")
-    number = f"Table {table.number}" if table.number.isdigit() else table.number
     every = [one for seeds in results for one in seeds]
     is_mini = any(one.source == "mini" for one in every)
     commands = dict.fromkeys(one.command for one in every if one.command)
     return FilledTable(
         id=table.id,
         title=table.title,
-        source=f"{number} of {table.paper}",
+        source=f"{table.printed_number} of {table.paper}",
         is_mini=is_mini,
         lines=tuple(lines),
         not_comparable=tuple(reasons + _against_paper(table, lines, results)),
@@ -136,30 +151,18 @@ def fill(table: Table, results: Sequence[Sequence[Results]]) -> FilledTable:
     )
 
 
-def marked_name(line: Line) -> str:
-    """The row's name, with a mark where its settings differ from the paper's preset."""
-    return f"{line.name} {MARK}" if line.differs else line.name
-
-
 def _line(row: TableRow, seeds: list[Results], over_seeds: bool) -> Line:
     summary = make_summary(seeds)
     paper = dict(zip(SCORES, (row.paper_wa, row.paper_uar), strict=True))
-    has_number = any(value is not None for value in paper.values())
-    # The file's own numbers and protocol, so that a corrected file needs no new scoring.
-    mark = paper_mark(seeds[0], row.protocol) if has_number else ""
-    mean = {score: summary.mean[score].value for score in SCORES}
-    spread = summary.mean if over_seeds else seeds[0].mean
     memory = [fold.peak_memory_mib for one in seeds for fold in one.folds if fold.peak_memory_mib]
     return Line(
         name=row.name,
         paper=paper,
-        mark=mark,
+        # The file's own numbers and protocol, so that a corrected file needs no new scoring.
+        mark=paper_mark(seeds[0], row.protocol) if any(value is not None for value in paper.values()) else "",
         differs=tuple(difference_phrases(seeds[0].differs_from_paper)),
-        pooled={score: summary.pooled[score].value for score in SCORES},
-        interval={score: _interval(seeds, score) for score in SCORES},
-        mean=mean,
-        spread={score: spread[score].std for score in SCORES},
-        difference={score: None if mark or paper[score] is None else mean[score] - paper[score] for score in SCORES},
+        pooled={score: Score(summary.pooled[score].value, _interval(seeds, score)) for score in SCORES},
+        mean=summary.mean if over_seeds else seeds[0].mean,
         seeds=summary.seeds,
         parameters=seeds[0].parameters,
         train_seconds=float(np.mean([one.training_seconds for one in seeds])),
@@ -167,7 +170,7 @@ def _line(row: TableRow, seeds: list[Results], over_seeds: bool) -> Line:
     )
 
 
-def _interval(seeds: list[Results], score: str) -> tuple[float, float] | None:
+def _interval(seeds: list[Results], score: str) -> Interval | None:
     intervals = [one.pooled[score].interval for one in seeds]
     if None in intervals:
         return None
