@@ -164,7 +164,7 @@ class _Segments:
 
     def samples(self, identity: str, place: int) -> tuple[np.ndarray, np.ndarray]:
         """Samples of a segment before and after MADD."""
-        root = Path(self.experiment.manifest["root"])
+        root = Path(self.experiment.manifest.root)
         original = read_audio(root, self.experiment.utterances[identity], SAMPLE_RATE_HZ)  # [samples]
         return self._cut(original, place), self._cut(self._processed(identity), place)
 

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from speechbrain_ext.corpora.manifest import Utterance, measure, read_manifest, write_manifest
+from speechbrain_ext.corpora.facts import CorpusFacts
+from speechbrain_ext.corpora.manifest import Utterance, measure, read_manifest
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import DamagedFile, check_sha256, read_sealed, sha256_file, write_json, write_sealed
+from speechbrain_ext.utils.files import DamagedFile, check_sha256, read_sealed, write_json, write_sealed
 
 FACTS, MANIFEST, AUDIO = "manifest.json", "manifest.jsonl", "audio.json"
 CORPUS_NAME = "corpus.json"
 FAULTS_NAMED = 3
-SOURCES = ("real", "mini")
 PREPARE = "./run.sh --stage 0 --stop-stage 0"
-
-FACT_KINDS = {name: str for name in ("corpus", "source", "edition", "root", "manifest_sha256")}
-FACT_KINDS |= {"labels": dict, "task": dict}
 
 States = dict[str, list[int]]  # by wav: size in bytes and time of change in ns
 
 
-def write_data(folder: str | Path, facts: Mapping[str, Any], utterances: Iterable[Utterance]) -> None:
-    """Write a manifest and its facts, which then hold the manifest's hash as `manifest_sha256`."""
-    folder = Path(folder)
-    write_manifest(folder / MANIFEST, utterances)
-    write_sealed(folder / FACTS, {**facts, "manifest_sha256": sha256_file(folder / MANIFEST)})
-
-
-def read_facts(folder: str | Path, made_by: str = PREPARE) -> dict[str, Any]:
+def read_facts(folder: str | Path, made_by: str = PREPARE) -> CorpusFacts:
     """Read manifest.json.
 
     Arguments
@@ -50,24 +39,20 @@ def read_facts(folder: str | Path, made_by: str = PREPARE) -> dict[str, Any]:
         The file is missing.
     """
     path = Path(folder) / FACTS
-    facts = read_sealed(path, made_by)
-    for name, kind in FACT_KINDS.items():
-        if not isinstance(facts.get(name), kind) or (name == "source" and facts[name] not in SOURCES):
-            found = repr(facts[name])[:80] if name in facts else "none"
-            raise DamagedFile(
-                f"{path}: {name}: expected what stage 0 writes, found {found}: make it again with: {made_by}"
-            )
-    return facts
+    try:
+        return CorpusFacts.from_json(read_sealed(path, made_by))
+    except ValueError as fault:
+        raise DamagedFile(f"{path}: {fault}: make it again with: {made_by}") from None
 
 
-def read_utterances(folder: str | Path, facts: Mapping[str, Any], made_by: str = PREPARE) -> list[Utterance]:
+def read_utterances(folder: str | Path, facts: CorpusFacts, made_by: str = PREPARE) -> list[Utterance]:
     """Read manifest.jsonl, whose hash stands in manifest.json.
 
     Arguments
     ---------
     folder : str or Path
         `data/<CORPUS>-<source>`.
-    facts : mapping
+    facts : CorpusFacts
         As `read_facts` gives them.
     made_by : str
         The command that makes the folder, for the error message.
@@ -78,7 +63,7 @@ def read_utterances(folder: str | Path, facts: Mapping[str, Any], made_by: str =
         The manifest is missing, or not the one that stage 0 wrote.
     """
     path = Path(folder) / MANIFEST
-    check_sha256(path, facts["manifest_sha256"], made_by)
+    check_sha256(path, facts.manifest_sha256, made_by)
     return read_manifest(path)
 
 
@@ -138,7 +123,7 @@ def check_audio_unchanged(folder: str | Path, utterances: Sequence[Utterance]) -
     UserError
         Some files have changed; the first ones are named.
     """
-    root, known = Path(read_facts(folder)["root"]), read_states(folder)
+    root, known = Path(read_facts(folder).root), read_states(folder)
     known_audio = [item for item in utterances if item.sha256 is not None]
     states = audio_states(root, [item.wav for item in known_audio])
     differing = [item for item in known_audio if item.wav in states and states[item.wav] != known.get(item.wav)]
@@ -171,8 +156,8 @@ def unmeasured(item: Utterance) -> Utterance:
     return replace(item, sample_rate_hz=None, num_samples=None, sha256=None, extra=extra)
 
 
-def write_corpus_name(folder: str | Path, facts: Mapping[str, Any]) -> None:
+def write_corpus_name(folder: str | Path, facts: CorpusFacts) -> None:
     """Keep the true name of a corpus in the folder of its experiments, whose own name is encoded."""
     path = Path(folder) / CORPUS_NAME
     if not path.exists():
-        write_json(path, {"corpus": facts["corpus"], "source": facts["source"]})
+        write_json(path, {"corpus": facts.corpus, "source": facts.source})

@@ -21,7 +21,7 @@ from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.regular_file import read_regular
 
 SESSIONS = ("1", "2", "3", "4", "5")
-# the letter behind the number (impro05a, script01_1b) tells recordings of one text apart
+# the letter behind the number (impro05a, script01_1b) distinguishes recordings of one text
 DIALOG = re.compile(r"Ses0(?P<session>[1-5])[FM]_(?P<text>impro[0-9]{2}|script[0-9]{2}_[0-9])[a-z]?")
 LAYOUT = "SessionN/dialog/EmoEvaluation/<dialog>.txt and SessionN/sentences/wav/<dialog>/<utterance>.wav, N = 1 to 5"
 FOUR = Task(("anger", "happiness", "neutral", "sadness"), merge_excited=True)
@@ -47,7 +47,7 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
     UserError
         The folder does not hold the corpus.
     CorpusFaults
-        Some label files are damaged; all of that is told at once, by file and line.
+        Some label files are damaged; all faults are listed at once, by file and line.
     """
     root, notes = Path(root), [] if notes is None else notes
     files, strange = _label_files(root)
@@ -76,7 +76,7 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
 
 
 def _label_files(root: Path) -> tuple[list[tuple[Path, str]], list[str]]:
-    """Give the label files with their sessions, and the names of the other text files beside them."""
+    """Give the label files with their sessions, and the names of the other text files in their folders."""
     if not root.is_dir():
         raise UserError(_wrong_root(root, "a file" if root.exists() else "no such folder"))
     files, strange = [], []
@@ -106,8 +106,22 @@ def _wrong_root(root: Path, found: str) -> str:
     return f"--corpus-root {root}: {found}, expected IEMOCAP as {LAYOUT}: name the folder that holds Session1"
 
 
+def session_and_text(dialog: str) -> tuple[str, str]:
+    """Read session and text from the name of a dialog.
+
+    Example
+    -------
+    >>> session_and_text("Ses03M_script01_1b")
+    ('3', 'script01_1')
+    """
+    match = DIALOG.fullmatch(dialog)
+    if match is None:
+        raise ValueError(f"{dialog}: expected the name of a dialog")
+    return match["session"], match["text"]
+
+
 def _blocks_of_file(path: Path, session: str, file: str, faults: list[Fault]) -> list[Block]:
-    of_session = DIALOG.fullmatch(path.stem)["session"]
+    of_session, _ = session_and_text(path.stem)
     if of_session != session:
         faults.append(Fault(file, f"a dialog of session {of_session}", f"dialogs of session {session} in its folder"))
         return []
@@ -143,7 +157,7 @@ def _add(blocks: dict[str, Block], found: Iterable[Block], file: str, faults: li
 
 def _utterance(block: Block) -> Utterance:
     dialog = block.id.removesuffix(f"_{block.turn}")
-    session, text = DIALOG.fullmatch(dialog).group("session", "text")
+    session, text = session_and_text(dialog)
     gender = block.turn[:1]
     extra = {
         "emotion_code": block.code,

@@ -75,7 +75,7 @@ class Block:
         """What the actors said of themselves."""
         return {rater: self._said(rater) for rater in self._raters() if not rater.startswith("E")}
 
-    def facts(self) -> tuple:
+    def facts(self) -> tuple[object, ...]:
         """Everything but the place, to compare two blocks of one name."""
         return self.start_s, self.end_s, self.code, self.vad, self.votes, self.own
 
@@ -107,7 +107,7 @@ def parse_labels(text: str, dialog: str, file: str) -> tuple[list[Block], list[F
     Returns
     -------
     blocks : list of Block
-        The whole ones, in the order of the file.
+        The undamaged ones, in the order of the file.
     faults : list of Fault
         Each names the file and the line.
 
@@ -176,7 +176,8 @@ def _read_rating(rating: re.Match[str], block: Block | None) -> None:
         raise Damage(f"{kind}-{rater} before any utterance", "[start - end] of an utterance first")
     said = rating["said"].strip().partition("\t")[0].partition("(")[0]  # without the free comment
     items = [item.strip() for item in said.split(";")]
-    known, value = (block.labels, _labels(items)) if kind == "C" else (block.attributes, _attributes(items))
+    known: dict[str, Any] = block.labels if kind == "C" else block.attributes
+    value = _labels(items) if kind == "C" else _attributes(items)
     if rater in known:
         raise Damage(f"{kind}-{rater} a second time", "one line for each evaluator")
     known[rater] = value

@@ -27,12 +27,12 @@ class Vote:
     rater: str
     labels: list[str]
     secondary: list[str] = field(default_factory=list)
-    vad: list[float] | None = None
+    vad: list[float | None] | None = None
 
 
 @dataclass(kw_only=True)
 class Utterance:
-    """One utterance of a corpus; what a corpus does not tell is None.
+    """One utterance of a corpus; what a corpus does not state is None.
 
     `wav` is relative to the corpus's root, `speaker` is unique in the corpus, `label` is the consensus and
     `intended` the emotion asked for. `scan` leaves sample_rate_hz, num_samples and sha256 None, `measure` fills them.
@@ -55,13 +55,13 @@ class Utterance:
     label: str | None = None
     intended: str | None = None
     votes: list[Vote] = field(default_factory=list)
-    vad: list[float] | None = None
+    vad: list[float | None] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def duration_s(self) -> float | None:
         """Length in seconds; None when it is not measured."""
-        return None if self.num_samples is None else self.num_samples / self.sample_rate_hz
+        return self.num_samples / self.sample_rate_hz if self.num_samples is not None and self.sample_rate_hz else None
 
     def to_dict(self) -> dict[str, Any]:
         """Give the record as plain values, in the order of the manifest."""
@@ -133,7 +133,7 @@ class CorpusFaults(UserError):
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
-    """Write one utterance a line, sorted by id, as a whole file or not at all."""
+    """Write one utterance a line, sorted by id, completely or not at all."""
     with replacing(path) as stream:
         stream.write(manifest_text(utterances))
 

@@ -80,7 +80,7 @@ class Turn:
     """One block of the label file; `line` is where it starts."""
 
     line: int
-    name: Name | None = None
+    name: Name = Name("", "", "", "", "")
     code: str = "X"
     values: dict[str, float | None] = field(default_factory=dict)
     votes: dict[str, Vote] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class Turn:
         """Mean valence, activation, dominance."""
         return _vad(self.values)
 
-    def facts(self) -> tuple:
+    def facts(self) -> tuple[object, ...]:
         """Everything but the place, to compare two blocks of one name."""
         return self.name, self.code, self.values, self.votes
 
@@ -152,7 +152,7 @@ def parse_labels(text: str, file: str) -> tuple[list[Turn], list[Fault]]:
     Returns
     -------
     turns : list of Turn
-        The whole ones, in the order of the file.
+        The undamaged ones, in the order of the file.
     faults : list of Fault
         Each names the file and the line.
 
@@ -232,7 +232,7 @@ def _read_attributes(cells: list[str], turn: Turn) -> dict[str, float | None]:
     for cell in cells:
         match = ATTRIBUTE.fullmatch(cell)
         value = math.inf if match is None else float(match["value"])
-        if math.isinf(value):
+        if match is None or math.isinf(value):
             raise Damage(f"the attribute {cell[:60]!r}", "A, V, D or N, a colon, and a number of 1 to 5 or NaN")
         values[match["name"].upper()] = None if math.isnan(value) else value
         turn.outside |= not (math.isnan(value) or 1 <= value <= 5)

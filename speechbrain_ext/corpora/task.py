@@ -34,7 +34,7 @@ class Task:
     Arguments
     ---------
     classes : tuple of str
-        Emotions to tell apart; none: those that the corpus has.
+        Emotions to recognise; none: those that the corpus has.
     merge_excited : bool
         Excited counts as happiness.
     scenarios, parts : tuple of str
@@ -97,7 +97,7 @@ class Task:
         """The task with the corpus's labels as classes, where it names none."""
         if self.classes:
             return self
-        merged = {self._merged(label) for label in labels}
+        merged = ("happiness" if self.merge_excited and label == "excited" else label for label in labels)
         return replace(self, classes=tuple(in_order(merged)))
 
     @property
@@ -140,8 +140,10 @@ class Task:
 
     def values_of(self, utterance: Utterance) -> list[float] | None:
         """The consensus on the dimensions asked for; None where one is missing."""
-        values = [None if utterance.vad is None else utterance.vad[DIMENSIONS.index(name)] for name in self.dimensions]
-        return None if None in values else values
+        vad = utterance.vad or [None] * len(DIMENSIONS)
+        values = [vad[DIMENSIONS.index(name)] for name in self.dimensions]
+        known = [value for value in values if value is not None]
+        return known if len(known) == len(values) else None
 
     def target_of(self, utterance: Utterance) -> list[float]:
         """What a model is trained towards: shares of the classes, or values of the dimensions.
@@ -158,7 +160,7 @@ class Task:
         return vote_shares(counts, self.soft_target_alpha)
 
     def name(self, usual: Task) -> str:
-        """What sets this task's utterances apart from the usual one's, as a part of a file's name, or "".
+        """Name what differs from the usual task's utterances, as a part of a file's name; "" where nothing does.
 
         Example
         -------
@@ -168,10 +170,10 @@ class Task:
         """
         words = []
         for item in fields(self):
-            mine = getattr(self, item.name)
-            if mine == getattr(usual, item.name) or item.name in ("soft_target", "soft_target_alpha"):
+            value = getattr(self, item.name)
+            if value == getattr(usual, item.name) or item.name in ("soft_target", "soft_target_alpha"):
                 continue
-            text = "-".join(mine) if isinstance(mine, tuple) else str(mine)
+            text = "-".join(value) if isinstance(value, tuple) else str(value)
             words.append(f"{item.name}-{text or 'all'}".replace("_", "-").replace(" ", "-"))
         return ".".join(words)
 

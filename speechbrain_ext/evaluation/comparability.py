@@ -12,19 +12,11 @@ Card = Mapping[str, str | None]
 
 def why_not_comparable(results: Results) -> list[str]:
     """Say why the paper's number may not be compared with this result, one phrase each; empty where it may."""
-    paper, settings = results.paper, difference_phrases(results.differs_from_paper)
+    settings = difference_phrases(results.differs_from_paper)
     reasons = [f"settings differ from the paper's: {'; '.join(settings)}"] if settings else []
-    if not paper:
+    if not results.paper:
         return reasons or ["the paper gives no number for this row"]
-    if results.source != "real":
-        reasons.append("the mini corpus is synthetic")
-    elif not is_published(results.edition):
-        reasons.append("this copy is not the corpus as published")
-    if paper.protocol not in (None, results.protocol):
-        reasons.append(f"the paper's protocol is {paper.protocol}")
-    if results.is_partial:
-        reasons.append("only some folds were run")
-    return reasons
+    return [*reasons, *_obstacles(results, results.paper.protocol or results.protocol).values()]
 
 
 def paper_mark(results: Results, protocol: str) -> str:
@@ -36,18 +28,24 @@ def paper_mark(results: Results, protocol: str) -> str:
     protocol : str
         The paper's.
     """
-    marks = []
-    if results.source != "real":
-        marks.append("other corpus")
-    elif not is_published(results.edition):
-        marks.append("other edition")
-    if protocol != results.protocol:
-        marks.append("other protocol")
+    marks = list(_obstacles(results, protocol))
     if set(results.differs_from_paper or ()) - {"protocol"}:
         marks.append("other settings")
-    if results.is_partial:
-        marks.append("all folds")
     return ", ".join(["paper", *marks]) if marks else ""
+
+
+def _obstacles(results: Results, protocol: str) -> dict[str, str]:
+    """What keeps a paper's number from being compared, but for the settings: a mark and a phrase each."""
+    found = {}
+    if results.source != "real":
+        found["other corpus"] = "the mini corpus is synthetic"
+    elif not is_published(results.edition):
+        found["other edition"] = "this copy is not the corpus as published"
+    if protocol != results.protocol:
+        found["other protocol"] = f"the paper's protocol is {protocol}"
+    if results.is_partial:
+        found["all folds"] = "only some folds were run"
+    return found
 
 
 def comparison_card(results: Results, with_hash: bool = True) -> Card:

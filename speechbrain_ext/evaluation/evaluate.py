@@ -117,7 +117,7 @@ def _prediction(run: Experiment, fold: str, output: Output) -> Prediction:
 def print_scores(results: Results) -> None:
     """Print the scores of a run, and what must be known with them."""
     pooled, mean, number = results.pooled, results.mean, results.target.number
-    over = " [95 % over speakers]" if all(pooled[name].interval for name in results.target.interval_scores) else ""
+    over = " [95 % over speakers]" if all(pooled[name].interval for name in results.target.scores.with_interval) else ""
     if results.has_dimensions:
         ccc = (f"{name} {pooled[f'ccc.{name}'].text(number)}" for name in results.target.names)
         scores = f"pooled CCC {', '.join(ccc)}{over}, mean over folds {number(mean['ccc_mean'].value)}"

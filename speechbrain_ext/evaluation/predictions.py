@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from speechbrain_ext.evaluation.targets import Classes, Dimensions, Prediction, Target
+from speechbrain_ext.evaluation.targets import Prediction, Target, target_of
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import replacing
 from speechbrain_ext.utils.regular_file import NotRegularFile, read_regular
@@ -72,7 +72,7 @@ def read_predictions(path: str | Path) -> tuple[list[Prediction], Target]:
     if not text.endswith("\n"):
         raise UserError(f"{path}: expected a line break at the end, found a file cut off: {REMEDY}")
     head = table[0] if table else []
-    target = Classes.of_columns(head) or Dimensions.of_columns(head)
+    target = target_of(head)
     if target is None:
         known = "id,fold,speaker,label,prediction,p_<class>… or id,fold,speaker,<dimension>…,predicted_<dimension>…"
         raise UserError(f"{path}: expected the columns {known}, found {','.join(head)}: {REMEDY}")

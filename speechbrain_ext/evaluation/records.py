@@ -293,7 +293,7 @@ class Pooled:
 class Summary(Identity):
     """Scores over several seeds: mean, standard deviation and the value of each seed."""
 
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] = required(parse.list_of(parse.count))
     pooled: Scores
     mean: Scores
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -46,18 +47,18 @@ def make_results(rows: Sequence[Prediction], facts: Facts, folds: Sequence[FoldF
         scored.append(
             FoldResults(
                 **_values(fold, FoldFacts),
-                scores={name: Score(found[name]) for name in target.fold_scores},
+                scores={name: Score(found[name]) for name in target.scores.fold},
                 confusion=target.confusion(own),
                 speakers_test=tuple(sorted({row.speaker for row in own}, key=natural_key)),
             )
         )
     found, intervals = target.score(rows), target.intervals(rows)
-    pooled = {name: Score(found[name], intervals.get(name)) for name in target.pooled_scores}
+    pooled = {name: Score(found[name], intervals.get(name)) for name in target.scores.pooled}
     return Results(
         **_values(facts, Facts),
         pooled=Pooled(len(rows), pooled, target.confusion(rows)),
         folds=tuple(scored),
-        mean={name: mean_of([one[name] for one in by_fold]) for name in target.mean_scores},
+        mean={name: mean_of([one[name] for one in by_fold]) for name in target.scores.mean},
     )
 
 
@@ -90,8 +91,8 @@ def make_summary(seeds: Sequence[Results]) -> Summary:
     return Summary(
         **_values(ordered[0], Identity),
         seeds=tuple(numbers),
-        pooled={name: _over_seeds([one.pooled[name].value for one in ordered]) for name in target.summary_scores},
-        mean={name: _over_seeds([one.mean[name].value for one in ordered]) for name in target.mean_scores},
+        pooled={name: _over_seeds([one.pooled[name].value for one in ordered]) for name in target.scores.summary},
+        mean={name: _over_seeds([one.mean[name].value for one in ordered]) for name in target.scores.mean},
     )
 
 
@@ -117,5 +118,5 @@ def development_uar(seeds: Sequence[Results]) -> float | None:
     return float(np.mean(known)) if len(known) == len(found) else None
 
 
-def _values(record: Identity | FoldFacts, kind: type) -> dict[str, object]:
+def _values(record: Identity | FoldFacts, kind: type) -> dict[str, Any]:
     return {one.name: getattr(record, one.name) for one in fields(kind)}

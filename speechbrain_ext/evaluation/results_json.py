@@ -19,23 +19,28 @@ from speechbrain_ext.evaluation.records import (
 from speechbrain_ext.evaluation.targets import Classes, Confusion, Dimensions, Target
 
 DIMENSIONS = "dimensions"
-IDENTITY = "corpus source edition system row preset protocol dev selection".split()
-MADE_WITH = "paper parameters commit versions device precision hparams_sha256 manifest_sha256 folds_sha256".split()
-FOLD = "name n_train n_dev n_test".split()
+# Other keys follow these.
+ORDER = (
+    "schema sha256 files corpus source edition system row preset protocol dev selection seed fold_seed target classes "
+    "dimensions pooled folds mean paper parameters commit versions device precision hparams_sha256 manifest_sha256 "
+    "folds_sha256 name n_train n_dev n_test wa uar macro_f1 ccc mae confusion epochs train_seconds speakers_test"
+).split()
+
+
+Spreads = Mapping[str, tuple[str, Callable[[Any], Any]]]
+STD: Spreads = {"std": ("_std", parse.number)}
+INTERVAL: Spreads = {"interval": ("_ci95", parse.interval)}
 
 
 def results_to_json(results: Results) -> dict[str, Any]:
     """Write results as a JSON object."""
-    known = parse.write_fields(results, Results)
-    files = {key: known.pop(key) for key in ("sha256", "files") if key in known}
-    head = {key: known.pop(key) for key in (*IDENTITY, "seed", "fold_seed")}
-    made_with = {key: known.pop(key) for key in MADE_WITH}
     scores = {
         "pooled": pooled_to_json(results),
         "folds": [fold_to_json(fold) for fold in results.folds],
         "mean": mean_to_json(results),
     }
-    return {"schema": SCHEMA, **files, **head, **_target_to_json(results.target), **scores, **made_with, **known}
+    known = parse.write_fields(results, Results)
+    return _ordered({"schema": SCHEMA, **known, **_target_to_json(results.target), **scores})
 
 
 def results_from_json(record: Mapping[str, Any]) -> Results:
@@ -52,34 +57,25 @@ def results_from_json(record: Mapping[str, Any]) -> Results:
         target=target,
         pooled=parse.parse_field(record, "pooled", lambda pooled: _pooled(pooled, target)),
         folds=parse.parse_field(record, "folds", lambda folds: _folds(folds, target)),
-        mean=parse.parse_field(record, "mean", lambda mean: _scores(mean, target, target.mean_scores, "_std")),
+        mean=parse.parse_field(record, "mean", lambda mean: _scores(mean, target, target.scores.mean, STD)),
     )
 
 
 def summary_to_json(summary: Summary) -> dict[str, Any]:
     """Write a summary as a JSON object."""
+
+    def write(scores: Scores) -> dict[str, Any]:
+        spreads = {name: {"mean": one.value, "std": one.std, "values": [*one.of_seeds]} for name, one in scores.items()}
+        return _put((name, "", spread) for name, spread in spreads.items())
+
     known = parse.write_fields(summary, Summary)
-    head = {key: known.pop(key) for key in (*IDENTITY, "fold_seed")}
-    scores = {}
-    for part in ("pooled", "mean"):
-        scores[part] = _put(
-            (name, "", {"mean": score.value, "std": score.std, "values": list(score.of_seeds)})
-            for name, score in getattr(summary, part).items()
-        )
-    return {
-        "schema": SCHEMA,
-        **head,
-        **_target_to_json(summary.target),
-        **known,
-        "seeds": list(summary.seeds),
-        **scores,
-    }
+    scores = {"pooled": write(summary.pooled), "mean": write(summary.mean)}
+    return _ordered({"schema": SCHEMA, **known, **_target_to_json(summary.target), **scores})
 
 
 def summary_from_json(record: Mapping[str, Any]) -> Summary:
     """Read a summary from a JSON object; errors are those of `results_from_json`."""
     target = _target_from_json(record)
-    seeds = parse.parse_field(record, "seeds", parse.list_of(parse.count))
 
     def spread(value: Any) -> Score:
         return Score(
@@ -94,9 +90,8 @@ def summary_from_json(record: Mapping[str, Any]) -> Summary:
     return Summary(
         **parse.parse_fields(Summary, record),
         target=target,
-        seeds=seeds,
-        pooled=parse.parse_field(record, "pooled", spreads(target.summary_scores)),
-        mean=parse.parse_field(record, "mean", spreads(target.mean_scores)),
+        pooled=parse.parse_field(record, "pooled", spreads(target.scores.summary)),
+        mean=parse.parse_field(record, "mean", spreads(target.scores.mean)),
     )
 
 
@@ -104,9 +99,9 @@ def pooled_to_json(results: Results) -> dict[str, Any]:
     """Write the pooled scores."""
     pooled, target = results.pooled, results.target
     values = []
-    for name in target.pooled_scores:
+    for name in target.scores.pooled:
         values.append((name, "", pooled[name].value))
-        if name in target.interval_scores:
+        if name in target.scores.with_interval:
             values.append((name, "_ci95", parse.plain(pooled[name].interval)))
     return {"n": pooled.n, **_put(values), **_confusion_to_json(pooled.confusion)}
 
@@ -122,16 +117,17 @@ def mean_to_json(results: Results) -> dict[str, Any]:
 
 def fold_to_json(fold: FoldResults) -> dict[str, Any]:
     """Write a fold with its scores."""
-    known = parse.write_fields(fold, FoldResults)
-    head = {key: known.pop(key) for key in FOLD}
-    made = {key: known.pop(key) for key in ("epochs", "train_seconds", "speakers_test")}
     scores = _put((name, "", score.value) for name, score in fold.scores.items())
-    return {**head, **scores, **_confusion_to_json(fold.confusion), **made, **known}
+    return _ordered({**parse.write_fields(fold, FoldResults), **scores, **_confusion_to_json(fold.confusion)})
 
 
 def fold_facts_from_json(record: Mapping[str, Any]) -> FoldFacts:
     """Read how a fold was trained; errors are those of `results_from_json`."""
     return FoldFacts(**parse.parse_fields(FoldFacts, record))
+
+
+def _ordered(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: record[key] for key in ORDER if key in record} | record
 
 
 def _target_to_json(target: Target) -> dict[str, Any]:
@@ -146,14 +142,14 @@ def _target_from_json(record: Mapping[str, Any]) -> Target:
 
 
 def _pooled(record: Any, target: Target) -> Pooled:
-    scores = _scores(record, target, target.pooled_scores, "_ci95")
+    scores = _scores(record, target, target.scores.pooled, INTERVAL)
     return Pooled(parse.parse_field(record, "n", parse.count), scores, _confusion(record, target))
 
 
 def _folds(value: Any, target: Target) -> tuple[FoldResults, ...]:
     def fold(record: Any) -> FoldResults:
         facts = parse.parse_fields(FoldResults, record)
-        scores = _scores(record, target, target.fold_scores, "")
+        scores = _scores(record, target, target.scores.fold, {})
         return FoldResults(**facts, scores=scores, confusion=_confusion(record, target))
 
     folds = parse.list_of(fold)(value)
@@ -162,15 +158,16 @@ def _folds(value: Any, target: Target) -> tuple[FoldResults, ...]:
     return folds
 
 
-def _scores(record: Any, target: Target, names: tuple[str, ...], suffix: str) -> Scores:
+def _scores(record: Any, target: Target, names: tuple[str, ...], spreads: Spreads) -> Scores:
     parse_value = parse.share if isinstance(target, Classes) else parse.number
-    spread = {"_ci95": parse.interval, "_std": parse.number}.get(suffix)
     scores = {}
     for name in names:
-        value, further = _take(record, name, "", parse_value), None
-        if spread and (suffix == "_std" or name in target.interval_scores):
-            further = _take(record, name, suffix, parse.or_none(spread))
-        scores[name] = Score(value, interval=further) if suffix == "_ci95" else Score(value, std=further)
+        found = {
+            key: _take(record, name, suffix, parse.or_none(parse_spread))
+            for key, (suffix, parse_spread) in spreads.items()
+            if key == "std" or name in target.scores.with_interval
+        }
+        scores[name] = Score(_take(record, name, "", parse_value), **found)
     return scores
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -56,139 +55,74 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Target(ABC):
-    """What a run recognises, and which scores it has.
-
-    The score of a dimension is named with a dot, such as `ccc.valence`; `ccc_mean` is the mean over the dimensions.
+class ScoreNames:
+    """Which scores a target has, by name; the score of a dimension is named with a dot, such as `ccc.valence`.
 
     Arguments
     ---------
-    names : tuple of str
-        The classes, or the dimensions, in order.
+    pooled : tuple of str
+        Over the utterances of all folds.
+    with_interval : tuple of str
+        Those of them that have an interval over speakers.
+    fold : tuple of str
+        Of each fold.
+    mean : tuple of str
+        Those whose mean over folds is taken; the last one is the main score.
+    summary : tuple of str
+        Pooled ones whose mean over seeds is taken.
     """
 
-    names: tuple[str, ...]
-
-    @property
-    @abstractmethod
-    def columns(self) -> list[str]:
-        """Columns of predictions.csv."""
-
-    @property
-    @abstractmethod
-    def pooled_scores(self) -> tuple[str, ...]:
-        """Names of the scores over the utterances of all folds."""
-
-    @property
-    @abstractmethod
-    def interval_scores(self) -> tuple[str, ...]:
-        """Names of those that have an interval over speakers."""
-
-    @property
-    @abstractmethod
-    def fold_scores(self) -> tuple[str, ...]:
-        """Names of the scores of a fold."""
-
-    @property
-    @abstractmethod
-    def mean_scores(self) -> tuple[str, ...]:
-        """Names of the scores whose mean over folds is taken."""
-
-    @property
-    @abstractmethod
-    def summary_scores(self) -> tuple[str, ...]:
-        """Names of the pooled scores whose mean over seeds is taken."""
-
-    @abstractmethod
-    def number(self, value: float | None) -> str:
-        """Write a score as it is printed."""
-
-    @abstractmethod
-    def cells(self, row: Prediction) -> list[str]:
-        """Write an utterance's prediction as cells of predictions.csv."""
-
-    @abstractmethod
-    def prediction(self, row: Prediction, cells: Sequence[str]) -> Prediction:
-        """Complete a prediction from its cells; ValueError where they are of another number or kind."""
-
-    @abstractmethod
-    def check(self, row: Prediction) -> None:
-        """Refuse a prediction that does not fit the target, with a ValueError."""
-
-    @abstractmethod
-    def score(self, rows: Sequence[Prediction]) -> dict[str, float]:
-        """Compute all `pooled_scores` of utterances."""
-
-    @abstractmethod
-    def intervals(self, rows: Sequence[Prediction]) -> dict[str, Interval | None]:
-        """Compute the 95 % intervals over speakers of all `interval_scores`."""
-
-    @abstractmethod
-    def confusion(self, rows: Sequence[Prediction]) -> Confusion:
-        """Count [true class][recognised class]; empty where there are no classes."""
+    pooled: tuple[str, ...]
+    with_interval: tuple[str, ...]
+    fold: tuple[str, ...]
+    mean: tuple[str, ...]
+    summary: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Classes(Target):
+class Classes:
     """Emotions as classes: WA, UAR, macro-F1 and calibration error, all fractions."""
 
-    @classmethod
-    def of_columns(cls, head: Sequence[str]) -> Classes | None:
-        """Read the classes from the columns of predictions.csv; None where these are others."""
-        target = cls(tuple(name.removeprefix("p_") for name in head[5:]))
-        return target if target.names and target.columns == list(head) else None
+    names: tuple[str, ...]
+    scores = ScoreNames((*METRICS, "ece"), ("wa", "uar"), METRICS, ("wa", "uar"), (*METRICS, "ece"))
+    # How a score is printed.
+    number = staticmethod(percent)
 
     @property
     def columns(self) -> list[str]:
+        """Columns of predictions.csv."""
         return [*COLUMNS, "label", "prediction", *(f"p_{name}" for name in self.names)]
 
-    @property
-    def pooled_scores(self) -> tuple[str, ...]:
-        return (*METRICS, "ece")
-
-    @property
-    def interval_scores(self) -> tuple[str, ...]:
-        return ("wa", "uar")
-
-    @property
-    def fold_scores(self) -> tuple[str, ...]:
-        return METRICS
-
-    @property
-    def mean_scores(self) -> tuple[str, ...]:
-        return ("wa", "uar")
-
-    @property
-    def summary_scores(self) -> tuple[str, ...]:
-        return self.pooled_scores
-
-    def number(self, value: float | None) -> str:
-        return percent(value)
-
     def cells(self, row: Prediction) -> list[str]:
+        """Write what is predicted of an utterance as cells of predictions.csv."""
         return [row.label, row.prediction, *_exact(row.posteriors)]
 
     def prediction(self, row: Prediction, cells: Sequence[str]) -> Prediction:
+        """Complete a prediction from its cells; ValueError where they are of another number or kind."""
         label, prediction, *numbers = cells
         return replace(row, label=label, prediction=prediction, posteriors=tuple(map(float, numbers)))
 
     def check(self, row: Prediction) -> None:
+        """Refuse a prediction that does not fit the target, with a ValueError."""
         unknown = {row.label, row.prediction} - set(self.names)
         if unknown:
             raise ValueError(f"{row.id}: expected one of {', '.join(self.names)}, found {', '.join(sorted(unknown))}")
         _check_numbers(row.id, row.posteriors, len(self.names), "posteriors")
 
     def score(self, rows: Sequence[Prediction]) -> dict[str, float]:
+        """Compute all pooled scores of utterances."""
         truth, prediction = self._indices(rows)
         confusion = confusion_matrix(truth, prediction, len(self.names))
         scores = {metric: float(scores_of_confusion(confusion, metric)) for metric in METRICS}
         return scores | {"ece": expected_calibration_error([row.posteriors for row in rows], truth)}
 
     def intervals(self, rows: Sequence[Prediction]) -> dict[str, Interval | None]:
+        """Compute the 95 % intervals over speakers."""
         indices, speakers = self._indices(rows), [row.speaker for row in rows]
-        return {metric: speaker_bootstrap(*indices, speakers, metric) for metric in self.interval_scores}
+        return {metric: speaker_bootstrap(*indices, speakers, metric) for metric in self.scores.with_interval}
 
     def confusion(self, rows: Sequence[Prediction]) -> Confusion:
+        """Count [true class][recognised class]; empty where there are no classes."""
         return tuple(map(tuple, confusion_matrix(*self._indices(rows), len(self.names)).tolist()))
 
     def _indices(self, rows: Sequence[Prediction]) -> tuple[np.ndarray, np.ndarray]:
@@ -197,41 +131,24 @@ class Classes(Target):
 
 
 @dataclass(frozen=True)
-class Dimensions(Target):
-    """Valence, activation, dominance: CCC and Pearson's correlation, and the mean absolute error in corpus units."""
+class Dimensions:
+    """Valence, activation, dominance: CCC and Pearson's correlation, and the mean absolute error in corpus units.
 
-    @classmethod
-    def of_columns(cls, head: Sequence[str]) -> Dimensions | None:
-        """Read the dimensions from the columns of predictions.csv; None where these are others."""
-        target = cls(tuple(head[len(COLUMNS) : (len(head) + len(COLUMNS)) // 2]))
-        return target if target.names and target.columns == list(head) else None
+    It has the methods of `Classes`.
+    """
+
+    names: tuple[str, ...]
+    number = staticmethod(decimal)
+
+    @property
+    def scores(self) -> ScoreNames:
+        ccc, pearsons, errors = (tuple(f"{score}.{name}" for name in self.names) for score in ("ccc", "pearson", "mae"))
+        means = (*ccc, "ccc_mean")
+        return ScoreNames((*means, *pearsons, *errors), ccc, (*ccc, *errors), means, means)
 
     @property
     def columns(self) -> list[str]:
         return [*COLUMNS, *self.names, *(f"predicted_{name}" for name in self.names)]
-
-    @property
-    def pooled_scores(self) -> tuple[str, ...]:
-        return (*self._of_each("ccc"), "ccc_mean", *self._of_each("pearson"), *self._of_each("mae"))
-
-    @property
-    def interval_scores(self) -> tuple[str, ...]:
-        return self._of_each("ccc")
-
-    @property
-    def fold_scores(self) -> tuple[str, ...]:
-        return (*self._of_each("ccc"), *self._of_each("mae"))
-
-    @property
-    def mean_scores(self) -> tuple[str, ...]:
-        return (*self._of_each("ccc"), "ccc_mean")
-
-    @property
-    def summary_scores(self) -> tuple[str, ...]:
-        return self.mean_scores
-
-    def number(self, value: float | None) -> str:
-        return decimal(value)
 
     def cells(self, row: Prediction) -> list[str]:
         return _exact((*row.values, *row.predicted))
@@ -251,20 +168,39 @@ class Dimensions(Target):
 
     def intervals(self, rows: Sequence[Prediction]) -> dict[str, Interval | None]:
         speakers = [row.speaker for row in rows]
-        return self._score_each("ccc", lambda *values: concordance_bootstrap(*values, speakers), rows)
+
+        def interval(truth: np.ndarray, found: np.ndarray) -> Interval | None:
+            return concordance_bootstrap(truth, found, speakers)
+
+        return self._score_each("ccc", interval, rows)
 
     def confusion(self, rows: Sequence[Prediction]) -> Confusion:
         return ()
-
-    def _of_each(self, score: str) -> tuple[str, ...]:
-        return tuple(f"{score}.{name}" for name in self.names)
 
     def _score_each(
         self, score: str, function: Callable[[np.ndarray, np.ndarray], T], rows: Sequence[Prediction]
     ) -> dict[str, T]:
         truth = np.array([row.values for row in rows]).T  # [dimension, utterance]
         found = np.array([row.predicted for row in rows]).T  # [dimension, utterance]
-        return {name: function(*pair) for name, *pair in zip(self._of_each(score), truth, found, strict=True)}
+        return {f"{score}.{name}": function(x, y) for name, x, y in zip(self.names, truth, found, strict=True)}
+
+
+# What a run recognises.
+Target = Classes | Dimensions
+
+
+def target_of(columns: Sequence[str]) -> Target | None:
+    """Read the target from the columns of predictions.csv; None where these are others.
+
+    Example
+    -------
+    >>> target_of(["id", "fold", "speaker", "valence", "predicted_valence"])
+    Dimensions(names=('valence',))
+    """
+    classes = Classes(tuple(name.removeprefix("p_") for name in columns[5:]))
+    dimensions = Dimensions(tuple(columns[len(COLUMNS) : (len(columns) + len(COLUMNS)) // 2]))
+    fitting = (target for target in (classes, dimensions) if target.names and target.columns == list(columns))
+    return next(fitting, None)
 
 
 def _exact(numbers: Sequence[float]) -> list[str]:

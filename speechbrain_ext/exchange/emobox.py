@@ -1,4 +1,4 @@
-"""EmoBox's JSON lines: one file for the corpus, one for each part of each fold; no field says who speaks.
+"""EmoBox's JSON lines: one file for the corpus, one for each part of each fold; no field names the speaker.
 
 Source: EmoBox (Ma et al., Interspeech 2024), the folder `data/<corpus>/` of its repository.
 """
@@ -11,26 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora import CORPORA
-from speechbrain_ext.corpora.emotion_words import emotion_of
-from speechbrain_ext.corpora.label_map import read_words
+from speechbrain_ext.corpora.emotion_words import emotion_of, read_words
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.exchange.emobox_files import (
-    FOLD_FILE,
     MAP_FILES,
     NAMES_FILE,
     PART_WORDS,
+    Records,
     find_files,
+    fold_part,
     read_records,
     text_of,
 )
 from speechbrain_ext.exchange.given import Given, csv_text, used_utterances
-from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, Facts, facts_by_name, read_speakers, tell_missing
+from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, Spoken, missing_speakers, read_speakers, spoken_by_name
 from speechbrain_ext.preparation.folds import PARTS, Fold, Folds
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_json, write_text
 from speechbrain_ext.utils.regular_file import read_regular
 
-# the words of EmoBox's own files, its spelling of boredom among them
+# The words of EmoBox's own files, with its spelling of boredom.
 WORDS = {
     "iemocap": dict(
         anger="ang",
@@ -76,8 +76,8 @@ def export_emobox(folder: str | Path, utterances: Sequence[Utterance], folds: Fo
     Returns
     -------
     list of str
-        What the user should know. Audio is named `downloads/<corpus>/<wav>`, as EmoBox does; `speakers.csv` says who
-        speaks where names do not; `fold_names.json` keeps names of folds that are not 1, 2, ...
+        Notes for the user. Audio is named `downloads/<corpus>/<wav>`, as EmoBox does; `speakers.csv` names
+        the speakers where the names of utterances do not; `fold_names.json` keeps names of folds that are not 1, 2, ...
 
     Raises
     ------
@@ -88,11 +88,14 @@ def export_emobox(folder: str | Path, utterances: Sequence[Utterance], folds: Fo
     dataset = key_of(used[0].corpus)
     records = {item.id: _record(item, dataset) for item in used}
     write_text(folder / f"{dataset}.jsonl", _lines(records.values()))
-    words = {record["emo"]: item.label for item, record in zip(used, records.values(), strict=True)}
+    words = {record["emo"]: item.label or "" for item, record in zip(used, records.values(), strict=True)}
     write_json(
         folder / "label_map.json", {word: NAMES.get(label, label.title()) for word, label in sorted(words.items())}
     )
-    if any(_facts_by_name(dataset, item) != _facts(item) for item in used):
+    if any(
+        spoken_by_name(dataset, item.id) != Spoken(item.speaker, item.gender, item.session, item.text_id)
+        for item in used
+    ):
         rows = ({"key": records[item.id]["key"], **_cells(item)} for item in used)
         write_text(folder / SPEAKERS_FILE, csv_text(SPEAKER_COLUMNS, rows))
     names = folds.names if folds else []
@@ -129,9 +132,9 @@ def import_emobox(folder: str | Path, speakers: str | Path | None = None) -> Giv
     Raises
     ------
     UserError
-        The folder is not EmoBox's, or nobody knows who speaks.
+        The folder is not EmoBox's, or a speaker is unknown.
     CorpusFaults
-        Some lines are wrong; all are told at once.
+        Some lines are wrong; all of them are reported.
     """
     folder = Path(folder)
     main, fold_files = find_files(folder)
@@ -141,33 +144,25 @@ def import_emobox(folder: str | Path, speakers: str | Path | None = None) -> Giv
     for file in main or fold_files:
         for where, record in everything[file]:
             old = records.setdefault(record["key"], record)
-            if _told(old) != _told(record):
-                faults.append(Fault(where, f"{record['key']}: {_told(record)}", f"{_told(old)}, as it is told before"))
+            if _content(old) != _content(record):
+                faults.append(Fault(where, f"{record['key']}: {_content(record)}", f"{_content(old)}, as above"))
     folds = _folds(folder, {file: everything[file] for file in fold_files}, records, faults)
     if faults:
         raise CorpusFaults(faults, [])
     if not records:
         raise UserError(f"{folder}: no utterance in its files, expected EmoBox's lines: name data/<corpus> of EmoBox")
-    beside = folder / SPEAKERS_FILE
-    known = read_speakers(speakers or beside) if speakers or beside.exists() else None
+    own = folder / SPEAKERS_FILE
+    known = read_speakers(speakers or own) if speakers or own.exists() else None
     return _given(folder, records, folds, known)
 
 
-def _told(record: Mapping[str, Any]) -> tuple:
+def _content(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
         text_of(record, "wav", "audio"),
         text_of(record, "emo", "label"),
         record.get("start_time"),
         record.get("end_time"),
     )
-
-
-def _facts(item: Utterance) -> Facts:
-    return {name: getattr(item, name) for name in ("speaker", "gender", "session", "text_id")}
-
-
-def _facts_by_name(dataset: str, item: Utterance) -> Facts | None:
-    return facts_by_name(dataset, item.id)
 
 
 def _cells(item: Utterance) -> dict[str, str | None]:
@@ -183,7 +178,10 @@ def _record(item: Utterance, dataset: str) -> dict[str, Any]:
     record["task"] = "category"
     if item.num_samples is not None:
         record["length"] = item.duration_s
-    record |= {"emo": WORDS.get(dataset, {}).get(item.label, item.label), "channel": item.extra.get("channels", 1)}
+    record |= {
+        "emo": WORDS.get(dataset, {}).get(item.label or "", item.label),
+        "channel": item.extra.get("channels", 1),
+    }
     times = {"start_time": item.start_s, "end_time": item.end_s}
     return record | {name: value for name, value in times.items() if value is not None}
 
@@ -192,7 +190,7 @@ def _lines(records: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
-def _folds(folder: Path, files: Mapping[Path, list], records: Mapping[str, Any], faults: list[Fault]) -> list[Fold]:
+def _folds(folder: Path, files: Mapping[Path, Records], records: Mapping[str, Any], faults: list[Fault]) -> list[Fold]:
     names: Any = {}
     if (folder / NAMES_FILE).exists():
         try:
@@ -204,8 +202,7 @@ def _folds(folder: Path, files: Mapping[Path, list], records: Mapping[str, Any],
             names = {}
     keys: dict[str, dict[str, list[str]]] = {}
     for path, pairs in files.items():
-        match = FOLD_FILE.fullmatch(path.name)
-        number, part = match["number"], next(part for part, word in PART_WORDS.items() if word == match["part"])
+        number, part = fold_part(path)
         in_parts = keys.setdefault(number, {name: [] for name in PARTS})
         for where, record in pairs:
             if record["key"] not in records:
@@ -218,7 +215,7 @@ def _folds(folder: Path, files: Mapping[Path, list], records: Mapping[str, Any],
 
 
 def _label_map(folder: Path) -> dict[str, str]:
-    """What the words of a folder mean, by its own map; meanings outside the vocabulary are left out."""
+    """Read what words mean from the folder's own map; meanings outside the vocabulary are left out."""
     for name in MAP_FILES:
         if (folder / name).exists():
             words = read_words(folder / name)
@@ -231,43 +228,54 @@ def _given(
     folder: Path,
     records: Mapping[str, Mapping[str, Any]],
     folds: Sequence[Fold],
-    known: Mapping[str, Facts] | None,
+    known: Mapping[str, Spoken] | None,
 ) -> Given:
-    """Make utterances; those whose emotion has no name here are left out, and told."""
+    """Make utterances; those with an unknown emotion are left out and noted."""
     dataset = key_of(str(next(iter(records.values())).get("dataset") or folder.name))
     corpus = CORPORA[dataset].name if dataset in CORPORA else dataset
     ids = {key: key[len(dataset) + 1 :] if key.startswith(f"{dataset}-") else key for key in records}
     if len(set(ids.values())) < len(ids):
-        twice = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
-        raise UserError(f"{folder}: two keys mean {twice}, with and without {dataset}-: leave one of them out")
-    utterances, strange, unknown = {}, {}, {}
+        repeated = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
+        raise UserError(f"{folder}: two keys mean {repeated}, with and without {dataset}-: leave one of them out")
+    utterances: dict[str, Utterance] = {}
+    strange: dict[str, list[str]] = {}
+    unknown: dict[str, str] = {}
     meaning = _label_map(folder)
     for key, record in records.items():
         word = str(text_of(record, "emo", "label"))
         label = emotion_of(word) or meaning.get(word)
-        facts = facts_by_name(dataset, ids[key]) if known is None else known.get(key, known.get(ids[key]))
+        spoken = spoken_by_name(dataset, ids[key]) if known is None else known.get(key, known.get(ids[key]))
         if label is None:
             strange.setdefault(word, []).append(key)
-        elif facts is None:
+        elif spoken is None:
             unknown[ids[key]] = key
         else:
             wav = str(text_of(record, "wav", "audio")).replace("\\", "/").removeprefix(f"downloads/{dataset}/")
-            times = {"start_s": record.get("start_time"), "end_s": record.get("end_time")}
-            extra = {"emotion_code": word}
-            utterances[key] = Utterance(id=ids[key], corpus=corpus, wav=wav, label=label, extra=extra, **times, **facts)
+            utterances[key] = Utterance(
+                id=ids[key],
+                corpus=corpus,
+                wav=wav,
+                start_s=record.get("start_time"),
+                end_s=record.get("end_time"),
+                speaker=spoken.speaker,
+                gender=spoken.gender,
+                session=spoken.session,
+                text_id=spoken.text_id,
+                label=label,
+                extra={"emotion_code": word},
+            )
     if unknown:
-        raise tell_missing(unknown, str(folder))
+        raise missing_speakers(unknown, str(folder))
     notes = [
         f"{len(keys)} utterances are left out: their emotion, {word!r}, is none of the vocabulary"
         for word, keys in sorted(strange.items())
     ]
     if not utterances:
         raise UserError(f"{folder}: no utterance with a known emotion: {'; '.join(notes)}: name another folder")
-    known = {word: emotion_of(word) for word in meaning}
     notes += [
-        f"{MAP_FILES[0]} counts {word} as {emotion}, here it stays {known[word]}"
+        f"{MAP_FILES[0]} counts {word} as {emotion}, here it stays {emotion_of(word)}"
         for word, emotion in meaning.items()
-        if known[word] not in (None, emotion)
+        if emotion_of(word) not in (None, emotion)
     ]
     kept = [
         Fold(fold.name, *(tuple(ids[key] for key in fold.part(part) if key in utterances) for part in PARTS))

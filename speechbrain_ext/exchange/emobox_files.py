@@ -18,6 +18,8 @@ NAMES_FILE = "fold_names.json"
 MAP_FILES = ("label_map.json", "label_dict.json")
 FOLD_FILE = re.compile(r"[^.].*_(?P<part>train|valid|test)_fold(?P<line>_?)(?P<number>[0-9]+)\.(?P<suffix>jsonl?)")
 
+Records = list[tuple[str, dict[str, Any]]]  # with the places of the lines
+
 
 def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
     """Find the corpus's file, and for each part of each fold the newest kind there is.
@@ -50,14 +52,21 @@ def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
     return main, fold_files
 
 
-def read_records(path: Path, folder: Path, faults: list[Fault]) -> list[tuple[str, dict[str, Any]]]:
+def fold_part(path: Path) -> tuple[str, str]:
+    """Give the fold's number and the part that a file of a fold is named by."""
+    match = FOLD_FILE.fullmatch(path.name)
+    if match is None:
+        raise ValueError(f"{path}: expected a file of a fold")
+    return match["number"], next(part for part, word in PART_WORDS.items() if word == match["part"])
+
+
+def read_records(path: Path, folder: Path, faults: list[Fault]) -> Records:
     """Give the records of a file with their places; wrong ones become faults."""
     name = path.relative_to(folder).as_posix()
     try:
         text = read_regular(path).decode("utf-8-sig")
         if path.suffix == ".json":
-            whole = json.loads(text)
-            items = [{"key": key, **value} for key, value in whole.items()]
+            items = [{"key": key, **value} for key, value in json.loads(text).items()]
             pairs: list[tuple[str, Any]] = [(f"{name} {item['key']}", item) for item in items]
         else:
             lines = enumerate(text.split("\n"), start=1)

@@ -84,11 +84,11 @@ def export_corpus(request: ExportRequest) -> list[str]:
     if request.out.exists() and (not request.out.is_dir() or any(request.out.iterdir())):
         raise UserError(f"--out {request.out}: expected a new or empty folder, found something there: name another")
     if request.format == "nkululeko":
-        notes = export_nkululeko(request.out / f"{facts['corpus']}.csv", utterances, folds, facts["root"])
+        notes = export_nkululeko(request.out / f"{facts.corpus}.csv", utterances, folds, facts.root)
     else:
         notes = (export_emobox if request.format == "emobox" else export_audformat)(request.out, utterances, folds)
     return [
-        f"wrote {facts['corpus']} ({facts['source']}) as {request.format} in {request.out}",
+        f"wrote {facts.corpus} ({facts.source}) as {request.format} in {request.out}",
         *(f"note: {note}" for note in [*notes, *strange_labels(utterances, folds)]),
         *(audit_given(utterances, folds.folds) if folds else []),
         "the labels are the corpus's: pass them on only where its licence allows",

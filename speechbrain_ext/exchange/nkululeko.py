@@ -50,11 +50,11 @@ def export_nkululeko(
     Raises
     ------
     UserError
-        The folds are not of the kind that one column can tell, or there is nothing to write.
+        One column cannot hold these folds, or there is nothing to write.
     """
     used = used_utterances(utterances, folds)
-    fold_of = fold_of_each(folds.folds) if folds else {}
-    if fold_of is None:
+    fold_of = fold_of_each(folds.folds) if folds else None
+    if folds and fold_of is None:
         raise UserError(
             "nkululeko's column fold names the fold that tests an utterance, all others train: "
             f"{folds.protocol} with dev {folds.dev} is not of that kind: "
@@ -63,9 +63,9 @@ def export_nkululeko(
     place = ["file"] if all(item.start_s is None and item.end_s is None for item in used) else ["file", "start", "end"]
     some_vad = any(item.vad is not None for item in used)
     columns = [*place, "speaker", "gender", "emotion", *(DIMENSIONS if some_vad else ()), *(["fold"] if folds else [])]
-    # its name for activation
+    # nkululeko's name for activation
     header = ["arousal" if name == "activation" else name for name in columns]
-    rows = [_cells(item, os.path.abspath(root), fold_of.get(item.id, "")) for item in used]
+    rows = [_cells(item, os.path.abspath(root), (fold_of or {}).get(item.id, "")) for item in used]
     write_text(path, csv_text(header, rows))
     settings = f"[DATA] databases = ['x'], x = {path}, x.type = csv, x.absolute_path = True"
     return [f"settings of nkululeko: {settings}" + ("; [MODEL] logo = " + str(len(folds.folds)) if folds else "")]
@@ -82,16 +82,16 @@ def import_nkululeko(path: str | Path) -> Given:
     Returns
     -------
     Given
-        An utterance's id is its file's name where no two files share it, else the whole path.
+        An utterance's id is its file's name if that is unique, else the path.
 
     Raises
     ------
     UserError
         The file is no such CSV.
     CorpusFaults
-        Some lines are wrong; all are told at once.
+        Some lines are wrong; all of them are reported.
     """
-    path, notes = Path(path), []
+    path, notes = Path(path), list[str]()
     utterances = scan_table(path, path.stem, notes)
     stems = {item.id: PurePosixPath(item.wav).stem for item in utterances}
     if len(set(stems.values())) == len(utterances) and all(item.start_s is None for item in utterances):

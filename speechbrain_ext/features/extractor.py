@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.metadata
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -36,6 +37,8 @@ class Extractor(ABC):
     pretrained = False  # whether a pretrained model computes it, which only stage 1 may fetch
     reports_facts = False  # whether `cached_facts` gives any
     sample_rate_hz = 16000
+    package = ""  # the installed package that computes it; "" for this repository
+    column = "sample"  # name of a dimension, numbered where there are several
 
     def __init__(self, **params: Any) -> None:
         self.params = params
@@ -44,22 +47,24 @@ class Extractor(ABC):
         return functools.partial(type(self), **self.params), ()
 
     @property
-    @abstractmethod
     def library(self) -> str:
-        """Name and version of the library that computes the feature."""
+        """Name and version of the package that computes the feature; "none" where this repository does."""
+        if not self.package:
+            return "none"
+        return f"{self.package} {importlib.metadata.version(self.package).partition('+')[0]}"
 
     @property
-    @abstractmethod
     def columns(self) -> list[str]:
         """Names of the feature's dimensions, `dim` of them."""
+        return [self.column] if self.dim == 1 else [f"{self.column}[{place}]" for place in range(self.dim)]
 
     @abstractmethod
     def compute(self, signal: np.ndarray) -> np.ndarray:
         """Compute the frames of a finite, non-empty float32 signal."""
 
-    @abstractmethod
     def silence(self) -> np.ndarray:
-        """Give the steady frame of digital silence, float32 [dim]."""
+        """Give the steady frame of digital silence, float32 [dim]: zeros where a feature has no other."""
+        return np.zeros(self.dim, dtype=np.float32)
 
     def cached_facts(self, rows: Iterable[np.ndarray]) -> dict[str, float]:
         """Facts of cached utterances for results.json, by name.

@@ -43,23 +43,9 @@ class MaddWaveform(Extractor):
     def __init__(self, window_samples: int = 400, factor: float = 5.0, floor: str = "nonzero") -> None:
         super().__init__(window_samples=window_samples, factor=factor, floor=floor)
 
-    @property
-    def library(self) -> str:
-        """No library: what is done stands in this repository."""
-        return "none"
-
-    @property
-    def columns(self) -> list[str]:
-        """Name of the one dimension."""
-        return ["sample"]
-
     def compute(self, signal: np.ndarray) -> np.ndarray:
         """Give the processed samples as [samples, 1]."""
         return madd(signal, **self.params)[0][:, None]  # [samples, 1]
-
-    def silence(self) -> np.ndarray:
-        """Give the sample of digital silence, float32 [1]."""
-        return np.zeros(1, dtype=np.float32)
 
     def cached_facts(self, rows: Iterable[np.ndarray]) -> dict[str, float]:
         """Of all samples of the utterances, the share that is 0 after MADD, also where it was 0 before.

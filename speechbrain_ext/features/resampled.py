@@ -34,18 +34,9 @@ class ResampledAudio(Extractor):
         """Name, version and quality of the resampler."""
         return RESAMPLER
 
-    @property
-    def columns(self) -> list[str]:
-        """Name of the one dimension."""
-        return ["sample"]
-
     def compute(self, signal: np.ndarray) -> np.ndarray:
         """Give the samples as [samples, 1]."""
         return signal[:, None]  # [samples, 1]
-
-    def silence(self) -> np.ndarray:
-        """Give the sample of digital silence, float32 [1]."""
-        return np.zeros(1, dtype=np.float32)
 
 
 def read_kept(root: str | Path, sha256: str, run: int = 0) -> np.ndarray:

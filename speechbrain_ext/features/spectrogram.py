@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import math
 import warnings
 from typing import Any
@@ -51,6 +50,8 @@ class LogMel(Extractor):
     """
 
     name = "logmel"
+    package = "torchaudio"
+    column = "logmel"
     version = 1
 
     def __init__(
@@ -91,16 +92,6 @@ class LogMel(Extractor):
             raise UserError(f"logmel f_min_hz, f_max_hz: expected 0 <= min < max <= 8000, found {found}")
         if value["mel_scale"] not in ("slaney", "htk"):
             raise UserError(f"logmel mel_scale: expected slaney or htk, found {value['mel_scale']}")
-
-    @property
-    def library(self) -> str:
-        """Name and version of the library that computes the feature."""
-        return f"torchaudio {importlib.metadata.version('torchaudio').partition('+')[0]}"
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the bands, from low to high."""
-        return [f"logmel[{band}]" for band in range(self.dim)]
 
     def compute(self, signal: np.ndarray) -> np.ndarray:
         """Compute the frames of a finite, non-empty float32 signal."""

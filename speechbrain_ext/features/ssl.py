@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +14,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class SSLLayerMeans(Extractor):
+class FramesOfModel(Extractor):
+    """A feature that a frozen `model` computes."""
+
+    model: ssl_models.SSLModel
+    pretrained = True
+    package = "transformers"
+    column = "ssl"
+
+    def identity(self) -> dict[str, Any]:
+        """Say in clear what decides the values: the model's own content, wherever it lies."""
+        return {**super().identity(), "params": {**self.params, "ssl_model": self.model.identity}}
+
+
+class SSLLayerMeans(FramesOfModel):
     """Mean over time of every hidden state of a frozen model, one row a state.
 
     A row is no frame, so nothing is cut, filled or normalised. A network that weights the
     layers and takes the mean over time gets the same from these means as from the frames:
-    both are linear, and their order does not matter. The model sees one whole utterance
+    both are linear, and their order does not matter. The model sees one entire utterance
     at a time, in evaluation mode, so neither batch mates nor padding can change a value.
 
     Arguments
@@ -34,7 +46,6 @@ class SSLLayerMeans(Extractor):
     """
 
     name = "ssl_layer_means"
-    pretrained = True
     version = 1
     hop_s = 0.0  # no hop: the rows are layers
     normalised = False
@@ -43,20 +54,6 @@ class SSLLayerMeans(Extractor):
         super().__init__(ssl_model=str(ssl_model))
         self.model = ssl_models.find(str(ssl_model))
         self.dim = self.model.size
-
-    @property
-    def library(self) -> str:
-        """Name and version of the library that computes the feature."""
-        return f"transformers {importlib.metadata.version('transformers')}"
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the dimensions of a hidden state."""
-        return [f"ssl[{place}]" for place in range(self.dim)]
-
-    def identity(self) -> dict[str, Any]:
-        """Say in clear what decides the values: the model's own content, wherever it lies."""
-        return {**super().identity(), "params": {"ssl_model": self.model.identity}}
 
     def compute(self, signal: np.ndarray) -> np.ndarray:
         """Compute the means of a finite, non-empty float32 signal, [layers + 1, dim]."""
@@ -68,10 +65,6 @@ class SSLLayerMeans(Extractor):
             states = hidden_states(frozen(self.model), wave[None])
             means = torch.stack([state[0].mean(0) for state in states])  # [layers + 1, dim]
         return means.numpy()
-
-    def silence(self) -> np.ndarray:
-        """Zeros [dim]: nothing is ever filled with a row that is no frame."""
-        return np.zeros(self.dim, dtype=np.float32)
 
 
 class Waveform(Extractor):
@@ -89,24 +82,10 @@ class Waveform(Extractor):
     hop_s = 1 / 16000
     normalised = False
 
-    @property
-    def library(self) -> str:
-        """No library: the samples are kept as they were read."""
-        return "none"
-
-    @property
-    def columns(self) -> list[str]:
-        """Name of the one dimension."""
-        return ["sample"]
-
     def compute(self, signal: np.ndarray) -> np.ndarray:
         """Give the samples as [samples, 1]."""
         check_length(signal)
         return signal[:, None]  # [samples, 1]
-
-    def silence(self) -> np.ndarray:
-        """Give the sample of digital silence, float32 [1]."""
-        return np.zeros(1, dtype=np.float32)
 
 
 def check_length(signal: np.ndarray) -> None:

@@ -146,7 +146,7 @@ class CAMSER(EncoderInState):
         self.variant, self.streams, self.mfcc_size = variant, streams, mfcc_size
         self.mfcc_norm = check_choice("mfcc_norm", mfcc_norm, ("l2", None))
         self.coatt_from = COATT_FROM[check_choice("coatt_from", coatt_from, COATT_FROM)] if coattention else ()
-        built = {*self.streams, *self.coatt_from}
+        self.built = built = frozenset({*self.streams, *self.coatt_from})
         if "w2e" in built and ssl_model is not None:
             self._take(encoder_of(ssl_model), settings)
             w2e_size = self.encoder.config.hidden_size
@@ -196,11 +196,11 @@ class CAMSER(EncoderInState):
         """
         found: dict[str, Tensor] = {}
         parts: dict[str, Tensor] = {}
-        if hasattr(self, "alexnet"):
+        if "spectrogram" in self.built:
             parts["spectrogram"] = self._squeeze(
                 self.spectrogram_layer, self.alexnet(_given("spectrogram", spectrogram))
             )
-        if hasattr(self, "lstm"):
+        if "mfcc" in self.built:
             parts["mfcc"] = self._mfcc(_given("mfcc", mfcc))
         if "w2e" in self.streams:
             sequence = self._frames(audio, frames)  # [batch, frame, w2e_size]

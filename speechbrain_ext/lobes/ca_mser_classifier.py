@@ -99,7 +99,7 @@ class CAMSERClassifier(SSLNetwork):
 
     def fit_statistics(self, frames: Callable[[str], Iterable[np.ndarray]]) -> None:
         """Fit the range of each bin of the spectrogram."""
-        if hasattr(self.ca_mser, "alexnet"):
+        if "spectrogram" in self.ca_mser.built:
             low, high = bin_range(frames("spectrogram"))
             self.low.copy_(torch.from_numpy(low))
             self.high.copy_(torch.from_numpy(high))
@@ -120,13 +120,13 @@ class CAMSERClassifier(SSLNetwork):
         """
         net = self.ca_mser
         image = mfcc = audio = frames = None
-        if hasattr(net, "alexnet"):
+        if "spectrogram" in net.built:
             image = gray(take_feature(features, "spectrogram", BINS), self.low, self.high)  # [batch, 1, 256, 384]
-        if hasattr(net, "lstm"):
+        if "mfcc" in net.built:
             mfcc = take_feature(features, "mfcc", net.mfcc_size)
-        if hasattr(net, "w2e_layer") and self.is_cached:
+        if "w2e" in net.built and self.is_cached:
             frames = take_feature(features, "encoded", net.w2e_size)
-        elif hasattr(net, "w2e_layer"):
+        elif "w2e" in net.built:
             audio = take_feature(features, "audio", 1)[..., 0]  # [batch, 48000]
         found = net(image, mfcc, audio, frames=frames)
         return {"logits": found["emotion"], **found}

@@ -107,9 +107,10 @@ class SSLFinetune(SSLNetwork):
 
     def get_extra_state(self) -> str:
         """The model's configuration, its normalisation and its adapters as JSON; "" without an encoder."""
-        adapter = self.adapter.to_dict() if self.adapter else None
-        about = {"config": self.config, "normalise": self.normalise, "adapter": adapter}
-        return json.dumps(about) if self.encoder is not None else ""
+        if self.encoder is None:
+            return ""
+        adapter = {"adapter": self.adapter.to_dict()} if self.adapter else {}
+        return json.dumps({"config": self.config, "normalise": self.normalise, **adapter})
 
     def set_extra_state(self, state: str) -> None:
         """No-op: the encoder was already built when the state was loaded."""
@@ -118,7 +119,7 @@ class SSLFinetune(SSLNetwork):
         # Called before the parts' own weights are looked up, hence the place to make the parts.
         if state := state_dict.get(f"{prefix}_extra_state"):
             about = json.loads(state)
-            adapter = AdapterSettings(**about["adapter"]) if about["adapter"] else None
+            adapter = AdapterSettings(**about["adapter"]) if "adapter" in about else None
             if self.encoder is None:
                 self.config, self.normalise, self.adapter = about["config"], about["normalise"], adapter
                 self._take(ssl_models.blank(json.loads(self.config)))

@@ -1,4 +1,4 @@
-"""What an earlier run of stage 0 left, and how the corpus differs from it now."""
+"""Results of an earlier run of stage 0, and how the corpus differs from them now."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from speechbrain_ext.corpora.data_folder import (
     FACTS,
@@ -19,6 +18,7 @@ from speechbrain_ext.corpora.data_folder import (
     read_utterances,
     unmeasured,
 )
+from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import Fault, Utterance, measure
 from speechbrain_ext.preparation.request import Request
 from speechbrain_ext.utils.files import DamagedFile
@@ -28,39 +28,39 @@ AGAIN = "this command"
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier run left, undamaged.
+    """Undamaged results of an earlier run.
 
     Arguments
     ---------
-    facts : dict
+    facts : CorpusFacts
         The content of manifest.json.
-    utterances : list of Utterance or None
-        The manifest; None where it is damaged, so that it has to be made again.
+    utterances : list of Utterance
+        The manifest; empty where it is damaged, so that it has to be made again.
     states : dict
-        Sizes and times of the audio files then.
+        Sizes and times of the audio files at that time.
     """
 
-    facts: dict[str, Any]
-    utterances: list[Utterance] | None
+    facts: CorpusFacts
+    utterances: list[Utterance]
     states: States
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How the corpus differs from what an earlier run measured.
+    """Differences between the corpus now and what an earlier run measured.
 
     Arguments
     ---------
     faults : list of Fault
-        What is wrong in audio that is new or has changed.
+        Faults of audio that is new or has changed.
     changes : list of str
-        What is not as it was, in words; empty where the manifest holds.
+        One sentence for each kind of change; empty where the manifest is still valid.
     new : list of Utterance
         New utterances, measured.
     gone : list of str
-        Audio files that are not there any more.
+        Audio files that are missing now.
     states : dict
-        Sizes and times of the audio files now; those of missing files as they were.
+        Sizes and times of the audio files now; of missing files the earlier ones.
     """
 
     faults: list[Fault]
@@ -71,14 +71,13 @@ class Comparison:
 
 
 def read_earlier(request: Request, remarks: list[str]) -> Earlier | None:
-    """Read what an earlier run left; None where there is nothing of use.
+    """Read the results of an earlier run; None where there are none or they are damaged.
 
     Arguments
     ---------
     request : Request
-        What is asked.
     remarks : list of str
-        Filled with the names of damaged files, which are made again.
+        Damaged files are added, which are made again.
 
     Raises
     ------
@@ -89,8 +88,6 @@ def read_earlier(request: Request, remarks: list[str]) -> Earlier | None:
         return None
     try:
         facts = read_facts(request.folder, AGAIN)
-        if not (isinstance(facts.get("audio_checked"), bool) and isinstance(facts.get("notes"), list)):
-            raise DamagedFile(f"{request.folder / FACTS}: without audio_checked or notes: make it again with: {AGAIN}")
     except DamagedFile as fault:
         remarks.append(made_again(fault))
         return None
@@ -99,66 +96,61 @@ def read_earlier(request: Request, remarks: list[str]) -> Earlier | None:
         utterances = read_utterances(request.folder, facts, AGAIN)
     except DamagedFile as fault:
         remarks.append(made_again(fault))
-        utterances = None
+        utterances = []
     return Earlier(facts, utterances, read_states(request.folder))
 
 
 def made_again(fault: DamagedFile) -> str:
-    """Say that a damaged file was made again by this run."""
+    """The remark for a damaged file that this run makes again."""
     return f"{str(fault).rpartition(': make it again')[0]}: made again"
 
 
-def _refuse_other_inputs(request: Request, facts: dict[str, Any]) -> None:
-    root = Path(facts["root"])
-    if facts["corpus"] != request.corpus.name:
-        request.refuse(f"it holds {facts['corpus']}, asked is {request.corpus.name}")
+def _refuse_other_inputs(request: Request, facts: CorpusFacts) -> None:
+    root = Path(facts.root)
+    if facts.corpus != request.corpus.name:
+        request.refuse(f"it holds {facts.corpus}, asked is {request.corpus.name}")
     if root != request.root and root.exists():
         request.refuse(f"it was made from {root}, asked is {request.root}")
-    if request.source != "mini" and request.edition not in (None, facts["edition"]):
-        request.refuse(f'its edition is "{facts["edition"]}", asked is "{request.edition}"')
-    if facts["audio_checked"] != request.check_audio:
-        request.refuse(f"it was made with{'' if facts['audio_checked'] else 'out'} reading the audio")
+    if request.source != "mini" and request.edition not in (None, facts.edition):
+        request.refuse(f'its edition is "{facts.edition}", asked is "{request.edition}"')
+    if facts.audio_checked != request.check_audio:
+        request.refuse(f"it was made with{'' if facts.audio_checked else 'out'} reading the audio")
 
 
 def all_gone(request: Request, earlier: Earlier) -> bool:
-    """Whether no audio file of an earlier run is there any more, and its folder is the one that is asked for."""
-    if earlier.utterances is None or request.verify or earlier.facts["root"] != str(request.root):
+    """Whether all audio of an earlier run is missing now, in the same folder."""
+    if not earlier.utterances or request.verify or earlier.facts.root != str(request.root):
         return False
     return not any(os.path.exists(request.root / item.wav) for item in earlier.utterances)
 
 
 def compare(request: Request, earlier: Earlier, scanned: Sequence[Utterance]) -> Comparison:
-    """Compare a corpus with an earlier run, and read the audio files whose size or time differs, or all to verify.
+    """Compare a corpus with an earlier run; reads audio files of another size or time, with `verify` all of them.
 
     Arguments
     ---------
     request : Request
-        What is asked.
     earlier : Earlier
         With utterances.
     scanned : sequence of Utterance
         The corpus's utterances now, not measured.
-
-    Returns
-    -------
-    Comparison
     """
-    before = {item.id: item for item in earlier.utterances or ()}
+    before = {item.id: item for item in earlier.utterances}
     now = {item.id: item for item in scanned}
     wavs = [item.wav for item in (*before.values(), *now.values())]
     states = audio_states(request.root, wavs) if request.check_audio else {}
     common = [item for id_, item in now.items() if id_ in before]
     added = [item for id_, item in now.items() if id_ not in before]
     relabelled = [item.id for item in common if item != unmeasured(before[item.id])]
-    left = [item for id_, item in before.items() if id_ not in now]
-    # Without its label or its line in a CSV an utterance is another corpus; without its audio it is the same one.
-    unlabelled = [item.id for item in left if item.wav in states or not request.check_audio]
+    removed = [item for id_, item in before.items() if id_ not in now]
+    # A missing label or line of a CSV changes the corpus; missing audio does not.
+    unlabelled = [item.id for item in removed if item.wav in states or not request.check_audio]
     gone = [item.wav for item in before.values() if request.check_audio and item.wav not in states]
     checked = [item for item in common if _is_read(request, item, states, earlier.states)]
     if request.verify:
-        checked += [unmeasured(item) for item in left if item.wav not in states]
+        checked += [unmeasured(item) for item in removed if item.wav not in states]
     measured, faults, _ = measure([*checked, *added], request.root, request.jobs, request.check_audio)
-    # Those without a hash are faulty, and stand among the faults.
+    # Those without a hash are among the faults.
     changed = [item.wav for item in measured[: len(checked)] if item.sha256 not in (None, before[item.id].sha256)]
     kinds = {
         "audio files have other samples": changed,

@@ -1,12 +1,13 @@
-"""What a copy of a corpus holds, beside what its owners published; and what the copy is called."""
+"""Counts of a copy of a corpus, compared with the published ones, and the name of its edition."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from speechbrain_ext.corpora import CORPORA, Corpus, Expected, Subset
+from speechbrain_ext.corpora.facts import NO_VALUE, CorpusCounts, SubsetCounts
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import sha256_json
@@ -15,119 +16,141 @@ AS_PUBLISHED = "as published"
 COUNTS_AND_HOURS_PUBLISHED = "counts and hours as published"
 COUNTS_PUBLISHED = "counts as published"
 PUBLISHED = (AS_PUBLISHED, COUNTS_AND_HOURS_PUBLISHED, COUNTS_PUBLISHED)
-_KINDS = {
-    "labels": "label",
-    "speakers": "speaker",
-    "sessions": "session",
-    "scenarios": "scenario",
-    "parts": "part",
-}
 
 
-def count(utterances: Sequence[Utterance]) -> dict[str, Any]:
-    """Count utterances, hours, and utterances by label, speaker, session and scenario.
+@dataclass(frozen=True)
+class Pair:
+    """A count that was found, and the published one; None where nothing is published or known."""
+
+    found: float | None
+    expected: float | None
+
+    @property
+    def differs(self) -> bool:
+        return self.expected is not None and self.found != self.expected
+
+
+@dataclass(frozen=True)
+class SubsetComparison:
+    """Found and published counts of a subset that papers use."""
+
+    utterances: Pair
+    labels: Mapping[str, Pair]
+    speakers: Mapping[str, Pair]
+    sessions: Mapping[str, Pair]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Found and published counts of a corpus; subsets by name."""
+
+    utterances: Pair
+    hours: Pair
+    labels: Mapping[str, Pair]
+    speakers: Mapping[str, Pair]
+    parts: Mapping[str, Pair]
+    subsets: Mapping[str, SubsetComparison]
+
+
+def count(utterances: Sequence[Utterance], subsets: Sequence[Subset] = ()) -> CorpusCounts:
+    """Count hours, and utterances by label, speaker, session, scenario and part.
 
     Arguments
     ---------
     utterances : sequence of Utterance
         Measured, or not.
+    subsets : sequence of Subset
+        The subsets that papers use.
 
     Returns
     -------
-    dict
-        "utterances", "hours" (None when an utterance is not measured), "labels", "speakers", "sessions",
-        "scenarios", "parts"; utterances that have none are counted under "none".
+    CorpusCounts
     """
     durations_s = [utterance.duration_s for utterance in utterances]
-    hours = None if None in durations_s else round(sum(durations_s) / 3600, 6)
-    counts: dict[str, Any] = {"utterances": len(utterances), "hours": hours}
-    for kind, field in _KINDS.items():
-        values = Counter(getattr(item, field) for item in utterances)
-        named = {value: number for value, number in values.items() if value is not None}
-        counts[kind] = dict(sorted(named.items())) | ({"none": values[None]} if None in values else {})
-    return counts
+    known_s = [duration_s for duration_s in durations_s if duration_s is not None]
+    return CorpusCounts(
+        utterances=len(utterances),
+        hours=round(sum(known_s) / 3600, 6) if len(known_s) == len(durations_s) else None,
+        labels=_count_values(item.label for item in utterances),
+        speakers=_count_values(item.speaker for item in utterances),
+        sessions=_count_values(item.session for item in utterances),
+        scenarios=_count_values(item.scenario for item in utterances),
+        parts=_count_values(item.part for item in utterances),
+        subsets=tuple(_count_subset(subset, utterances) for subset in subsets),
+    )
 
 
-def count_subset(subset: Subset, utterances: Sequence[Utterance]) -> dict[str, Any]:
-    """Count the utterances of a part that papers use, and those of each label, speaker and session."""
-    used = [(label, item) for item in utterances if (label := subset.task.label_of(item)) is not None]
-    return {
-        "name": subset.name,
-        "utterances": len(used),
-        "labels": dict(sorted(Counter(label for label, _ in used).items())),
-        "speakers": dict(sorted(Counter(item.speaker for _, item in used).items())),
-        "sessions": dict(sorted(Counter(item.session for _, item in used if item.session).items())),
-    }
+def _count_values(values: Iterable[str | None]) -> dict[str, int]:
+    counts = Counter(NO_VALUE if value is None else value for value in values)
+    missing = counts.pop(NO_VALUE, 0)
+    return dict(sorted(counts.items())) | ({NO_VALUE: missing} if missing else {})
 
 
-def beside(corpus: Corpus, counts: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what was found beside what is published.
+def _count_subset(subset: Subset, utterances: Sequence[Utterance]) -> SubsetCounts:
+    used = [item for item in utterances if subset.task.label_of(item) is not None]
+    return SubsetCounts(
+        name=subset.name,
+        utterances=len(used),
+        labels=_count_values(subset.task.label_of(item) for item in used),
+        speakers=_count_values(item.speaker for item in used),
+        sessions=_count_values(item.session for item in used if item.session),
+    )
 
-    Arguments
-    ---------
-    corpus : Corpus
-        With its published counts, or None.
-    counts : mapping
-        As `count` gives them, "subsets" as `count_subset` does.
 
-    Returns
-    -------
-    dict
-        "utterances", "hours", "labels", "speakers", "parts", and "subsets" (by name). Each leaf is {"found": n,
-        "expected": n}; "expected" is None where nothing is published.
-    """
+def compare_counts(corpus: Corpus, counts: CorpusCounts) -> Comparison:
+    """Pair the counts of a copy with those of the published corpus."""
     expected = corpus.expected or Expected(utterances=None)
-    pairs: dict[str, Any] = {
-        "utterances": {"found": counts["utterances"], "expected": expected.utterances},
-        "hours": {"found": counts["hours"], "expected": expected.hours},
+    return Comparison(
+        utterances=Pair(counts.utterances, expected.utterances),
+        hours=Pair(counts.hours, expected.hours),
+        labels=_pairs(counts.labels, expected.labels),
+        speakers=_pairs(counts.speakers, expected.speakers),
+        parts=_pairs(counts.parts, expected.parts),
+        subsets={
+            subset.name: SubsetComparison(
+                utterances=Pair(found.utterances, subset.utterances),
+                labels=_pairs(found.labels, subset.labels),
+                speakers=_pairs(found.speakers, subset.speakers),
+                sessions=_pairs(found.sessions, subset.sessions),
+            )
+            for subset, found in zip(expected.subsets, counts.subsets, strict=True)
+        },
+    )
+
+
+def _pairs(found: Mapping[str, int], published: Mapping[str, int]) -> dict[str, Pair]:
+    missing = 0 if published else None
+    return {
+        name: Pair(found.get(name, 0), published.get(name, missing)) for name in sorted(found.keys() | published.keys())
     }
-    for kind in ("labels", "speakers", "parts"):
-        pairs[kind] = _pairs(counts[kind], getattr(expected, kind))
-    pairs["subsets"] = {
-        subset.name: {
-            "utterances": {"found": found["utterances"], "expected": subset.utterances},
-            **{kind: _pairs(found[kind], getattr(subset, kind)) for kind in ("labels", "speakers", "sessions")},
-        }
-        for subset, found in zip(expected.subsets, counts.get("subsets", ()), strict=True)
-    }
-    return pairs
 
 
-def _pairs(found: Mapping[str, int], known: Mapping[str, int]) -> dict[str, dict[str, int | None]]:
-    missing = 0 if known else None
-    names = sorted(found.keys() | known.keys())
-    return {name: {"found": found.get(name, 0), "expected": known.get(name, missing)} for name in names}
-
-
-def differences(corpus: Corpus, counts: Mapping[str, Any]) -> list[str]:
+def differences(corpus: Corpus, counts: CorpusCounts) -> list[str]:
     """List where the counts found are not the published ones, each as "what found (published n)"."""
     if corpus.expected is None:
         return []
-    both = beside(corpus, counts)
-    pairs = {"utterances": both["utterances"], **_named(both, "")}
-    for name, subset in both["subsets"].items():
-        pairs |= {f"{name}": subset["utterances"], **_named(subset, f"{name}: ")}
-    found = [
-        f"{what} {pair['found']} (published {pair['expected']})"
-        for what, pair in pairs.items()
-        if pair["expected"] is not None and pair["found"] != pair["expected"]
-    ]
-    hours, published = counts["hours"], corpus.expected.hours
-    # the published length is told with two digits
-    if None not in (hours, published) and abs(hours - published) > 0.005:
+    both = compare_counts(corpus, counts)
+    pairs = {"utterances": both.utterances}
+    pairs |= _named("", label=both.labels, speaker=both.speakers, part=both.parts)
+    for name, subset in both.subsets.items():
+        pairs[name] = subset.utterances
+        pairs |= _named(f"{name}: ", label=subset.labels, speaker=subset.speakers, session=subset.sessions)
+    found = [f"{what} {pair.found} (published {pair.expected})" for what, pair in pairs.items() if pair.differs]
+    hours, published = counts.hours, corpus.expected.hours
+    # The published length has two digits.
+    if hours is not None and published is not None and abs(hours - published) > 0.005:
         found.append(f"hours {hours:.2f} (published {published:.2f})")
     return found
 
 
-def _named(both: Mapping[str, Any], before: str) -> dict[str, dict[str, int | None]]:
-    kinds = [kind for kind in ("labels", "speakers", "parts", "sessions") if kind in both]
-    return {f"{before}{kind[:-1]} {name}": pair for kind in kinds for name, pair in both[kind].items()}
+def _named(before: str, **kinds: Mapping[str, Pair]) -> dict[str, Pair]:
+    return {f"{before}{kind} {name}": pair for kind, pairs in kinds.items() for name, pair in pairs.items()}
 
 
 def hash_audio(utterances: Sequence[Utterance]) -> str | None:
     """Hash the audio hashes of all utterances, sorted; None where one is not known."""
-    hashes = [item.sha256 for item in utterances]
-    return None if None in hashes else sha256_json(sorted(hashes))
+    hashes = [item.sha256 for item in utterances if item.sha256 is not None]
+    return sha256_json(sorted(hashes)) if len(hashes) == len(utterances) else None
 
 
 def is_published(edition: str) -> bool:
@@ -147,7 +170,7 @@ def is_other_edition(corpus: str, edition: str) -> bool:
 
 
 def name_edition(
-    corpus: Corpus, source: str, counts: Mapping[str, Any], asked: str | None, audio_sha256: str | None = None
+    corpus: Corpus, source: str, counts: CorpusCounts, asked: str | None, audio_sha256: str | None = None
 ) -> str:
     """Name the edition of a copy by the hash of its audio where the published one is known, else by counts and hours.
 
@@ -157,7 +180,7 @@ def name_edition(
         With its published counts.
     source : str
         "real" or "mini".
-    counts : mapping
+    counts : CorpusCounts
         As `count` gives them.
     asked : str or None
         The user's words for this copy.
@@ -194,9 +217,9 @@ def name_edition(
     return asked
 
 
-def _size(counts: Mapping[str, Any]) -> str:
-    hours = counts["hours"]
-    return f"{counts['utterances']} utterances, " + ("audio not read" if hours is None else f"{hours:.2f} h")
+def _size(counts: CorpusCounts) -> str:
+    hours = counts.hours
+    return f"{counts.utterances} utterances, " + ("audio not read" if hours is None else f"{hours:.2f} h")
 
 
 def _published_size(expected: Expected | None) -> str:
@@ -207,9 +230,9 @@ def _published_size(expected: Expected | None) -> str:
     return f"{expected.utterances} utterances{hours}{audio}"
 
 
-def _published_name(corpus: Corpus, counts: Mapping[str, Any], audio_sha256: str | None) -> str | None:
+def _published_name(corpus: Corpus, counts: CorpusCounts, audio_sha256: str | None) -> str | None:
     """What of the published corpus a copy has; None where it differs."""
-    if corpus.expected is None or counts["hours"] is None or differences(corpus, counts):
+    if corpus.expected is None or counts.hours is None or differences(corpus, counts):
         return None
     if corpus.expected.audio_sha256 is not None:
         return AS_PUBLISHED if audio_sha256 == corpus.expected.audio_sha256 else None

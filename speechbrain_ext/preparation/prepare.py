@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from speechbrain_ext.corpora import Corpus
 from speechbrain_ext.corpora.data_folder import AUDIO, FACTS, MANIFEST, States, audio_states, unmeasured, write_states
+from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance, manifest_text, measure
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.audit import confounded
 from speechbrain_ext.preparation.earlier import AGAIN, Earlier, all_gone, compare, made_again, read_earlier
-from speechbrain_ext.preparation.edition import beside, count, count_subset, hash_audio, name_edition
+from speechbrain_ext.preparation.edition import compare_counts, count, hash_audio, name_edition
 from speechbrain_ext.preparation.folds import Folds, folds_path, read_folds
 from speechbrain_ext.preparation.protocols import check_rules, make_folds
 from speechbrain_ext.preparation.request import Prepared, Request, Split
@@ -32,24 +32,15 @@ from speechbrain_ext.utils.files import (
 
 @dataclass(frozen=True)
 class Measured:
-    """A measured corpus: its utterances, the sizes and times of its audio files, and what is odd in it."""
+    """A measured corpus: its utterances, the sizes and times of its audio files, and notes."""
 
     utterances: list[Utterance]
     states: States
-    notes: list[str]
+    notes: Sequence[str]
 
 
 def prepare(request: Request) -> Prepared:
     """Make manifest and folds, or find them complete and made from the same inputs.
-
-    Arguments
-    ---------
-    request : Request
-        What is asked.
-
-    Returns
-    -------
-    Prepared
 
     Raises
     ------
@@ -62,9 +53,9 @@ def prepare(request: Request) -> Prepared:
         check_rules(protocol, request.dev)
     remarks: list[str] = []
     earlier = None if request.force else read_earlier(request, remarks)
-    found = _measured(request, earlier, remarks)
+    found = _measure(request, earlier, remarks)
     text = manifest_text(found.utterances)
-    if earlier is not None and sha256_bytes(text.encode()) != earlier.facts["manifest_sha256"]:
+    if earlier is not None and sha256_bytes(text.encode()) != earlier.facts.manifest_sha256:
         request.refuse(f"the files in {request.root} have changed since it was made")
     old = None if earlier is None else earlier.facts
     facts = _facts(request, found, text, old)
@@ -73,35 +64,35 @@ def prepare(request: Request) -> Prepared:
     return Prepared(facts, found.utterances, splits, wrote, tuple(remarks), request.folder)
 
 
-def _measured(request: Request, earlier: Earlier | None, remarks: list[str]) -> Measured:
-    """Read the corpus; of what an earlier run measured, only the audio that may have changed."""
+def _measure(request: Request, earlier: Earlier | None, remarks: list[str]) -> Measured:
+    """Read the corpus; after an earlier run, only the audio that may have changed."""
     notes: list[str] = []
-    known = {item.id for item in (earlier.utterances or ())} if earlier and not request.verify else ()
+    known = {item.id for item in earlier.utterances} if earlier and not request.verify else set()
     try:
         scan = scan_corpus(request, notes, known)
     except UserError:
         if earlier is None or not all_gone(request, earlier):
             raise
         remarks.append(_gone_text(request, [item.wav for item in earlier.utterances]))
-        return Measured(earlier.utterances, earlier.states, earlier.facts["notes"])
-    if earlier is not None and earlier.utterances is not None:
-        return _compared(request, earlier, scan, notes, remarks)
+        return Measured(earlier.utterances, earlier.states, earlier.facts.notes)
+    if earlier is not None and earlier.utterances:
+        return _measure_changes(request, earlier, scan, notes, remarks)
     wavs = [item.wav for item in scan.utterances]
-    # Looked at before the files are read, so that a change in between is found by the next run.
+    # Taken before the files are read, so that the next run finds a change in between.
     states = audio_states(request.root, wavs) if request.check_audio else {}
     measured, faults, more = measure(scan.utterances, request.root, request.jobs, request.check_audio)
     _refuse_faults(request, scan, [*faults, *duplicate_faults(measured)], measured, notes)
     return Measured(measured, states, [*notes, *more, *duplicate_notes(measured)])
 
 
-def _compared(request: Request, earlier: Earlier, scan: Scan, notes: list[str], remarks: list[str]) -> Measured:
+def _measure_changes(request: Request, earlier: Earlier, scan: Scan, notes: list[str], remarks: list[str]) -> Measured:
     now = compare(request, earlier, scan.utterances)
     _refuse_faults(request, scan, [*now.faults, *duplicate_faults([*earlier.utterances, *now.new])], now.new, notes)
     if now.changes:
         request.refuse(f"the files in {request.root} have changed since it was made ({'; '.join(now.changes)})")
     if now.gone:
         remarks.append(_gone_text(request, now.gone))
-    return Measured(earlier.utterances, now.states, earlier.facts["notes"])
+    return Measured(earlier.utterances, now.states, earlier.facts.notes)
 
 
 def _gone_text(request: Request, gone: Sequence[str]) -> str:
@@ -115,7 +106,7 @@ def _gone_text(request: Request, gone: Sequence[str]) -> str:
 def _refuse_faults(
     request: Request, scan: Scan, found: Iterable[Fault], measured: list[Utterance], notes: list[str]
 ) -> None:
-    """Raise all faults of labels and audio in one list."""
+    """Raise all faults of labels and audio together."""
     faults = [*scan.faults, *found]
     if faults or scan.more_wavs:
         faults += audio_faults(request, scan)
@@ -126,7 +117,7 @@ def _refuse_faults(
 def _split(
     request: Request, measured: Sequence[Utterance], protocol: str, task: Task, is_old: bool, remarks: list[str]
 ) -> Split:
-    """Make the folds of a protocol; those of an earlier run must be the same."""
+    """Make the folds of a protocol, and refuse other folds of an earlier run."""
     task = task.with_classes(_labels(measured))
     used = _with_repeated_texts(request.corpus, protocol, measured)
     _check_classes(request, used, task)
@@ -148,7 +139,7 @@ def _split(
 
 
 def _check_classes(request: Request, used: Sequence[Utterance], task: Task) -> None:
-    """Refuse a corpus with one class: nothing can be told apart."""
+    """Refuse a corpus with one class."""
     if task.dimensions:
         return
     found = sorted({label for item in used if (label := task.label_of(item)) is not None})
@@ -182,49 +173,48 @@ def _usual(corpus: Corpus, measured: Sequence[Utterance]) -> Task:
 
 
 def _with_repeated_texts(corpus: Corpus, protocol: str, utterances: Sequence[Utterance]) -> list[Utterance]:
-    """For `speaker-text` the utterances whose texts several speakers say; else all."""
+    """Give the utterances whose texts several speakers say for `speaker-text`, and all for other protocols."""
     limits = corpus.texts_repeat.items() if protocol == "speaker-text" else ()
     return [item for item in utterances if all(getattr(item, field) in values for field, values in limits)]
 
 
-def _facts(request: Request, found: Measured, text: str, old: dict[str, Any] | None) -> dict[str, Any]:
-    counts = count(found.utterances)
+def _facts(request: Request, found: Measured, text: str, old: CorpusFacts | None) -> CorpusFacts:
     subsets = request.corpus.expected.subsets if request.corpus.expected else ()
-    counts["subsets"] = [count_subset(subset, found.utterances) for subset in subsets]
+    counts, audio_sha256 = count(found.utterances, subsets), hash_audio(found.utterances)
     if old is not None and request.edition is None:
-        edition = old["edition"]
+        edition = old.edition
     else:
-        edition = name_edition(request.corpus, request.source, counts, request.edition, hash_audio(found.utterances))
-    return {
-        "corpus": request.corpus.name,
-        "source": request.source,
-        "edition": edition,
-        "root": str(request.root),
-        "root_fingerprint": sha256_json([unmeasured(item).to_dict() for item in found.utterances]),
-        "audio_sha256": hash_audio(found.utterances),
-        "manifest_sha256": sha256_bytes(text.encode()),
-        "audio_checked": request.check_audio,
-        "task": _usual(request.corpus, found.utterances).to_dict(),
-        **counts,
-        **({"label_map": request.label_map} if request.label_map else {}),
-        "found_beside_expected": beside(request.corpus, counts),
-        "notes": found.notes,
-    }
+        edition = name_edition(request.corpus, request.source, counts, request.edition, audio_sha256)
+    return CorpusFacts(
+        corpus=request.corpus.name,
+        source=request.source,
+        edition=edition,
+        root=str(request.root),
+        root_fingerprint=sha256_json([unmeasured(item).to_dict() for item in found.utterances]),
+        audio_sha256=audio_sha256,
+        manifest_sha256=sha256_bytes(text.encode()),
+        audio_checked=request.check_audio,
+        task=_usual(request.corpus, found.utterances),
+        counts=counts,
+        label_map=request.label_map,
+        found_beside_expected=asdict(compare_counts(request.corpus, counts)),
+        notes=tuple(found.notes),
+    )
 
 
 def _write(
     request: Request,
-    facts: dict[str, Any],
+    facts: CorpusFacts,
     earlier: Earlier | None,
     text: str,
     states: States,
     splits: Sequence[Split],
 ) -> tuple[str, ...]:
-    """Write what is new; give the names of the files."""
+    """Write new files, and give their names."""
     folder = request.folder
     new = [split for split in splits if split.written]
     wanted = {
-        MANIFEST: earlier is None or earlier.utterances is None,
+        MANIFEST: earlier is None or not earlier.utterances,
         AUDIO: request.check_audio and (earlier is None or states != earlier.states),
         FACTS: earlier is None or facts != earlier.facts,
     }
@@ -238,7 +228,7 @@ def _write(
             if wanted[AUDIO]:
                 write_states(folder, states)
             if wanted[FACTS]:
-                write_sealed(folder / FACTS, facts)
+                write_sealed(folder / FACTS, facts.to_json())
             for split in new:
                 write_sealed(split.file, split.folds.to_json())
     except OSError as fault:
@@ -248,7 +238,7 @@ def _write(
 
 
 def _replace_manifest(request: Request, text: str, earlier: Earlier | None) -> None:
-    """Write the manifest; where another one was, its facts and folds go first, so that none outlives it."""
+    """Write the manifest; facts and folds of another manifest are removed first, as they are not valid any more."""
     folder, manifest = request.folder, request.folder / MANIFEST
     if manifest.exists() and sha256_file(manifest) == sha256_bytes(text.encode()):
         return

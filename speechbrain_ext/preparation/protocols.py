@@ -1,4 +1,4 @@
-"""The protocols: which utterances train, which choose, which are tested; and the audit for leakage.
+"""The protocols: which utterances of a corpus are trained, developed and tested on.
 
 Folds depend on the utterances and the fold seed alone: the order of ids comes from SHA-256, not from a random library.
 """
@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NoReturn
 
 from speechbrain_ext.corpora.labels import in_order
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
-from speechbrain_ext.preparation.audit import audit
-from speechbrain_ext.preparation.folds import DECLARED, Fold, Folds
+from speechbrain_ext.preparation.audit import FIELDS, audit
+from speechbrain_ext.preparation.folds import DECLARED, PARTS, Fold, Folds
 from speechbrain_ext.preparation.names import DEV_RULES, PROTOCOLS
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.nearest import nearest
@@ -61,22 +62,22 @@ def make_folds(
     """
     check_rules(protocol, dev)
     task = (task or Task()).with_classes(item.label for item in utterances if item.label is not None)
-    ordered = sorted(utterances, key=lambda item: _key(item, fold_seed))
+    ordered = sorted(utterances, key=lambda item: hashlib.sha256(f"{fold_seed}:{item.id}".encode()).hexdigest())
     used = [replace(item, label=label) for item in ordered if (label := task.label_of(item)) is not None]
     if not used:
         raise UserError(f"--protocol {protocol}: {_nothing_used(task)}")
-    more = [item for item in ordered if task.is_ambiguous(item)] if task.train_utterances != "clear" else []
+    ambiguous = [item for item in ordered if task.is_ambiguous(item)] if task.train_utterances != "clear" else []
     folds = []
     for index, (name, train, test) in enumerate(_SPLITS[protocol](used)):
         _refuse_empty(protocol, dev, name, {"train": train, "test": test})
-        chosen = {item.id for item in _DEV[dev](used, train, test, index)}
-        parts = {"train": [item for item in train if item.id not in chosen]}
-        parts |= {"dev": [item for item in train if item.id in chosen], "test": test}
+        developed = {item.id for item in _development(dev, used, train, test, index)}
+        parts = {"train": [item for item in train if item.id not in developed]}
+        parts |= {"dev": [item for item in train if item.id in developed], "test": test}
         _refuse_empty(protocol, dev, name, parts if dev != "none" else {})
-        free = _apart(_apart(more, test, _KEPT_APART[protocol]), parts["dev"], {dev} & _FIELD_OF.keys())
-        parts["train"] += free
-        folds.append(Fold(name, **{part: tuple(item.id for item in items) for part, items in parts.items()}))
-    audited = audit(protocol, folds, [*used, *more])
+        separate = exclude_shared_units(ambiguous, test, FIELDS.keys() - DECLARED[protocol])
+        parts["train"] += exclude_shared_units(separate, parts["dev"], {dev} & FIELDS.keys())
+        folds.append(Fold(name, *(tuple(item.id for item in parts[part]) for part in PARTS)))
+    audited = audit(protocol, folds, [*used, *ambiguous])
     return Folds(protocol, used[0].corpus, fold_seed, dev, task.classes, tuple(folds), audited)
 
 
@@ -89,11 +90,7 @@ def check_rules(protocol: str, dev: str) -> None:
             raise UsageError(f"{option} {value}: expected one of {', '.join(known)}: {hint}")
 
 
-def _key(utterance: Utterance, fold_seed: int) -> str:
-    return hashlib.sha256(f"{fold_seed}:{utterance.id}".encode()).hexdigest()
-
-
-def _refuse(protocol: str, found: str, cure: str) -> None:
+def _refuse(protocol: str, found: str, cure: str) -> NoReturn:
     raise UserError(f"--protocol {protocol}: {found}: choose {cure}")
 
 
@@ -114,50 +111,43 @@ def _nothing_used(task: Task) -> str:
     return f"no utterance is labelled as one of {', '.join(task.classes) or 'the classes'}{limits}"
 
 
-# what a protocol or a rule of development keeps apart, by the words of DECLARED
-_FIELD_OF = {"speaker": "speaker", "session": "session", "text": "text_id"}
-
-
-_KEPT_APART = {protocol: _FIELD_OF.keys() - declared for protocol, declared in DECLARED.items()}
-
-
-def _apart(more: Sequence[Utterance], from_: Sequence[Utterance], kinds: Collection[str]) -> list[Utterance]:
-    """Those that share no speaker, session or text with a part, by the kinds asked for."""
+def exclude_shared_units(
+    utterances: Sequence[Utterance], part: Sequence[Utterance], kinds: Iterable[str]
+) -> list[Utterance]:
+    """Keep the utterances that share no unit ("speaker", "session", "text"), of the kinds asked for, with a part."""
+    kept = list(utterances)
     for kind in kinds:
-        taken = {getattr(item, _FIELD_OF[kind]) for item in from_} - {None}
-        more = [item for item in more if getattr(item, _FIELD_OF[kind]) not in taken]
-    return list(more)
+        taken = {getattr(item, FIELDS[kind]) for item in part} - {None}
+        kept = [item for item in kept if getattr(item, FIELDS[kind]) not in taken]
+    return kept
 
 
 def _random5(used: Sequence[Utterance]) -> list[Split]:
-    """Deal each label's utterances to 5 folds; the next label goes on where the last ended, so that sizes are even."""
-    fold_of, dealt = {}, 0
-    of_audio: dict[str, int] = {}
-    for label in in_order(labels) if all(labels := {item.label for item in used}) else [""]:
+    """Deal each label's utterances to 5 folds; labels continue where the last one ended, so that sizes are even."""
+    fold_of, of_audio, dealt = {}, dict[str, int](), 0
+    labels = {item.label or "" for item in used}
+    for label in [""] if "" in labels else in_order(labels):
         of_label = [item for item in used if item.label == label]
         if len(of_label) < 5:
             found = f"{len(of_label)} utterances{f' of {label}' if label else ''}"
             _refuse("random5", f"{found}, expected at least 5", "--protocol speaker")
         for item in of_label:
             # The same audio under two ids stays on one side of every fold.
-            fold = of_audio.setdefault(item.sha256, dealt % 5) if item.sha256 else dealt % 5
-            fold_of[item.id] = fold
+            fold_of[item.id] = of_audio.setdefault(item.sha256, dealt % 5) if item.sha256 else dealt % 5
             dealt += 1
-    return [_cut(str(fold + 1), used, lambda item, fold=fold: fold_of[item.id] == fold) for fold in range(5)]
+    return _leave_one_out(used, [str(fold) for fold in range(1, 6)], lambda item: str(fold_of[item.id] + 1))
 
 
 def _speaker(used: Sequence[Utterance]) -> list[Split]:
-    names = _names(used, "speaker", "speaker")
-    return [_cut(name, used, lambda item, name=name: item.speaker == name) for name in names]
+    return _leave_one_out(used, _values(used, "speaker", "speaker"), lambda item: item.speaker)
 
 
 def _session(used: Sequence[Utterance]) -> list[Split]:
-    names = _names(used, "session", "session")
-    return [_cut(name, used, lambda item, name=name: item.session == name) for name in names]
+    return _leave_one_out(used, _values(used, "session", "session"), lambda item: item.session)
 
 
 def _speaker_text(used: Sequence[Utterance]) -> list[Split]:
-    speakers, texts = _names(used, "speaker", "speaker-text"), _names(used, "text_id", "speaker-text")
+    speakers, texts = _values(used, "speaker", "speaker-text"), _values(used, "text_id", "speaker-text")
     halves = {"a": set(texts[0::2]), "b": set(texts[1::2])}
     splits = []
     for speaker in speakers:
@@ -169,21 +159,26 @@ def _speaker_text(used: Sequence[Utterance]) -> list[Split]:
 
 
 def _given(used: Sequence[Utterance]) -> list[Split]:
-    """The folds that a table names: each is tested once, trained on all others."""
-    fold_of = {item.id: item.extra.get("fold") for item in used}
-    names = sorted({str(name) for name in fold_of.values() if name is not None}, key=lambda name: (len(name), name))
-    missing = list(fold_of.values()).count(None)
+    """Test each fold that a table names once, and train on all others."""
+    given = [item.extra.get("fold") for item in used]
+    names = sorted({str(name) for name in given if name is not None}, key=lambda name: (len(name), name))
+    missing = given.count(None)
     if missing or len(names) < 2:
         found = f"{missing} utterances name no fold" if missing else "only one fold is named"
         _refuse("given", found, "another protocol, or fill the column fold")
-    return [_cut(name, used, lambda item, name=name: str(fold_of[item.id]) == name) for name in names]
+    return _leave_one_out(used, names, lambda item: str(item.extra["fold"]))
 
 
-def _cut(name: str, used: Sequence[Utterance], tested: Callable[[Utterance], bool]) -> Split:
-    return name, [item for item in used if not tested(item)], [item for item in used if tested(item)]
+def _leave_one_out(
+    used: Sequence[Utterance], values: Sequence[str], value_of: Callable[[Utterance], str | None]
+) -> list[Split]:
+    return [
+        (value, [item for item in used if value_of(item) != value], [item for item in used if value_of(item) == value])
+        for value in values
+    ]
 
 
-def _names(used: Sequence[Utterance], field: str, protocol: str) -> list[str]:
+def _values(used: Sequence[Utterance], field: str, protocol: str) -> list[str]:
     """List a field's values, of which a protocol needs at least two."""
     values = {getattr(item, field) for item in used}
     if None in values:
@@ -194,34 +189,26 @@ def _names(used: Sequence[Utterance], field: str, protocol: str) -> list[str]:
     return sorted(values)
 
 
-def _no_dev(used: Sequence[Utterance], train: Sequence[Utterance], test: Sequence[Utterance], index: int) -> Collection:
-    return []
+def _development(
+    dev: str, used: Sequence[Utterance], train: Sequence[Utterance], test: Sequence[Utterance], index: int
+) -> list[Utterance]:
+    """Choose the development part from the training part of a fold, whose index decides where all units are tested."""
+    if dev == "none":
+        return []
+    if dev == "fraction":
+        return _stratified_tenth(train)
+    if any(getattr(item, dev) is None for item in used):
+        raise UserError(f"--dev {dev}: {used[0].corpus} has no {dev}s: choose --dev speaker, fraction or none")
+    offered, tested = ({getattr(item, dev) for item in part} for part in (train, test))
+    if free := sorted(offered - tested):
+        # The first after the tested ones, in a circle.
+        chosen = next((value for value in free if value > max(tested)), free[0])
+    else:
+        chosen = sorted(offered)[index % len(offered)]
+    return [item for item in train if getattr(item, dev) == chosen]
 
 
-def _next_of(field: str) -> Callable[..., Collection[Utterance]]:
-    """Take the training utterances of one speaker or session: the first after the tested ones, in a circle."""
-
-    def choose(
-        used: Sequence[Utterance], train: Sequence[Utterance], test: Sequence[Utterance], index: int
-    ) -> Collection[Utterance]:
-        if any(getattr(item, field) is None for item in used):
-            raise UserError(f"--dev {field}: {used[0].corpus} has no {field}s: choose --dev speaker, fraction or none")
-        offered, tested = ({getattr(item, field) for item in part} for part in (train, test))
-        free = sorted(offered - tested)
-        if free:
-            last = max(tested)
-            chosen = next((value for value in free if value > last), free[0])
-        else:
-            # the protocol tests every speaker in every fold: each fold takes another one
-            chosen = sorted(offered)[index % len(offered)]
-        return [item for item in train if getattr(item, field) == chosen]
-
-    return choose
-
-
-def _fraction(
-    used: Sequence[Utterance], train: Sequence[Utterance], test: Sequence[Utterance], index: int
-) -> Collection[Utterance]:
+def _stratified_tenth(train: Sequence[Utterance]) -> list[Utterance]:
     chosen = []
     for label in Counter(item.label for item in train):
         of_label = [item for item in train if item.label == label]
@@ -236,10 +223,4 @@ _SPLITS: dict[str, Callable[[Sequence[Utterance]], list[Split]]] = {
     "session": _session,
     "speaker-text": _speaker_text,
     "given": _given,
-}
-_DEV: dict[str, Callable[..., Collection[Utterance]]] = {
-    "none": _no_dev,
-    "speaker": _next_of("speaker"),
-    "session": _next_of("session"),
-    "fraction": _fraction,
 }

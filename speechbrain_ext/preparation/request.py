@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from speechbrain_ext.corpora import Corpus, get_corpus
-from speechbrain_ext.corpora.label_map import LabelMap, read_label_map
+from speechbrain_ext.corpora.emotion_words import LabelMap, read_label_map
+from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.table import corpus_of
 from speechbrain_ext.corpora.task import Task
@@ -136,7 +137,7 @@ class Prepared:
 
     Arguments
     ---------
-    facts : dict
+    facts : CorpusFacts
         The content of manifest.json.
     utterances : list of Utterance
         The manifest.
@@ -150,7 +151,7 @@ class Prepared:
         `data/<CORPUS>-<source>`.
     """
 
-    facts: dict[str, Any]
+    facts: CorpusFacts
     utterances: list[Utterance]
     splits: tuple[Split, ...]
     wrote: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a corpus's folder holds now: its labels, their faults, and labels without audio."""
+"""Scan of a corpus's folder: its labels, their faults, and labels without audio."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from speechbrain_ext.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Scan:
-    """A corpus as its labels have it.
+    """Utterances and faults that the labels of a corpus give.
 
     Arguments
     ---------
     utterances : list of Utterance
         Not measured.
     faults : list of Fault
-        What is wrong in the labels.
+        Faults of the labels.
     more_wavs : tuple of str
-        Audio of utterances whose labels are wrong: it is checked as well.
+        Audio of utterances with faulty labels, which is checked as well.
     """
 
     utterances: list[Utterance]
@@ -37,11 +37,10 @@ def scan_corpus(request: Request, notes: list[str], known: Collection[str] = ())
     Arguments
     ---------
     request : Request
-        What is asked.
     notes : list of str
-        Filled with what is odd and no fault.
+        Oddities that are no faults are added.
     known : collection of str
-        Ids of utterances whose audio was measured earlier: they may lack their wav file now.
+        Ids of utterances that were measured earlier, so that their wav files may be missing now.
 
     Raises
     ------
@@ -61,17 +60,16 @@ def scan_corpus(request: Request, notes: list[str], known: Collection[str] = ())
             f"--corpus-root {fault.filename}: cannot be read ({fault.strerror}): check its rights"
         ) from None
     if request.corpus.labels_apart and request.check_audio:
-        scan = _with_wav(request, scan, notes, known)
+        scan = _exclude_missing_wavs(request, scan, notes, known)
     return scan
 
 
-def _with_wav(request: Request, scan: Scan, notes: list[str], known: Collection[str]) -> Scan:
-    """Leave out labels without a wav, which releases have, and say so."""
+def _exclude_missing_wavs(request: Request, scan: Scan, notes: list[str], known: Collection[str]) -> Scan:
+    """Leave out labels without a wav, which releases have, and note it."""
     states = audio_states(request.root, [item.wav for item in scan.utterances])
-    there = [item for item in scan.utterances if item.wav in states or item.id in known]
-    kept = {item.id for item in there}
-    missing = [item.wav for item in scan.utterances if item.id not in kept]
-    if missing and not there:
+    kept = [item for item in scan.utterances if item.wav in states or item.id in known]
+    missing = [item.wav for item in scan.utterances if item.wav not in states and item.id not in known]
+    if missing and not kept:
         found = f"{len(missing)} labels and no wav file, first {missing[0]}"
         if not scan.faults:
             raise UserError(
@@ -81,11 +79,11 @@ def _with_wav(request: Request, scan: Scan, notes: list[str], known: Collection[
         return Scan([], [*scan.faults, Fault("wav files", found, "the audio beside the labels")], scan.more_wavs)
     if missing:
         notes.append(f"{len(missing)} labels have no wav file and are left out, first {missing[0]}")
-    return Scan(there, scan.faults, scan.more_wavs)
+    return Scan(kept, scan.faults, scan.more_wavs)
 
 
 def audio_faults(request: Request, scan: Scan) -> list[Fault]:
-    """Find what is wrong in the audio of utterances whose labels are wrong."""
+    """Find the faults of the audio of utterances with faulty labels."""
     if not request.check_audio:
         return []
     known = {item.wav for item in scan.utterances}
@@ -95,7 +93,7 @@ def audio_faults(request: Request, scan: Scan) -> list[Fault]:
 
 
 def duplicate_faults(measured: Sequence[Utterance]) -> list[Fault]:
-    """Find audio that stands under two speakers or two labels, of which one must be wrong."""
+    """Find audio with two speakers or two labels, one of which must be wrong."""
     return [
         Fault(_where(item), f"the same audio as {_where(other)}, of another speaker or label", "each recording once")
         for item, other in _repeated(measured)
@@ -104,7 +102,7 @@ def duplicate_faults(measured: Sequence[Utterance]) -> list[Fault]:
 
 
 def duplicate_notes(measured: Sequence[Utterance]) -> list[str]:
-    """Name recordings that stand repeatedly under one speaker and label, as in published corpora: no fault."""
+    """Note repeated recordings of one speaker and label, which published corpora have."""
     pairs = [
         pair for pair in _repeated(measured) if (pair[0].speaker, pair[0].label) == (pair[1].speaker, pair[1].label)
     ]
@@ -117,8 +115,8 @@ def duplicate_notes(measured: Sequence[Utterance]) -> list[str]:
 
 
 def _repeated(measured: Sequence[Utterance]) -> list[tuple[Utterance, Utterance]]:
-    """Utterances with the audio of an earlier one, and that one."""
-    first: dict[str, Utterance] = {}
+    """Pairs of an utterance and the first one with the same audio."""
+    first: dict[str | None, Utterance] = {}
     hashed = [item for item in measured if item.sha256 is not None]
     return [(item, other) for item in hashed if (other := first.setdefault(item.sha256, item)) is not item]
 

@@ -1,14 +1,16 @@
-"""What stage 0 prints: counts beside the published ones, the annotators' agreement, the folds and their audit."""
+"""What stage 0 prints: counts and published ones, the annotators' agreement, the folds and their audit."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from speechbrain_ext.corpora import Corpus
-from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
-from speechbrain_ext.preparation.edition import differences
+from speechbrain_ext.corpora.facts import NO_VALUE, CorpusFacts
+from speechbrain_ext.corpora.manifest import CorpusFaults, Fault
+from speechbrain_ext.preparation.agreement import describe_agreement
+from speechbrain_ext.preparation.audit import describe, shared_speakers
+from speechbrain_ext.preparation.edition import Pair, compare_counts, differences
 from speechbrain_ext.preparation.folds import Folds
 from speechbrain_ext.preparation.prepare import prepare
 from speechbrain_ext.preparation.request import Prepared, Request
@@ -34,20 +36,20 @@ def prepare_and_print(request: Request) -> None:
 
 
 def summary_text(corpus: Corpus, prepared: Prepared) -> str:
-    """Lines of the counts beside the published ones, the annotators, the folds and the audit, and what was written."""
+    """Lines of the counts with the published ones, the annotators, the folds and their audit, and what was written."""
     facts = prepared.facts
-    length = "audio not read" if facts["hours"] is None else f"{facts['hours']:.2f} h"
+    length = "audio not read" if facts.counts.hours is None else f"{facts.counts.hours:.2f} h"
     lines = [
-        f"{facts['corpus']} ({facts['source']}): {facts['utterances']} utterances, {length}, from {facts['root']}",
-        f"edition: {facts['edition']}",
-        *counts(facts),
-        *annotators(corpus, prepared.utterances),
-        *(f"note: {note}" for note in (*facts["notes"], *prepared.remarks)),
+        f"{facts.corpus} ({facts.source}): {facts.counts.utterances} utterances, {length}, from {facts.root}",
+        f"edition: {facts.edition}",
+        *_count_lines(corpus, facts),
+        *describe_agreement(prepared.utterances, corpus.task),
+        *(f"note: {note}" for note in (*facts.notes, *prepared.remarks)),
     ]
-    if facts["source"] == "real" and (other := differences(corpus, facts)):
+    if facts.source == "real" and (other := differences(corpus, facts.counts)):
         lines.append(f"warning: this is not {corpus.name} as published: {', '.join(other)}")
     for split in prepared.splits:
-        lines += [*folds_text(corpus, split.folds), *(f"warning: {warning}" for warning in split.warnings)]
+        lines += [*_fold_lines(corpus, split.folds), *(f"warning: {warning}" for warning in split.warnings)]
     folder = prepared.folder
     if prepared.wrote:
         lines.append(f"wrote {', '.join(prepared.wrote)} in {folder}")
@@ -64,55 +66,38 @@ def _fault_table(faults: Sequence[Fault]) -> str:
     )
 
 
-def counts(facts: Mapping[str, Any]) -> list[str]:
-    """Found beside published: labels, speakers, parts; and the subsets that papers use."""
-    real, both = facts["source"] == "real", facts["found_beside_expected"]
+def _count_lines(corpus: Corpus, facts: CorpusFacts) -> list[str]:
+    """Found and published counts by label, speaker and part, and those of the subsets that papers use."""
+    compared, is_real = compare_counts(corpus, facts.counts), facts.source == "real"
     lines = []
-    for kind in ("labels", "speakers", "parts"):
-        if both[kind].keys() - {"none"}:
-            lines += _table(kind[:-1], both[kind], real)
-    for name, subset in both["subsets"].items():
-        lines.append(f"{name}: {_pair(subset['utterances'], real)}")
-        for kind in ("labels", "speakers", "sessions"):
-            told = [f"{value} {_pair(pair, real)}" for value, pair in subset[kind].items()]
-            lines += [f"  {kind[:-1]:<8} {', '.join(told)}"] if told else []
+    for kind, pairs in (("label", compared.labels), ("speaker", compared.speakers), ("part", compared.parts)):
+        if pairs.keys() - {NO_VALUE}:
+            published = is_real and any(pair.expected is not None for pair in pairs.values())
+            lines.append(f"  {kind:<12}{'found':>7}" + (f"{'published':>11}" if published else ""))
+            for name, pair in pairs.items():
+                cell = f"{'' if pair.expected is None else pair.expected:>11}" if published else ""
+                lines.append(f"  {name:<12}{pair.found:>7}{cell}")
+    for name, subset in compared.subsets.items():
+        lines.append(f"{name}: {_pair_text(subset.utterances, is_real)}")
+        for kind, pairs in (("label", subset.labels), ("speaker", subset.speakers), ("session", subset.sessions)):
+            cells = [f"{value} {_pair_text(pair, is_real)}" for value, pair in pairs.items()]
+            lines += [f"  {kind:<8} {', '.join(cells)}"] if cells else []
     return lines
 
 
-def _table(kind: str, pairs: Mapping[str, Any], real: bool) -> list[str]:
-    published = real and any(pair["expected"] is not None for pair in pairs.values())
-    lines = [f"  {kind:<12}{'found':>7}" + (f"{'published':>11}" if published else "")]
-    for name, pair in pairs.items():
-        known = "" if pair["expected"] is None else pair["expected"]
-        lines.append(f"  {name:<12}{pair['found']:>7}" + (f"{known:>11}" if published else ""))
-    return lines
+def _pair_text(pair: Pair, is_real: bool) -> str:
+    return f"{pair.found}" + (f"/{pair.expected}" if is_real and pair.expected is not None else "")
 
 
-def _pair(pair: Mapping[str, Any], real: bool) -> str:
-    return f"{pair['found']}" + (f"/{pair['expected']}" if real and pair["expected"] is not None else "")
-
-
-def annotators(corpus: Corpus, utterances: Sequence[Utterance]) -> list[str]:
-    """Agreement of the annotators, and what a person scores against the others; nothing where no one voted."""
-    if not any(item.votes for item in utterances):
-        return []
-    from speechbrain_ext.preparation.agreement import describe_agreement
-
-    return describe_agreement(utterances, corpus.task)
-
-
-def folds_text(corpus: Corpus, folds: Folds) -> list[str]:
-    """A line a fold, what is left out, and the audit in one line."""
-    from speechbrain_ext.preparation.audit import describe, shared_speakers
-
-    told = [f"folds of {folds.protocol} (dev {folds.dev}, fold seed {folds.fold_seed}):"]
+def _fold_lines(corpus: Corpus, folds: Folds) -> list[str]:
+    """A line for each fold, which utterances are left out, and the audit in one line."""
+    lines = [f"folds of {folds.protocol} (dev {folds.dev}, fold seed {folds.fold_seed}):"]
     if folds.protocol == "speaker-text" and corpus.texts_repeat:
         limits = ", ".join(f"{field} {' '.join(values)}" for field, values in corpus.texts_repeat.items())
-        told.append(f"  of the utterances whose texts repeat: {limits}")
-    told.append(f"  {'fold':<12}{'train':>7}{'dev':>7}{'test':>7}")
-    for fold in folds.folds:
-        told.append(f"  {fold.name:<12}{len(fold.train):>7}{len(fold.dev):>7}{len(fold.test):>7}")
-    told.append(f"audit: {describe(folds.audit)}")
+        lines.append(f"  of the utterances whose texts repeat: {limits}")
+    lines.append(f"  {'fold':<12}{'train':>7}{'dev':>7}{'test':>7}")
+    lines += [f"  {fold.name:<12}{len(fold.train):>7}{len(fold.dev):>7}{len(fold.test):>7}" for fold in folds.folds]
+    lines.append(f"audit: {describe(folds.audit)}")
     if folds.protocol == "given":
-        told += [f"warning: LEAK: {line}" for line in shared_speakers(folds.audit)]
-    return told
+        lines += [f"warning: LEAK: {line}" for line in shared_speakers(folds.audit)]
+    return lines

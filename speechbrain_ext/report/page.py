@@ -112,16 +112,6 @@ class Part:
     warning: str
 
 
-@dataclass(frozen=True)
-class System:
-    """A system on the page with its runs and its summaries over several seeds."""
-
-    id: str
-    name: str
-    runs: Sequence[Run]
-    summaries: Sequence[tuple[str, Summary]]
-
-
 def write_report(folder: str | Path, out_path: str | Path, more_figures: MoreFigures | None = None) -> None:
     """Draw the figures of every run of a corpus into its folder, and write report.html.
 
@@ -150,6 +140,7 @@ def write_report(folder: str | Path, out_path: str | Path, more_figures: MoreFig
     dimensions = [name for name in DIMENSIONS if any(name in run.results.target.names for run in of_dimensions)]
     parts = [_part(of_classes, CLASS_COLUMNS), _part(of_dimensions, dimension_columns(dimensions))]
     forest = [run.results for run in of_classes]
+    names = list(dict.fromkeys(run.results.system for run in runs))
     environment = Environment(
         loader=PackageLoader("speechbrain_ext.report"),
         autoescape=True,
@@ -159,7 +150,9 @@ def write_report(folder: str | Path, out_path: str | Path, more_figures: MoreFig
     )
     page = environment.get_template("report.html.j2").render(
         runs=runs,
-        systems=_systems(runs, folder),
+        systems={name: [run for run in runs if run.results.system == name] for name in names},
+        summaries={name: _summaries(folder / name, runs) for name in names},
+        anchor=_anchor,
         parts=[part for part in parts if part.groups],
         forest_png=_base64(png_bytes(build_forest, forest)) if forest else "",
         corpora=sorted({run.results.corpus_name for run in runs}),
@@ -219,7 +212,7 @@ def _run(folder: Path, path: Path, results: Results, more_figures: MoreFigures |
     more = more_figures(place, results) if more_figures else ()
     names = draw_run(place, [*figures_of(place, results), *more])
     pngs = {name: _base64((place / f"{name}.png").read_bytes()) for name in names}
-    return Run("run-" + _anchor(place.relative_to(folder).as_posix()), place, results, pngs)
+    return Run(_anchor("run", place.relative_to(folder).as_posix()), place, results, pngs)
 
 
 def _part(runs: Sequence[Run], columns: Sequence[ScoreColumn]) -> Part:
@@ -228,19 +221,9 @@ def _part(runs: Sequence[Run], columns: Sequence[ScoreColumn]) -> Part:
     return Part(any(run.results.has_dimensions for run in runs), columns, shown, groups_warning(groups))
 
 
-def _systems(runs: Sequence[Run], folder: Path) -> list[System]:
-    """Put the runs of each system together, with the summaries over several seeds."""
-    systems: dict[str, list[Run]] = {}
-    for run in runs:
-        systems.setdefault(run.results.system, []).append(run)
-    return [
-        System("system-" + _anchor(name), name, own, _summaries(folder / name, own)) for name, own in systems.items()
-    ]
-
-
 def _summaries(folder: Path, runs: Sequence[Run]) -> list[tuple[str, Summary]]:
     """Read each summary.json of more than one seed with its row's name; damaged ones are named and left out."""
-    names = {run.results.row: run.results.marked(run.results.row) for run in runs}
+    marked = {(run.results.system, run.results.row): run.results.marked(run.results.row) for run in runs}
     found = []
     for path in sorted(folder.glob("*/*/summary.json")):
         try:
@@ -249,12 +232,12 @@ def _summaries(folder: Path, runs: Sequence[Run]) -> list[tuple[str, Summary]]:
             print(f"warning: {fault}; it is left out of the page", flush=True)
             continue
         if len(summary.seeds) > 1:
-            found.append((names.get(summary.row, summary.row), summary))
+            found.append((marked.get((summary.system, summary.row), summary.row), summary))
     return found
 
 
-def _anchor(name: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in name)
+def _anchor(kind: str, name: str) -> str:
+    return f"{kind}-" + "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
 def _base64(data: bytes) -> str:

@@ -22,18 +22,20 @@ from speechbrain_ext.evaluation.records import (
 )
 from speechbrain_ext.evaluation.results import development_uar, make_summary
 from speechbrain_ext.evaluation.results_files import check_scores, predictions_path, read_results, write_results
-from speechbrain_ext.evaluation.results_json import IDENTITY, results_from_json, results_to_json
+from speechbrain_ext.evaluation.results_json import results_from_json, results_to_json
 from speechbrain_ext.preparation.edition import is_other_edition, is_published
 from speechbrain_ext.report.score_columns import CLASS_COLUMNS, ScoreColumn, dimension_columns
 from speechbrain_ext.report.tables import paper_rows
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, sha256_bytes, write_text
 from speechbrain_ext.utils.folders import check_inside
-from speechbrain_ext.utils.text import DASH, percent
+from speechbrain_ext.utils.text import DASH, markdown_cell, markdown_row, percent
 
 RESULTS_FOLDER = "results"
 RESULTS_PAGE = "RESULTS.md"
 LONGEST_SLUG = 60
+# What tells one run from another.
+RUN_KEYS = "corpus source edition system row preset protocol dev selection seed fold_seed".split()
 KEEP = "python -m speechbrain_ext.bin.report keep EXP"
 EXPLANATION = (
     "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
@@ -43,7 +45,7 @@ EXPLANATION = (
 )
 EXPLANATION_OF_DIMENSIONS = (
     "Dimensions in place of classes. CCC: concordance correlation coefficient of all tested utterances, 1 where truth "
-    "and prediction are the same, 0 where nothing goes together; the mean is over the row's dimensions. Square "
+    "and prediction are the same, 0 where they are not related; the mean is over the row's dimensions. Square "
     "brackets: 95 % interval, bootstrap over speakers. ±: standard deviation over folds; in a row of several seeds, "
     "over seeds, also of the pooled scores."
 )
@@ -65,7 +67,7 @@ def keep(exp_seed_folder: str | Path, recipe_folder: str | Path) -> Path:
     Returns
     -------
     kept : Path
-        The kept file, without paths of this machine; its predictions are kept beside it, as .csv.
+        The kept file, without paths of this machine; its predictions are kept under the same name, as .csv.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def _refuse_another(kept: Path, results: Results) -> None:
         old = read_results(kept) if kept.exists() else results
     except DamagedFile:
         return
-    for key in (*IDENTITY, "seed", "fold_seed"):
+    for key in RUN_KEYS:
         if getattr(old, key) != getattr(results, key):
             raise UserError(
                 f"{kept}: expected no result or one of the same {key}, found {getattr(old, key)!r}: "
@@ -222,7 +224,7 @@ def _order(results: Results) -> tuple[object, ...]:
 
 
 def _edition(kept: list[Results]) -> list[str]:
-    lines = [f"## {_plain(kept[0].corpus_name)}", ""]
+    lines = [f"## {markdown_cell(kept[0].corpus_name)}", ""]
     if is_other_edition(kept[0].corpus, kept[0].edition):
         lines += ["This copy is not the corpus as published: no paper's number stands beside these rows.", ""]
     for _, group in groupby(kept, key=lambda results: results.protocol):
@@ -246,7 +248,7 @@ def _protocol(kept: list[Results]) -> list[str]:
         for results in kept
         for warning in _own_warnings(results)
     ) | dict.fromkeys(
-        f"- {results.system}, {results.row_name}, seed {results.seed}: UAR on the development part, "
+        f"- {results.system}, {results.row_name}, seed {results.seed}: UAR on the development set, "
         f"mean over folds: {percent(score)}"
         for results in kept
         if (score := development_uar([results])) is not None
@@ -292,15 +294,10 @@ def _row_of(seeds: list[Results], scores: Results | Summary, columns: Sequence[S
 
 
 def _table(rows: list[list[str]], rule: str) -> list[str]:
-    head, *lines = ("| " + " | ".join(_plain(cell) for cell in cells) + " |" for cells in rows)
+    head, *lines = map(markdown_row, rows)
     return [head, rule, *lines, ""]
 
 
 def _code(command: str) -> str:
     """Keep a command in its line of code: a backtick would end it."""
     return " ".join(command.split()).replace("`", "'")
-
-
-def _plain(cell: str) -> str:
-    """Keep a cell in its cell: a bar would end it, a line break the table."""
-    return " ".join(cell.split()).replace("|", "\\|")

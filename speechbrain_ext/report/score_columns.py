@@ -51,7 +51,7 @@ def dimension_columns(dimensions: Sequence[str]) -> tuple[ScoreColumn, ...]:
 
 def main_score(target: Target) -> str:
     """The one score by which a run is named: the last of those whose mean over folds is taken."""
-    return target.mean_scores[-1]
+    return target.scores.mean[-1]
 
 
 def score_name(score: str) -> str:

@@ -143,7 +143,7 @@ class EmotionBrain(sb.Brain):
         train_loader_kwargs: Mapping[str, Any] | None = None,
         valid_loader_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Train; arguments are those of `speechbrain.Brain.fit`, and loaders have the settings' batch size by default.
+        """Train; arguments are those of `speechbrain.Brain.fit`.
 
         Raises
         ------
@@ -156,8 +156,7 @@ class EmotionBrain(sb.Brain):
         if self.hparams.keep_best and valid_set is None:
             raise UserError("fit: valid_set: expected a development set, as keep_best is True, found none")
         self.epoch_counter, self.has_dev = epoch_counter, valid_set is not None
-        batch = {"batch_size": self.hparams.batch_size}
-        loaders = ({**batch, **(each or {})} for each in (train_loader_kwargs, valid_loader_kwargs))
+        loaders = train_loader_kwargs or {}, valid_loader_kwargs or {}
         super().fit(epoch_counter, train_set, valid_set, progressbar, *loaders)
 
     def compute_forward(self, batch: Batch, stage: sb.Stage) -> dict[str, torch.Tensor]:
@@ -212,7 +211,7 @@ class EmotionBrain(sb.Brain):
 
     def run(self, dataset: Dataset) -> list[Output]:
         """Outputs for every utterance of a dataset, sorted by id, the same on all ranks."""
-        loader = self.make_dataloader(dataset, sb.Stage.TEST, ckpt_prefix=None, batch_size=self.hparams.batch_size)
+        loader = self.make_dataloader(dataset, sb.Stage.TEST, ckpt_prefix=None)
         self.on_stage_start(sb.Stage.TEST)
         self.modules.eval()
         for batch in loader:
@@ -222,7 +221,7 @@ class EmotionBrain(sb.Brain):
     @torch.no_grad()
     def frames(self, dataset: Dataset) -> dict[str, torch.Tensor]:
         """Real frames [time, feature] of every item of a dataset, by its id, on the CPU, the same on all ranks."""
-        loader = self.make_dataloader(dataset, sb.Stage.TEST, ckpt_prefix=None, batch_size=self.hparams.batch_size)
+        loader = self.make_dataloader(dataset, sb.Stage.TEST, ckpt_prefix=None)
         self.modules.eval()
         found: list[Frames] = []
         for batch in loader:
@@ -271,12 +270,8 @@ class EmotionBrain(sb.Brain):
 
     def end_epoch(self, epoch: int, dev: dict[str, float]) -> None:
         """Log the epoch, anneal the learning rate and save a checkpoint where one is due."""
-        hp, history, score, counter = (
-            self.hparams,
-            self.hparams.history,
-            self.hparams.objective.score,
-            self.epoch_counter,
-        )
+        hp, counter = self.hparams, self.epoch_counter
+        history, score = hp.history, hp.objective.score
         self.guard.check_epoch({"train_loss": self.train_loss, **dev}, self.plain_model)
         if not dev and epoch >= counter.limit:
             # No later loss shows what the last step did.
@@ -306,17 +301,18 @@ class EmotionBrain(sb.Brain):
     def make_dataloader(
         self, dataset: Dataset, stage: sb.Stage, ckpt_prefix: str | None = "dataloader-", **loader_kwargs: Any
     ) -> Any:
-        """Loaders with our collation; a seeded order for training, disjoint shards elsewhere."""
+        """Loaders with our collation and batch size; a seeded order for training, disjoint shards elsewhere."""
         loader_kwargs.setdefault("collate_fn", collate)
+        world = torch.distributed.get_world_size() if is_distributed_initialized() else 1
+        if "batch_sampler" not in loader_kwargs:
+            loader_kwargs.setdefault("batch_size", self.hparams.batch_size // (world if stage == sb.Stage.TRAIN else 1))
         if stage == sb.Stage.TRAIN:
             targets = [entry["target"] for entry in dataset.data.values()]
             sampler = training_sampler(
                 targets, seed_of(self.hparams.seed, "order") % 2**31, self.hparams.balanced_sampling
             )
-            if (
-                self._last_batch(len(dataset), loader_kwargs.get("batch_size", 1))
-                < self.plain_model.network.min_batch_size
-            ):
+            last = self._last_batch(len(dataset), loader_kwargs.get("batch_size", 1), world)
+            if last < self.plain_model.network.min_batch_size:
                 loader_kwargs["drop_last"] = True
             loader = super().make_dataloader(dataset, stage, ckpt_prefix, sampler=sampler, **loader_kwargs)
             if self.train_sampler is None:
@@ -324,14 +320,12 @@ class EmotionBrain(sb.Brain):
                 self.train_sampler = sampler
             return loader
         if is_distributed_initialized():
-            rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
-            loader_kwargs["sampler"] = ShardSampler(len(dataset), rank, world)
+            loader_kwargs["sampler"] = ShardSampler(len(dataset), torch.distributed.get_rank(), world)
         return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)
 
     @staticmethod
-    def _last_batch(items: int, batch_size: int) -> int:
+    def _last_batch(items: int, batch_size: int, world: int) -> int:
         """Items of the last batch of an epoch, on each rank."""
-        world = torch.distributed.get_world_size() if is_distributed_initialized() else 1
         return (-(-items // world) - 1) % batch_size + 1
 
     def _wrap_distributed(self) -> None:

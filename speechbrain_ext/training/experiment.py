@@ -10,6 +10,7 @@ from typing import Any
 
 from speechbrain_ext import hparams
 from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
+from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.ssl_models import find
@@ -37,7 +38,7 @@ class Experiment:
 
     spec: RunSpec
     hp: hparams.Hparams = field(init=False)
-    manifest: dict[str, Any] = field(init=False)
+    manifest: CorpusFacts = field(init=False)
     folds: Folds = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +65,7 @@ class Experiment:
     def _read_folds(self, made_by: str) -> None:
         spec, path = self.spec, self.folds_file
         self.folds = read_folds(path, made_by)
-        wanted = {"corpus": self.manifest["corpus"], "protocol": self.protocol, "dev": spec.dev}
+        wanted = {"corpus": self.manifest.corpus, "protocol": self.protocol, "dev": spec.dev}
         for key, value in {**wanted, "fold_seed": spec.fold_seed}.items():
             if (found := getattr(self.folds, key)) != value:
                 raise UserError(f"{path}: expected {key} {value}, found {found}: make it again with: {made_by}")
@@ -242,11 +243,10 @@ class Experiment:
         )
 
 
-def load_hparams(spec: RunSpec, manifest: dict[str, Any]) -> hparams.Hparams:
+def load_hparams(spec: RunSpec, manifest: CorpusFacts) -> hparams.Hparams:
     """The hyper-parameters of a run, with the corpus's labels as classes where nobody names any."""
-    labels = [label for label in manifest["labels"] if label != "none"]
     overrides = hparams.parse_overrides(list(spec.overrides))
-    return hparams.load(spec.recipe, spec.system, overrides, manifest["source"], labels, spec.preset, spec.trust)
+    return hparams.load(spec.recipe, spec.system, overrides, manifest.source, manifest.labels, spec.preset, spec.trust)
 
 
 def protocol_of(spec: RunSpec, hp: hparams.Hparams) -> str:
@@ -254,7 +254,6 @@ def protocol_of(spec: RunSpec, hp: hparams.Hparams) -> str:
     return hp.protocol if spec.protocol == "paper" else spec.protocol
 
 
-def folds_file(spec: RunSpec, hp: hparams.Hparams, manifest: dict[str, Any]) -> Path:
+def folds_file(spec: RunSpec, hp: hparams.Hparams, manifest: CorpusFacts) -> Path:
     """The file of the run's folds."""
-    usual = Task.from_keys(manifest.get("task", {}), f"{spec.data}/manifest.json")
-    return folds_path(spec.data, protocol_of(spec, hp), spec.dev, spec.fold_seed, hp.task.name(usual))
+    return folds_path(spec.data, protocol_of(spec, hp), spec.dev, spec.fold_seed, hp.task.name(manifest.task))

@@ -67,7 +67,7 @@ def audio_items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[
     UserError
         Stage 0 has not read the audio.
     """
-    root = Path(experiment.manifest["root"])
+    root = Path(experiment.manifest.root)
     items = []
     for identity in experiment.used:
         utterance = experiment.utterances[identity]

@@ -134,7 +134,7 @@ class NetworkPhase(Phase):
         counter = self._counter(dev is not None)
         checkpointer.add_recoverables({"model": model, "counter": counter, "history": settings.history})
         brain = self._brain(model, checkpointer, settings)
-        brain.fit(counter, train, dev, train_loader_kwargs={"batch_size": self._local_batch()})
+        brain.fit(counter, train, dev)
         if if_main_process():
             self._finish(brain, checkpointer)
 
@@ -164,10 +164,6 @@ class NetworkPhase(Phase):
         """Counts epochs; stops early where the system says so and there is a development set."""
         epochs, patience = self.epochs, self.training.early_stopping_epochs if has_dev else 0
         return EpochCounterWithStopper(epochs, patience, 0, "max") if patience else EpochCounter(epochs)
-
-    def _local_batch(self) -> int:
-        world = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
-        return self.training.batch_size // world
 
     def _settings(
         self,

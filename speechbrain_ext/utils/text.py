@@ -91,3 +91,25 @@ def duration(seconds: float) -> str:
         return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
     minutes = int(seconds // 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def markdown_cell(text: str) -> str:
+    """Keep a text in its cell of a markdown table: a bar would end it, a line break the table.
+
+    Example
+    -------
+    >>> markdown_cell("a|b")
+    'a\\\\|b'
+    """
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def markdown_row(cells: Sequence[str]) -> str:
+    """Write a row of a markdown table.
+
+    Example
+    -------
+    >>> markdown_row(["a", "1"])
+    '| a | 1 |'
+    """
+    return "| " + " | ".join(map(markdown_cell, cells)) + " |"

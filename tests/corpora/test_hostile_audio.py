@@ -52,7 +52,7 @@ def test_a_linked_csv_has_the_name_of_the_link_and_the_files_of_its_target(tmp_p
     words = ["--corpus", "linked", "--corpus-root", str(tmp_path / "linked.csv"), "--data", str(tmp_path / "data")]
     main([*words, "--protocol", "speaker", "--jobs", "1"])
     facts = read_facts(tmp_path / "data" / "linked-real")
-    assert (facts["corpus"], facts["root"]) == ("linked", str(root))
+    assert (facts.corpus, facts.root) == ("linked", str(root))
 
 
 @pytest.mark.parametrize("key", CASES)

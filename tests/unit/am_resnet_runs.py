@@ -6,16 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from data_folders import write_data, write_folds
 
 from speechbrain_ext import hparams
-from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.preparation.folds import folds_path
-from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.utils.files import write_sealed
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09"), "08"
@@ -51,11 +48,8 @@ def make_run(folder: Path, repository: Path, model: Path) -> RunSpec:
             known = {"id": name, "sha256": name, "speaker": speaker, "label": label}
             utterances.append(Utterance(corpus="EmoDB", wav="x.wav", sample_rate_hz=16000, num_samples=1600, **known))
     data = folder / "data/EmoDB-mini"
-    facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_data(data, facts, utterances)
-    task = Task(CLASSES)
-    path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_sealed(path, make_folds(utterances, "speaker", "none", task=task).to_json())
+    write_data(data, utterances)
+    write_folds(data, utterances, "speaker", task=Task(CLASSES))
     spec = RunSpec(
         recipe=str(repository / "recipes/EmoDB"),
         system="am_resnet_w2v2_ca",

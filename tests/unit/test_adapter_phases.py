@@ -6,10 +6,10 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from data_folders import write_data, write_folds
 from tiny_ssl import LAYERS, SIZE, write_tiny
 
 from speechbrain_ext import hparams
-from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.evaluation.provenance import run_facts
@@ -18,13 +18,10 @@ from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.ssl import Waveform
 from speechbrain_ext.lobes.adapters import ADAPTERS, AdapterSettings
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
-from speechbrain_ext.preparation.folds import folds_path
-from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, phases_of, predict_fold, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import write_sealed
 
 RANK = 3
 # A layer has two layers of 16 x 16 with lora; behind two layers of width 16 with houlsby.
@@ -54,11 +51,8 @@ def spec(tmp_path_factory, repository, model):
                 utterances.append(made)
                 writer.add(name, random.normal(size=(1600, 1)).astype("f4"))
     data = folder / "data/EmoDB-mini"
-    facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_data(data, facts, utterances)
-    task = Task(CLASSES)
-    path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_sealed(path, make_folds(utterances, "speaker").to_json())
+    write_data(data, utterances)
+    write_folds(data, utterances, "speaker", task=Task(CLASSES))
     return RunSpec(
         recipe=str(repository / "recipes/EmoDB"),
         system="ssl_finetune",

@@ -67,13 +67,7 @@ def brain(folder, epochs=4, select=False, patience=0, **more):
 
 
 def fit(one, train, dev=None):
-    one.fit(
-        one.epoch_counter,
-        train,
-        dev,
-        train_loader_kwargs={"batch_size": 8},
-        valid_loader_kwargs={"batch_size": 8},
-    )
+    one.fit(one.epoch_counter, train, dev)
     return {name: value.clone() for name, value in one.modules.state_dict().items()}
 
 

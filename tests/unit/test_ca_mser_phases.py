@@ -8,25 +8,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from data_folders import write_data, write_folds
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from tiny_ssl import write_tiny
 
-from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.ca_mser.encoded import CaMserEncoded
 from speechbrain_ext.features.ca_mser.features import CaMserAudio, CaMserMfcc, CaMserSpectrogram
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.lobes import alexnet
-from speechbrain_ext.preparation.folds import folds_path
-from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import phases_of, predict_fold, train_fold
 from speechbrain_ext.training.network_phase import NetworkPhase
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.system_build import check_resources
 from speechbrain_ext.utils.errors import UsageError, UserError
-from speechbrain_ext.utils.files import write_sealed
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09"), "08"
@@ -51,11 +48,8 @@ def spec(tmp_path_factory, repository, model):
             known = {"id": name, "sha256": name, "speaker": speaker, "label": label}
             utterances.append(Utterance(corpus="EmoDB", wav="x.wav", sample_rate_hz=16000, num_samples=20000, **known))
     data = folder / "data/EmoDB-mini"
-    facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_data(data, facts, utterances)
-    task = Task(CLASSES)
-    path = folds_path(data, "speaker", "none", task_name=task.name(Task()))
-    write_sealed(path, make_folds(utterances, "speaker", "none", task=task).to_json())
+    write_data(data, utterances)
+    write_folds(data, utterances, "speaker", task=Task(CLASSES))
     for extractor in (CaMserSpectrogram(), CaMserMfcc(), CaMserAudio(), CaMserEncoded(str(model))):
         with FeatureCache(folder / "cache", extractor).writer() as writer:
             for name, signal in signals.items():

@@ -8,14 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from data_folders import write_data, write_folds
 
-from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
-from speechbrain_ext.preparation.folds import folds_path
-from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training import classifier_phase
 from speechbrain_ext.training import phase as phase_module
 from speechbrain_ext.training.classifier_phase import ClassifierPhase
@@ -24,7 +22,7 @@ from speechbrain_ext.training.finished import read_done, write_done
 from speechbrain_ext.training.fold import fold_facts, is_trained, phases_of, predict_fold, torch_settings, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import DamagedFile, write_sealed
+from speechbrain_ext.utils.files import DamagedFile
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 TASK = Task(tuple(CLASSES))
@@ -58,9 +56,8 @@ def make_corpus(folder, change=None):
         for speaker in SPEAKERS for label in CLASSES for take in range(4)
     ]  # fmt: skip
     data = folder / "data/EmoDB-mini"
-    known = {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x", "labels": {}, "task": TASK.to_dict()}
-    write_data(data, known, utterances)
-    write_sealed(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK).to_json())
+    write_data(data, utterances, source="mini", task=TASK)
+    write_folds(data, utterances, "speaker", task=TASK)
     rows = rows_of(utterances)
     if change:
         change(rows)

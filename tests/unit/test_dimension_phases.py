@@ -8,23 +8,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from data_folders import write_data, write_folds
 from run_requests import request_of
 
-from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
 from speechbrain_ext.features.lld import LowLevelDescriptors
 from speechbrain_ext.metrics.values import concordance
-from speechbrain_ext.preparation.folds import folds_path
 from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, phases_of, predict_fold, train_fold
 from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.errors import UsageError, UserError
-from speechbrain_ext.utils.files import write_sealed
 
 SPEAKERS, FOLD = ["03", "08", "09", "10"], "08"
 DIMENSIONS = ("activation", "valence")
@@ -65,12 +63,10 @@ def make_corpus(folder, scale=1.0):
                 )  # fmt: skip
             )
     data = folder / "data/EmoDB-mini"
-    known = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_data(data, known, utterances)
+    write_data(data, utterances)
     for dev in ("none", "speaker"):
         recipe = Task(tuple("anger boredom disgust fear happiness neutral sadness".split()), dimensions=DIMENSIONS)
-        path = folds_path(data, "speaker", dev, task_name=recipe.name(Task()))
-        write_sealed(path, make_folds(utterances, "speaker", dev, task=recipe).to_json())
+        write_folds(data, utterances, "speaker", dev, task=recipe)
     assert task.uses(utterances[0]) and task.label_of(utterances[0]) is None
     for extractor, frames, width in ((Functionals("eGeMAPSv02"), 1, 88), (LowLevelDescriptors(), 5, 76)):
         mix = random.normal(size=(3, width))

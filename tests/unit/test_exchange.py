@@ -6,20 +6,19 @@ import csv
 from dataclasses import replace
 
 import pytest
+from data_folders import write_data, write_folds
 from exchange_corpora import emodb, export_audformat, facts, iemocap, msp_improv, of_folds, parts, segments
 
 from speechbrain_ext.bin import exchange as command
-from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.table import corpus_of, scan_table
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.exchange.audformat import import_audformat
 from speechbrain_ext.exchange.emobox import export_emobox, import_emobox
 from speechbrain_ext.exchange.given import audit_given, fold_of_each, write_table
 from speechbrain_ext.exchange.nkululeko import export_nkululeko, import_nkululeko
-from speechbrain_ext.preparation.folds import PARTS, Fold, folds_path
+from speechbrain_ext.preparation.folds import PARTS, Fold
 from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import write_sealed
 
 FOUR = Task(("anger", "happiness", "neutral", "sadness"), merge_excited=True)
 
@@ -71,10 +70,10 @@ def test_nkululeko_round_trip(tmp_path, make, protocol, dev, task):
         # their names are not in this format
         place = {(item.wav, item.start_s): item.id for item in items}
         renamed = {item.id: place[item.wav, item.start_s] for item in back.utterances}
-        back.utterances = [replace(item, id=renamed[item.id]) for item in back.utterances]
-        back.folds = [
-            Fold(fold.name, *(tuple(renamed[id_] for id_ in fold.part(part)) for part in PARTS)) for fold in back.folds
-        ]
+        utterances = [replace(item, id=renamed[item.id]) for item in back.utterances]
+        names = [tuple(tuple(renamed[id_] for id_ in fold.part(part)) for part in PARTS) for fold in back.folds]
+        folds_back = [Fold(fold.name, *ids) for fold, ids in zip(back.folds, names, strict=True)]
+        back = replace(back, utterances=utterances, folds=folds_back)
     assert facts(back.utterances, *names) == facts(of_folds(items, folds), *names)
     assert sorted(parts(back.folds)) == sorted(parts(folds.folds))
 
@@ -150,11 +149,9 @@ def prepared(tmp_path):
     """A prepared corpus of label trees, its folds by speaker and at random."""
     data, root = tmp_path / "data" / "EmoDB-real", tmp_path / "EmoDB"
     items = emodb()
-    write_data(
-        data, {"corpus": "EmoDB", "source": "real", "edition": "x", "root": str(root), "labels": {}, "task": {}}, items
-    )
+    write_data(data, items, root=str(root))
     for protocol in ("speaker", "random5"):
-        write_sealed(folds_path(data, protocol), make_folds(items, protocol).to_json())
+        write_folds(data, items, protocol)
     for item in items:
         (root / item.wav).parent.mkdir(parents=True, exist_ok=True)
         (root / item.wav).touch()

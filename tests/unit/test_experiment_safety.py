@@ -11,17 +11,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from data_folders import write_data, write_folds
 from run_requests import request_of
 
-from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.evaluation.evaluate import evaluate
 from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
-from speechbrain_ext.preparation.folds import folds_path
-from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training import launch
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.experiment import Experiment
@@ -30,7 +28,7 @@ from speechbrain_ext.training.fold import is_trained
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.train import train
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import DamagedFile, read_sealed, write_sealed
+from speechbrain_ext.utils.files import DamagedFile, read_sealed
 from speechbrain_ext.utils.folders import check_inside, folder_name, remove_folder
 
 TASK = Task(("anger", "sadness"))
@@ -87,9 +85,8 @@ def make_corpus(folder, speakers):
         for take in range(4)
     ]
     data = folder / "data/EmoDB-mini"
-    known = {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x", "labels": {}, "task": TASK.to_dict()}
-    write_data(data, known, utterances)
-    write_sealed(folds_path(data, "speaker"), make_folds(utterances, "speaker", task=TASK).to_json())
+    write_data(data, utterances, source="mini", task=TASK)
+    write_folds(data, utterances, "speaker", task=TASK)
     with FeatureCache(folder / "cache", Functionals("eGeMAPSv02")).writer() as writer:
         for utterance in utterances:
             row = random.normal(size=88) + 2 * TASK.classes.index(utterance.label)

@@ -178,7 +178,7 @@ def test_stage_4_draws_the_figure_and_stage_3_keeps_the_share_of_zeros(work, see
     run = load_run(seed_folder)
     zeros = samples = 0
     for utterance in run.utterances.values():
-        processed, _ = madd(read_audio(run.manifest["root"], utterance), 400, 5.0)
+        processed, _ = madd(read_audio(run.manifest.root, utterance), 400, 5.0)
         zeros, samples = zeros + (processed == 0).sum(), samples + len(processed)
     results = json.loads((seed_folder / "results.json").read_text())
     assert results["madd_zero_share"] == pytest.approx(zeros / samples, abs=1e-12) and 0.01 < zeros / samples < 0.9
@@ -203,12 +203,12 @@ def test_default_utterance_has_the_largest_share_between_sounds(seed_folder):
     run = load_run(seed_folder)
     shares = {}
     for identity in run.fold("03").test:
-        processed, _ = madd(read_audio(run.manifest["root"], run.utterances[identity]), 400, 5.0)
+        processed, _ = madd(read_audio(run.manifest.root, run.utterances[identity]), 400, 5.0)
         for start in range(0, len(processed), 16000):
-            piece = processed[start : start + 16000]
-            sound = np.flatnonzero(piece)
+            segment = processed[start : start + 16000]
+            sound = np.flatnonzero(segment)
             within = np.diff(sound) - 1 if len(sound) else np.zeros(1)
-            shares[identity, start / 16000] = within[within >= 16].sum() / len(piece)
+            shares[identity, start / 16000] = within[within >= 16].sum() / len(segment)
     best = max(shares.values())
     assert best > 0
     maps = mask_maps(run)

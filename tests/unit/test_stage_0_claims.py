@@ -14,7 +14,8 @@ from speechbrain_ext.bin import exchange
 from speechbrain_ext.bin.prepare import main
 from speechbrain_ext.corpora import Expected, get_corpus
 from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
-from speechbrain_ext.corpora.label_map import read_label_map
+from speechbrain_ext.corpora.emotion_words import read_label_map
+from speechbrain_ext.corpora.facts import CorpusCounts
 from speechbrain_ext.corpora.manifest import CorpusFaults, Utterance
 from speechbrain_ext.corpora.table import scan_table
 from speechbrain_ext.exchange.emobox import import_emobox
@@ -34,7 +35,7 @@ CORPUS = replace(
     get_corpus("emodb"),
     expected=Expected(utterances=2, hours=0.41, labels={"anger": 2}, speakers={"03": 1, "08": 1}),
 )
-COUNTS = {"utterances": 2, "hours": 0.4131, "labels": {"anger": 2}, "speakers": {"03": 1, "08": 1}, "parts": {}}
+COUNTS = CorpusCounts(2, 0.4131, labels={"anger": 2}, speakers={"03": 1, "08": 1}, sessions={}, scenarios={}, parts={})
 
 
 def test_without_a_published_hash_counts_and_hours_are_what_is_known():
@@ -55,15 +56,15 @@ def test_with_a_published_hash_the_audio_decides():
 def test_other_copies_are_named_by_their_size_or_by_the_user():
     assert name_edition(CORPUS, "real", COUNTS, "denoised") == "denoised"
     assert name_edition(CORPUS, "mini", COUNTS, "denoised") == "mini"
-    shorter = COUNTS | {"hours": 0.29}
+    shorter = replace(COUNTS, hours=0.29)
     assert name_edition(CORPUS, "real", shorter, None) == "not as published: 2 utterances, 0.29 h"
     assert name_edition(CORPUS, "real", shorter, "2 s copy") == "2 s copy"
     with pytest.raises(UserError, match="0.29 h, published are 2 utterances, 0.41 h"):
         name_edition(CORPUS, "real", shorter, "as published")
-    assert name_edition(CORPUS, "real", COUNTS | {"hours": None}, None).startswith("not as published")
-    swapped = COUNTS | {"speakers": {"03": 2}}
+    assert name_edition(CORPUS, "real", replace(COUNTS, hours=None), None).startswith("not as published")
+    swapped = replace(COUNTS, speakers={"03": 2})
     assert differences(CORPUS, swapped) == ["speaker 03 2 (published 1)", "speaker 08 0 (published 1)"]
-    assert count([])["hours"] == 0
+    assert count([]).hours == 0
 
 
 def test_nothing_is_said_of_publication_where_nobody_published():
@@ -164,7 +165,7 @@ def test_a_label_map_brings_other_words_and_is_recorded(tmp_path, capsys):
     path.write_text(json.dumps({**MAP, "glee": "happiness"}))
     data = prepare(table, "--label-map", str(path))
     facts = read_facts(data)
-    assert facts["label_map"] == {"elated": "happiness", "bliss": "happiness", "noise": None, "glee": "happiness"}
+    assert facts.label_map == {"elated": "happiness", "bliss": "happiness", "noise": None, "glee": "happiness"}
     labels = {item.id: (item.label, item.extra["emotion_code"]) for item in read_utterances(data, facts)}
     assert labels == {
         "0": ("happiness", "elated"), "1": ("sadness", "sad"), "2": ("happiness", "BLISS"),

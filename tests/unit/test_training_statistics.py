@@ -7,18 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from data_folders import write_data, write_folds
 
 from speechbrain_ext import hparams
-from speechbrain_ext.corpora.data_folder import write_data
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.preparation.folds import folds_path
-from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import phases_of, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.utils.files import write_sealed
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
 SPEAKERS, FOLD = ("03", "08", "09", "10"), "08"
@@ -35,11 +32,8 @@ def make_run(folder, repository, spoilt: tuple[str, ...] = (), dev: str = "none"
             known = {"id": name, "sha256": name, "speaker": speaker, "label": label}
             utterances.append(Utterance(corpus="EmoDB", wav="x.wav", sample_rate_hz=16000, num_samples=4800, **known))
     data = folder / "data/EmoDB-mini"
-    facts = {"corpus": "EmoDB", "source": "real", "edition": "x", "root": "x", "labels": {}, "task": {}}
-    write_data(data, facts, utterances)
-    task = Task(CLASSES)
-    path = folds_path(data, "speaker", dev, task_name=task.name(Task()))
-    write_sealed(path, make_folds(utterances, "speaker", dev, task=task).to_json())
+    write_data(data, utterances)
+    write_folds(data, utterances, "speaker", dev, task=Task(CLASSES))
     spec = RunSpec(
         recipe=str(repository / "recipes/EmoDB"),
         system="amsnet",

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from data_folders import write_data
 from recipe_list import RECIPES, write_recipe
 from ruamel.yaml import YAML
 from run_requests import request_of
@@ -108,8 +109,7 @@ def received(folder: Path, **changes) -> Path:
     for place in (data, seed):
         place.mkdir(parents=True)
     # Its sender seals it too.
-    known = {"corpus": "EmoDB", "source": "mini", "edition": "mini", "root": "x", "task": {}, "manifest_sha256": ""}
-    write_sealed(data / "manifest.json", {**known, "labels": {"anger": 1, "sadness": 1}})
+    write_data(data, [], source="mini", labels=("anger", "sadness"))
     spec = {"recipe": str(RECIPE[0]), "system": RECIPE[1], "data": str(data), "exp": str(folder / "exp")}
     spec["cache"] = str(folder)
     write_sealed(seed / "spec.json", {**spec, **changes})

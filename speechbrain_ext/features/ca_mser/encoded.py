@@ -9,8 +9,7 @@ import numpy as np
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.ca_mser.features import CaMserAudio
 from speechbrain_ext.features.extractor import one_thread
-from speechbrain_ext.features.ssl import frozen, hidden_states
-from speechbrain_ext.features.ssl_frames import FramesOfModel
+from speechbrain_ext.features.ssl import FramesOfModel, frozen, hidden_states
 from speechbrain_ext.utils.errors import UserError
 
 
@@ -55,8 +54,8 @@ class CaMserEncoded(FramesOfModel, CaMserAudio):
         model = frozen(self.model)
         found = []
         with one_thread(), torch.inference_mode():
-            for piece in self.segments(signal):
-                states = hidden_states(model, torch.from_numpy(piece)[None])
+            for segment in self.segments(signal):
+                states = hidden_states(model, torch.from_numpy(segment)[None])
                 found.append(states[-1][0].numpy())  # [frame, dim]
         return np.concatenate(found)  # [segments * frames, dim]
 

@@ -6,7 +6,6 @@ All of them have the same segments of an utterance, `segment_rows` rows each.
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 from typing import Any
 
 import numpy as np
@@ -33,8 +32,9 @@ class _Segmented(Extractor):
     """
 
     version = 1
-    hop_s = 0.0  # rows come in whole segments, and are cut by segments
+    hop_s = 0.0  # rows come in complete segments, and are cut by segments
     normalised = False
+    package = "torchaudio"
 
     def __init__(self, pre_emphasis: float, segment_s: float, **params: Any) -> None:
         super().__init__(pre_emphasis=float(pre_emphasis), segment_s=float(segment_s), **params)
@@ -53,15 +53,6 @@ class _Segmented(Extractor):
         """Cut frames [frame, dim] into segments, and lay these end to end."""
         many = -(-len(frames) // self.segment_frames)
         return segments.segment(frames, many, self.segment_frames, fill)[0].reshape(-1, self.dim)
-
-    @property
-    def library(self) -> str:
-        """Name and version of the library that computes the feature."""
-        return f"torchaudio {importlib.metadata.version('torchaudio').partition('+')[0]}"
-
-    def silence(self) -> np.ndarray:
-        """Give what fills a last segment, float32 [dim]."""
-        return np.zeros(self.dim, dtype=np.float32)
 
 
 class CaMserSpectrogram(_Segmented):
@@ -88,15 +79,11 @@ class CaMserSpectrogram(_Segmented):
 
     name = "ca_mser_spectrogram"
     dim = segments.BINS
+    column = "bin"
 
     def __init__(self, pre_emphasis: float = 0.0, pad: str = "floor", segment_s: float = 3.0) -> None:
         super().__init__(pre_emphasis, segment_s, pad=pad)
         self._among("pad", PADDINGS)
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the bins, from low to high."""
-        return [f"bin[{place}]" for place in range(self.dim)]
 
     def compute(self, signal: np.ndarray) -> np.ndarray:
         """Compute the rows of a finite, non-empty float32 signal, [segments * segment_rows, 200]."""
@@ -112,7 +99,7 @@ class CaMserSpectrogram(_Segmented):
 class CaMserMfcc(_Segmented):
     """40 MFCC of HTK's mel scale every 10 ms, segment by segment, with rows of zeros behind the utterance's end.
 
-    The coefficients are those of the whole utterance; the network brings each row to length 1.
+    The coefficients are those of the entire utterance; the network brings each row to length 1.
 
     Arguments
     ---------
@@ -131,14 +118,10 @@ class CaMserMfcc(_Segmented):
 
     name = "ca_mser_mfcc"
     dim = N_MFCC
+    column = "mfcc"
 
     def __init__(self, pre_emphasis: float = 0.0, segment_s: float = 3.0) -> None:
         super().__init__(pre_emphasis, segment_s)
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the coefficients."""
-        return [f"mfcc[{place}]" for place in range(self.dim)]
 
     def compute(self, signal: np.ndarray) -> np.ndarray:
         """Compute the rows of a finite, non-empty float32 signal, [segments * segment_rows, 40]."""
@@ -160,7 +143,7 @@ class CaMserAudio(_Segmented):
     pad_side : str
         The last segment has its zeros at the "back", or, in the authors' code, at the "front".
     normalise : str
-        Mean 0 and variance 1 over the "speech" of a segment, or, in the authors' code, over the whole "segment".
+        Mean 0 and variance 1 over the "speech" of a segment, or, in the authors' code, over the entire "segment".
 
     Source
     ------
@@ -174,6 +157,7 @@ class CaMserAudio(_Segmented):
 
     name = "ca_mser_audio"
     dim = 1
+    package = ""
 
     def __init__(
         self, pre_emphasis: float = 0.0, pad_side: str = "back", normalise: str = "speech", segment_s: float = 3.0
@@ -182,16 +166,6 @@ class CaMserAudio(_Segmented):
         self._among("pad_side", segments.SIDES)
         self._among("normalise", segments.SCOPES)
         self.segment_rows = self.segment_frames * segments.HOP_SAMPLES
-
-    @property
-    def library(self) -> str:
-        """No library: what is done stands in this repository."""
-        return "none"
-
-    @property
-    def columns(self) -> list[str]:
-        """Name of the one dimension."""
-        return ["sample"]
 
     def segments(self, signal: np.ndarray) -> np.ndarray:
         """Cut a signal into segments, float32 [segment, samples]."""

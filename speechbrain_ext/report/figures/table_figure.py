@@ -1,4 +1,4 @@
-"""The figure of a filled table: our numbers with their intervals, the paper's beside them."""
+"""The figure of a filled table: our numbers with their intervals, and the paper's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from speechbrain_ext.report.figures.drawing import (
     new_figure,
     set_title,
 )
-from speechbrain_ext.report.tables.tables import SCORES, FilledTable, marked_name
+from speechbrain_ext.report.tables.tables import SCORES, FilledTable
 
 # Means over folds lie a little above the pooled score, so that equal numbers are both seen.
 MEAN_SHIFT = -0.18
@@ -28,7 +28,7 @@ def build_table_figure(table: FilledTable) -> Figure:
     panels = figure.subplots(1, len(SCORES), sharey=True)
     for axes, score in zip(panels, SCORES, strict=True):
         _panel(axes, table, score)
-    panels[0].set_yticks(range(len(table.lines)), [marked_name(line) for line in table.lines])
+    panels[0].set_yticks(range(len(table.lines)), [line.marked_name for line in table.lines])
     panels[0].set_ylim(len(table.lines) - 0.4, -0.6)
     set_title(figure, table.title)
     columns = 1 if is_narrow() else 2 if is_print() else 3
@@ -39,10 +39,10 @@ def build_table_figure(table: FilledTable) -> Figure:
 
 def _panel(axes: Axes, table: FilledTable, score: str) -> None:
     for number, line in enumerate(table.lines):
-        if interval := line.interval[score]:
+        if interval := line.pooled[score].interval:
             axes.plot([100 * end for end in interval], [number, number], color=LINE, linewidth=1.6, alpha=0.5)
-        axes.plot(100 * line.pooled[score], number, "o", color=LINE, markersize=6)
-        axes.plot(100 * line.mean[score], number + MEAN_SHIFT, "x", color=LINE, markersize=6)
+        axes.plot(100 * line.pooled[score].value, number, "o", color=LINE, markersize=6)
+        axes.plot(100 * line.mean[score].value, number + MEAN_SHIFT, "x", color=LINE, markersize=6)
         paper = line.paper[score]
         if paper is not None:
             face = "none" if line.mark else DEV_LINE
@@ -57,13 +57,13 @@ def _panel(axes: Axes, table: FilledTable, score: str) -> None:
 
 
 def _legend(table: FilledTable) -> list[Line2D]:
-    has_interval = any(interval for line in table.lines for interval in line.interval.values())
+    has_interval = any(line.has_interval for line in table.lines)
     pooled = "ours, pooled, with 95 % interval" if has_interval else "ours, pooled"
     handles = [
         Line2D([], [], color=LINE, marker="o", alpha=0.9, linestyle="-" if has_interval else "", label=pooled),
         Line2D([], [], color=LINE, marker="x", linestyle="", label="ours, mean of folds"),
     ]
-    has_number = [line for line in table.lines if any(value is not None for value in line.paper.values())]
+    has_number = [line for line in table.lines if line.has_paper]
     for mark in dict.fromkeys(line.mark for line in has_number):
         face = "none" if mark else DEV_LINE
         label = f"{mark} (not comparable)" if mark else "paper, mean of folds"

@@ -1,4 +1,4 @@
-"""The rows that papers print for a corpus, for a RESULTS.md that has none of ours to set beside them."""
+"""The rows that papers print for a corpus, for a RESULTS.md without a row of ours."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ def paper_rows(recipe: str | Path) -> list[list[str]]:
         for row in table.rows:
             if row.paper_wa is None and row.paper_uar is None:
                 continue
-            number = f"Table {table.number}" if table.number.isdigit() else table.number
             scores = [DASH if score is None else percent(score) for score in (row.paper_wa, row.paper_uar)]
-            cells = [row.system, f"{row.name} ({number})", *scores, row.protocol]
+            cells = [row.system, f"{row.name} ({table.printed_number})", *scores, row.protocol]
             if tuple(cells) not in seen:
                 seen.add(tuple(cells))
                 rows.append(["Paper", *cells, f"`./run.sh --table {identity}`"])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from speechbrain_ext.evaluation.records import Score
 from speechbrain_ext.report.tables.table_keys import COLUMNS
-from speechbrain_ext.report.tables.tables import SCORES, FilledTable, Line, marked_name
+from speechbrain_ext.report.tables.tables import SCORES, FilledTable, Line
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.text import DASH, duration, percent
 
@@ -21,7 +23,7 @@ class Cell:
     ----------
     value : str
     rest : str
-        What stands behind it: an interval, a standard deviation or a mark.
+        What follows it: an interval, a standard deviation or a mark.
     """
 
     value: str
@@ -67,7 +69,7 @@ def columns_of(table: FilledTable, keys: Sequence[str] = COLUMNS) -> list[Column
     Raises
     ------
     UsageError
-        There is no such column, or one stands twice.
+        There is no such column, or one is given twice.
     """
     known = {column.key: column for column in _columns(table)}
     for key in keys:
@@ -93,32 +95,23 @@ def best_lines(table: FilledTable, column: Column) -> set[int]:
 
 def _columns(table: FilledTable) -> list[Column]:
     """All columns of a table; a number of the paper that is not comparable has a dagger."""
-    numbered = [line for line in table.lines if any(value is not None for value in line.paper.values())]
-    marks = {line.mark for line in numbered}
+    marks = {line.mark for line in table.lines if line.has_paper}
     mark = marks.pop() if len(marks) == 1 else ""
-    has_interval = any(interval for line in table.lines for interval in line.interval.values())
-    pooled = "pooled [95 %]" if has_interval else "pooled"
+    pooled = "pooled [95 %]" if any(line.has_interval for line in table.lines) else "pooled"
     mean = "mean of folds"
-    if any(spread is not None for line in table.lines for spread in line.spread.values()):
+    if any(line.mean[score].std is not None for line in table.lines for score in SCORES):
         mean += " ± std over seeds" if table.over_seeds else " ± std"
-    columns = [Column("row", "", "Row", lambda line: Cell(marked_name(line)))]
-    for name, group, cell, value in (
+    columns = [Column("row", "", "Row", lambda line: Cell(line.marked_name))]
+    of_scores: tuple[tuple[str, str, Callable[..., Cell], Callable[..., float | None] | None], ...] = (
         ("paper", mark or "paper", _paper, lambda line, score: None if line.mark else line.paper[score]),
-        ("pooled", pooled, _pooled, lambda line, score: line.pooled[score]),
-        ("mean", mean, _mean, lambda line, score: line.mean[score]),
+        ("pooled", pooled, _pooled, lambda line, score: line.pooled[score].value),
+        ("mean", mean, _mean, lambda line, score: line.mean[score].value),
         ("minus_paper", "mean minus paper", _difference, None),
-    ):
+    )
+    for name, group, cell, value in of_scores:
         for score in SCORES:
-            best = None if value is None else (lambda line, value=value, score=score: value(line, score))
-            columns.append(
-                Column(
-                    f"{name}_{score}",
-                    group,
-                    score.upper(),
-                    lambda line, cell=cell, score=score: cell(line, score),
-                    best,
-                )
-            )
+            best = None if value is None else partial(value, score=score)
+            columns.append(Column(f"{name}_{score}", group, score.upper(), partial(cell, score=score), best))
     columns.append(Column("parameters", "", "Parameters", lambda line: Cell(f"{line.parameters:,}")))
     columns.append(Column("training", "", "Training", lambda line: Cell(duration(line.train_seconds))))
     columns.append(Column("memory", "", "Peak memory", _memory))
@@ -131,17 +124,20 @@ def _paper(line: Line, score: str) -> Cell:
 
 
 def _pooled(line: Line, score: str) -> Cell:
-    interval = line.interval[score]
-    return Cell(percent(line.pooled[score]), f"[{', '.join(percent(end) for end in interval)}]" if interval else "")
+    return _cell(line.pooled[score])
 
 
 def _mean(line: Line, score: str) -> Cell:
-    spread = line.spread[score]
-    return Cell(percent(line.mean[score]), "" if spread is None else f"± {percent(spread)}")
+    return _cell(line.mean[score])
+
+
+def _cell(score: Score) -> Cell:
+    value = percent(score.value)
+    return Cell(value, score.text(percent).removeprefix(value).strip())
 
 
 def _difference(line: Line, score: str) -> Cell:
-    difference = line.difference[score]
+    difference = line.difference(score)
     return Cell(DASH if difference is None else f"{100 * difference:+.2f}")
 
 

@@ -12,6 +12,7 @@ from speechbrain_ext.report.results_md import RESULTS_FOLDER
 from speechbrain_ext.training.paper_tables import Table, load_table
 from speechbrain_ext.training.table_names import table_files
 from speechbrain_ext.utils.files import write_text
+from speechbrain_ext.utils.text import markdown_row
 
 PAGE = "README.md"
 COMMAND = "python -m speechbrain_ext.bin.table list --write"
@@ -43,7 +44,7 @@ Folds and labels of other tools (EmoBox, audformat, nkululeko): `python -m speec
 
 
 def write_table_list(recipes: str | Path) -> Path:
-    """Write the list of all tables beside the recipes.
+    """Write the list of all tables into the folder of the recipes.
 
     Arguments
     ---------
@@ -82,9 +83,9 @@ def table_list(recipes: str | Path) -> str:
         lines += ["| command | what | source | rows | kept |", "| --- | --- | --- | ---: | --- |"]
         for identity in table_files(recipe):
             table = load_table(recipe, identity)
-            number = f"Table {table.number}" if table.number.isdigit() else table.number
-            cells = [f"`./run.sh --table {identity}`", table.title, number, str(len(table.rows)), state(table, kept)]
-            lines.append("| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |")
+            known = [table.title, table.printed_number, str(len(table.rows)), state(table, kept)]
+            cells = [f"`./run.sh --table {identity}`", *known]
+            lines.append(markdown_row(cells))
         lines.append("")
     return "\n".join(lines).rstrip("\n") + "\n"
 

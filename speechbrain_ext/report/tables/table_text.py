@@ -13,9 +13,10 @@ from speechbrain_ext.report.figures.drawing import WATERMARK
 from speechbrain_ext.report.tables.table_columns import DAGGER, Cell, Column, best_lines, columns_of
 from speechbrain_ext.report.tables.table_keys import LATEX_COLUMNS
 from speechbrain_ext.report.tables.tables import COSTS, SCORES, FilledTable
+from speechbrain_ext.utils.text import markdown_cell, markdown_row
 
 SYNTHETIC = f"{WATERMARK}: these numbers say that the software runs, nothing about speech"
-# Stands for two hyphens in a text on its way to LaTeX, which by itself prints a dash for them.
+# In place of two hyphens, for which LaTeX would print a dash.
 HYPHENS = "\0"
 LATEX = str.maketrans(
     {
@@ -53,12 +54,12 @@ def markdown(table: FilledTable) -> str:
     """Write a table as markdown; the first line of a mini corpus's is its watermark."""
     columns = columns_of(table)
     lines = [f"**{SYNTHETIC}**", ""] if table.is_mini else []
-    lines += [f"# {_plain(table.title)}", "", f"{_plain(table.source)}.", ""]
-    lines += [_row([column.title for column in columns]), "| --- |" + " ---: |" * (len(columns) - 1)]
-    lines += [*(_row([str(column.cell(line)) for column in columns]) for line in table.lines), ""]
+    lines += [f"# {markdown_cell(table.title)}", "", f"{markdown_cell(table.source)}.", ""]
+    lines += [markdown_row([column.title for column in columns]), "| --- |" + " ---: |" * (len(columns) - 1)]
+    lines += [*(markdown_row([str(column.cell(line)) for column in columns]) for line in table.lines), ""]
     reasons = [*table.not_comparable, *table.settings]
-    lines += [f"- **{_plain(reason)}**" for reason in reasons] + [""] * bool(reasons)
-    lines += [f"- {_plain(note)}" for note in (*table.notes, *table.commands)]
+    lines += [f"- **{markdown_cell(reason)}**" for reason in reasons] + [""] * bool(reasons)
+    lines += [f"- {markdown_cell(note)}" for note in (*table.notes, *table.commands)]
     return "\n".join(lines) + "\n"
 
 
@@ -91,23 +92,24 @@ def latex(table: FilledTable, keys: Sequence[str] = LATEX_COLUMNS) -> str:
 def csv_text(table: FilledTable) -> str:
     """Write a table as CSV with plain numbers; comments begin with #."""
     stream = io.StringIO()
-    told = ([SYNTHETIC] if table.is_mini else []) + [*table.not_comparable, *table.settings]
-    stream.write("".join(f"# {' '.join(text.split())}\n" for text in told))
+    comments = ([SYNTHETIC] if table.is_mini else []) + [*table.not_comparable, *table.settings]
+    stream.write("".join(f"# {' '.join(text.split())}\n" for text in comments))
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(CSV_HEAD)
     for line in table.lines:
         row = [line.name, "; ".join(line.differs), *(_number(line.paper[score]) for score in SCORES), line.mark]
         for score in SCORES:
-            ends = line.interval[score] or (None, None)
-            row += [_number(share) for share in (line.mean[score], line.spread[score], line.pooled[score], *ends)]
-        row += ["seeds" if len(line.seeds) > 1 else "folds", *(_number(line.difference[score]) for score in SCORES)]
+            mean, pooled = line.mean[score], line.pooled[score]
+            ends = pooled.interval or (None, None)
+            row += [_number(share) for share in (mean.value, mean.std, pooled.value, *ends)]
+        row += ["seeds" if len(line.seeds) > 1 else "folds", *(_number(line.difference(score)) for score in SCORES)]
         memory = "" if line.peak_memory_mib is None else line.peak_memory_mib
         writer.writerow([*row, " ".join(map(str, line.seeds)), line.parameters, f"{line.train_seconds:.2f}", memory])
     return stream.getvalue()
 
 
 def escape_latex(text: str) -> str:
-    r"""Write a text so that LaTeX prints it as it stands.
+    r"""Write a text so that LaTeX prints it unchanged.
 
     Example
     -------
@@ -120,7 +122,7 @@ def escape_latex(text: str) -> str:
 
 
 def _latex_head(columns: Sequence[Column]) -> list[str]:
-    """One line of heads, with a line of groups above where columns stand in groups."""
+    """One line of heads, with a line of groups above where columns are grouped."""
     heads = " & ".join(escape_latex(column.head) for column in columns) + r" \\"
     if not any(column.group for column in columns):
         return [heads]
@@ -157,11 +159,3 @@ def _label(identity: str) -> str:
 
 def _number(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.4f}"
-
-
-def _row(row: list[str]) -> str:
-    return "| " + " | ".join(_plain(cell) for cell in row) + " |"
-
-
-def _plain(cell: str) -> str:
-    return " ".join(cell.split()).replace("|", "\\|")

@@ -1,15 +1,16 @@
-"""A paper's table beside ours: the numbers of every row, and what keeps them from being compared."""
+"""A paper's table with our numbers: the scores of every row, and what keeps them from being compared."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from speechbrain_ext.evaluation.comparability import comparison_card, differences, paper_card, paper_mark
-from speechbrain_ext.evaluation.records import MARK, SPEAKERS_KNOWN, Results, difference_phrases
+from speechbrain_ext.evaluation.records import MARK, SPEAKERS_KNOWN, Results, Score, Scores, difference_phrases
 from speechbrain_ext.evaluation.results import development_uar, make_summary
+from speechbrain_ext.metrics.bootstrap import Interval
 from speechbrain_ext.report.tables.paper_notes import paper_notes
 from speechbrain_ext.training.paper_tables import Table, TableRow
 from speechbrain_ext.utils.text import percent
@@ -37,33 +38,48 @@ class Line:
     Attributes
     ----------
     name : str
-    paper : dict
+    paper : mapping
         The paper's number, or None.
     mark : str
         What the paper's number is where it is not comparable, such as "paper, other edition"; "" where it is.
     differs : tuple of str
         Settings that differ from the paper's preset, as `difference_phrases` writes them.
-    pooled, interval : dict
-        The score over the utterances of all folds; its 95 % interval, or None where there is none.
-    mean, spread : dict
-        The mean over folds; its standard deviation over folds, over seeds where there are several, None for one value.
-    difference : dict
-        Mean over folds minus the paper's number, or None where they are not comparable.
+    pooled : mapping
+        The score over the utterances of all folds with its interval, both as means over seeds.
+    mean : mapping
+        The mean over folds with its standard deviation over folds, over seeds where there are several.
     """
 
     name: str
-    paper: dict[str, float | None]
+    paper: Mapping[str, float | None]
     mark: str
     differs: tuple[str, ...]
-    pooled: dict[str, float]
-    interval: dict[str, tuple[float, float] | None]
-    mean: dict[str, float]
-    spread: dict[str, float | None]
-    difference: dict[str, float | None]
+    pooled: Scores
+    mean: Scores
     seeds: tuple[int, ...]
     parameters: int
     train_seconds: float
     peak_memory_mib: float | None
+
+    @property
+    def marked_name(self) -> str:
+        """The row's name, with a mark where its settings differ from the paper's preset."""
+        return f"{self.name} {MARK}" if self.differs else self.name
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether a score has an interval."""
+        return any(score.interval for score in self.pooled.values())
+
+    @property
+    def has_paper(self) -> bool:
+        """Whether the paper prints a number of the row."""
+        return any(value is not None for value in self.paper.values())
+
+    def difference(self, score: str) -> float | None:
+        """Mean over folds minus the paper's number; None where they are not comparable."""
+        paper = self.paper[score]
+        return None if self.mark or paper is None else self.mean[score].value - paper
 
 
 @dataclass(frozen=True)
@@ -117,14 +133,13 @@ def fill(table: Table, results: Sequence[Sequence[Results]]) -> FilledTable:
         found = differences(reference, comparison_card(seeds[0]))
         if found:
             reasons.append(f"not comparable: {table.rows[0].name} against {row.name}: {'; '.join(found)}")
-    number = f"Table {table.number}" if table.number.isdigit() else table.number
     every = [one for seeds in results for one in seeds]
     is_mini = any(one.source == "mini" for one in every)
     commands = dict.fromkeys(one.command for one in every if one.command)
     return FilledTable(
         id=table.id,
         title=table.title,
-        source=f"{number} of {table.paper}",
+        source=f"{table.printed_number} of {table.paper}",
         is_mini=is_mini,
         lines=tuple(lines),
         not_comparable=tuple(reasons + _against_paper(table, lines, results)),
@@ -136,30 +151,18 @@ def fill(table: Table, results: Sequence[Sequence[Results]]) -> FilledTable:
     )
 
 
-def marked_name(line: Line) -> str:
-    """The row's name, with a mark where its settings differ from the paper's preset."""
-    return f"{line.name} {MARK}" if line.differs else line.name
-
-
 def _line(row: TableRow, seeds: list[Results], over_seeds: bool) -> Line:
     summary = make_summary(seeds)
     paper = dict(zip(SCORES, (row.paper_wa, row.paper_uar), strict=True))
-    has_number = any(value is not None for value in paper.values())
-    # The file's own numbers and protocol, so that a corrected file needs no new scoring.
-    mark = paper_mark(seeds[0], row.protocol) if has_number else ""
-    mean = {score: summary.mean[score].value for score in SCORES}
-    spread = summary.mean if over_seeds else seeds[0].mean
     memory = [fold.peak_memory_mib for one in seeds for fold in one.folds if fold.peak_memory_mib]
     return Line(
         name=row.name,
         paper=paper,
-        mark=mark,
+        # The file's own numbers and protocol, so that a corrected file needs no new scoring.
+        mark=paper_mark(seeds[0], row.protocol) if any(value is not None for value in paper.values()) else "",
         differs=tuple(difference_phrases(seeds[0].differs_from_paper)),
-        pooled={score: summary.pooled[score].value for score in SCORES},
-        interval={score: _interval(seeds, score) for score in SCORES},
-        mean=mean,
-        spread={score: spread[score].std for score in SCORES},
-        difference={score: None if mark or paper[score] is None else mean[score] - paper[score] for score in SCORES},
+        pooled={score: Score(summary.pooled[score].value, _interval(seeds, score)) for score in SCORES},
+        mean=summary.mean if over_seeds else seeds[0].mean,
         seeds=summary.seeds,
         parameters=seeds[0].parameters,
         train_seconds=float(np.mean([one.training_seconds for one in seeds])),
@@ -167,9 +170,10 @@ def _line(row: TableRow, seeds: list[Results], over_seeds: bool) -> Line:
     )
 
 
-def _interval(seeds: list[Results], score: str) -> tuple[float, float] | None:
-    intervals = [one.pooled[score].interval for one in seeds]
-    if None in intervals:
+def _interval(seeds: list[Results], score: str) -> Interval | None:
+    found = [one.pooled[score].interval for one in seeds]
+    intervals = [interval for interval in found if interval is not None]
+    if len(intervals) < len(found):
         return None
     low, high = np.mean(intervals, axis=0)
     return float(low), float(high)
@@ -177,14 +181,14 @@ def _interval(seeds: list[Results], score: str) -> tuple[float, float] | None:
 
 def _against_paper(table: Table, lines: list[Line], results: Sequence[Sequence[Results]]) -> list[str]:
     """Say once for each mark how our card differs from the paper's, which is why no difference is computed."""
-    told = {}
+    reasons: dict[str, str] = {}
     for row, line, seeds in zip(table.rows, lines, results, strict=True):
-        if line.mark and line.mark not in told:
+        if line.mark and line.mark not in reasons:
             found = differences(comparison_card(seeds[0], with_hash=False), paper_card(row.protocol))
             # Differing settings are listed row by row, with both values.
             found += [f"settings: {MARK}"] if line.differs else []
-            told[line.mark] = f"not comparable: † {line.mark}: ours against the paper's: {'; '.join(found)}"
-    return list(told.values())
+            reasons[line.mark] = f"not comparable: † {line.mark}: ours against the paper's: {'; '.join(found)}"
+    return list(reasons.values())
 
 
 def _settings(lines: list[Line]) -> list[str]:
@@ -199,14 +203,15 @@ def _settings(lines: list[Line]) -> list[str]:
 
 def _development(lines: list[Line], results: Sequence[Sequence[Results]]) -> list[str]:
     """Say the development set's scores, where every row has them, by which one row may be chosen."""
-    scores = [development_uar(seeds) for seeds in results]
-    if len(lines) < 2 or any(score is None for score in scores):
+    found = {line.name: development_uar(seeds) for line, seeds in zip(lines, results, strict=True)}
+    scores = {name: score for name, score in found.items() if score is not None}
+    if len(lines) < 2 or len(scores) < len(lines):
         return []
-    told = "; ".join(f"{line.name} {percent(score)}" for line, score in zip(lines, scores, strict=True))
-    printed = [percent(score) for score in scores]
-    best = [line.name for line, score in zip(lines, printed, strict=True) if score == percent(max(scores))]
+    largest = percent(max(scores.values()))
+    best = [name for name, score in scores.items() if percent(score) == largest]
     last = f"The largest, which may be chosen by it: {best[0]}." if len(best) == 1 else f"Equal: {', '.join(best)}."
-    return [f"UAR on the development set, mean over folds: {told}. {last}"]
+    all_rows = "; ".join(f"{name} {percent(score)}" for name, score in scores.items())
+    return [f"UAR on the development set, mean over folds: {all_rows}. {last}"]
 
 
 def _notes(every: Sequence[Results]) -> list[str]:
