@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-import multiprocessing
-import os
 import secrets
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -26,7 +23,7 @@ from speechbrain_ext.features.cache import REMAKE, FeatureCache, entry_key
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.features.resampled import ResampledAudio, read_kept
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.workers import begin_worker, for_workers
+from speechbrain_ext.utils.workers import worker_pool
 
 CHUNK_ITEMS = 4
 FAULTS_NAMED = 5
@@ -168,25 +165,13 @@ def _outcomes(extractor: Extractor, items: list[AudioItem], jobs: int) -> Iterat
             yield _compute(extractor, item)
         return
     chunks = deque(items[start : start + CHUNK_ITEMS] for start in range(0, len(items), CHUNK_ITEMS))
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(os.getpid(),))
     running: deque[Future[list[Outcome]]] = deque()
-    try:
-        # The processes are started by the first submission, and inherit what holds then.
-        with for_workers():
-            running.append(pool.submit(_compute_chunk, extractor, chunks.popleft()))
-        while running:
+    with worker_pool(jobs, "a worker process ended unexpectedly") as submit:
+        while chunks or running:
             # A short queue keeps all workers busy and bounds the frames that wait for their turn.
             while chunks and len(running) < 3 * jobs:
-                running.append(pool.submit(_compute_chunk, extractor, chunks.popleft()))
+                running.append(submit(_compute_chunk, extractor, chunks.popleft()))
             yield from running.popleft().result()
-    except BrokenProcessPool:
-        raise UserError(
-            f"a worker process ended unexpectedly, perhaps for want of memory; what was finished is kept: "
-            f"use fewer --jobs than {jobs} and type again: {REMAKE}"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _compute_chunk(extractor: Extractor, items: list[AudioItem]) -> list[Outcome]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import InitVar, asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,14 +37,15 @@ class Experiment:
     """
 
     spec: RunSpec
+    loaded: InitVar[hparams.Hparams | None] = None
     hp: hparams.Hparams = field(init=False)
     manifest: CorpusFacts = field(init=False)
     folds: Folds = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, loaded: hparams.Hparams | None) -> None:
         spec = self.spec
         self.manifest = read_facts(spec.data, PREPARE)
-        self.hp = load_hparams(spec, self.manifest)
+        self.hp = loaded or load_hparams(spec, self.manifest)
         self.protocol = protocol_of(spec, self.hp)
         self.folds_file = folds_file(spec, self.hp, self.manifest)
         self._read_folds(f"{PREPARE} --protocol {self.protocol} --dev {spec.dev} --force")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,7 @@ from tqdm import tqdm
 
 from speechbrain_ext.training.progress import Progress
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.workers import begin_worker, for_workers
+from speechbrain_ext.utils.workers import worker_pool
 
 
 def map_folds(
@@ -55,55 +52,37 @@ def map_folds(
     Raises
     ------
     UserError
-        A worker was killed; what was whole stays.
+        A worker was killed; completed folds are kept.
     """
     if not tasks:
         return {}
-    context = multiprocessing.get_context("spawn")
-    ticks = tempfile.TemporaryDirectory(prefix="ticks-")
-    pool = ProcessPoolExecutor(
-        min(jobs, len(tasks)), mp_context=context, initializer=begin_worker, initargs=(os.getpid(),)
-    )
     results: dict[tuple[RunSpec, str], Any] = {}
     bar = tqdm(total=len(tasks), desc=title, unit="fold", delay=2.0, mininterval=_pause(), miniters=0)
-    try:
-        with for_workers(tasks[0][0].threads):
-            folder = ticks.name if progress else None
-            calls = [(function, spec, fold, number, folder) for number, (spec, fold) in enumerate(tasks)]
-            waiting = {pool.submit(_call, *call): number for number, call in enumerate(calls)}
+    broken = f"{title}: a worker process was killed"
+    with (
+        tempfile.TemporaryDirectory(prefix="ticks-") as ticks,
+        worker_pool(min(jobs, len(tasks)), broken, tasks[0][0].threads) as submit,
+        bar,
+    ):
+        folder = ticks if progress else None
+        waiting = {
+            submit(_call, function, spec, fold, number, folder): number for number, (spec, fold) in enumerate(tasks)
+        }
         read: dict[str, int] = {}
-        with bar:
-            while waiting:
-                ended, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+        while waiting:
+            ended, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            if progress:
+                _read_ticks(ticks, read, progress)
+            for future in ended:
+                number = waiting.pop(future)
+                task = tasks[number]
+                results[task] = future.result()
+                if on_done is not None:
+                    on_done(*task, results[task])
                 if progress:
-                    _read_ticks(ticks.name, read, progress)
-                for future in ended:
-                    number = waiting.pop(future)
-                    _take(future, tasks[number], results, on_done)
-                    if progress:
-                        progress.task_ended(number)
-                _show(bar, title, progress, len(results))
-    except BrokenProcessPool:
-        raise UserError(
-            f"{title}: a worker process was killed (out of memory?): what was whole is kept; "
-            f"type the same command again, with fewer --jobs than {jobs} if memory is short"
-        ) from None
-    except BaseException:
-        for process in list(getattr(pool, "_processes", {}).values()):
-            process.kill()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        ticks.cleanup()
+                    progress.task_ended(number)
+            _show(bar, title, progress, len(results))
     return results
-
-
-def _take(
-    future: Future, task: tuple[RunSpec, str], results: dict, on_done: Callable[[RunSpec, str, Any], None] | None
-) -> None:
-    results[task] = future.result()
-    if on_done is not None:
-        on_done(*task, results[task])
 
 
 def _call(function: Callable[..., Any], spec: RunSpec, fold: str, number: int, ticks: str | None) -> Any:

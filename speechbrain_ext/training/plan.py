@@ -184,8 +184,7 @@ def load_run(spec: RunSpec) -> PlannedRun:
     print_trusted(hp.trusted)
     if not folds_file(spec, hp, manifest).exists():
         return PlannedRun(spec, hp)
-    experiment = Experiment(spec)
-    return PlannedRun(spec, experiment.hp, experiment)
+    return PlannedRun(spec, hp, Experiment(spec, hp))
 
 
 def _place(run: PlannedRun, phase: str, fold: str) -> str:

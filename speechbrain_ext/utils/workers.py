@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from speechbrain_ext.utils.errors import UserError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # glibc gives large blocks back to the kernel at every free; page faults then cost a sixth of a training step.
@@ -33,6 +39,52 @@ def for_workers(threads: int = 1) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def worker_pool(jobs: int, broken: str, threads: int = 1) -> Iterator[Callable[..., Future[Any]]]:
+    """Start processes that work for this one and end with it, however it ends.
+
+    Arguments
+    ---------
+    jobs : int
+        Worker processes.
+    broken : str
+        The beginning of the message where a worker is killed.
+    threads : int
+        Threads of each worker.
+
+    Returns
+    -------
+    callable
+        `submit(function, *arguments)` gives a future; the function is found by its name in a new process.
+
+    Raises
+    ------
+    UserError
+        A worker was killed.
+    """
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(os.getpid(),))
+
+    def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        # A submission may start a process, which inherits what holds now.
+        with for_workers(threads):
+            return pool.submit(function, *arguments)
+
+    try:
+        yield submit
+    except BrokenProcessPool:
+        raise UserError(
+            f"{broken} (out of memory?): completed work is kept: type the same command again, with fewer --jobs than "
+            f"{jobs} if memory is short"
+        ) from None
+    except BaseException:
+        for process in list((getattr(pool, "_processes", None) or {}).values()):
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def begin_worker(parent: int) -> None:
