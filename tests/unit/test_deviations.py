@@ -51,7 +51,7 @@ def told(run: Experiment) -> list[str]:
     [
         (
             ("--tag", "x", "--", "--epochs", "1", "--channels", "[16, 8, 8]"),
-            ["channels: [512, 256, 128] -> [16, 8, 8]", "epochs: 200 -> 1"],
+            ["epochs: 200 -> 1", "channels: [512, 256, 128] -> [16, 8, 8]"],
         ),
         (("--protocol", "speaker"), ["protocol: random5 -> speaker"]),
         (("--tag", "x", "--", "--variant", "frlm"), ["variant: full -> frlm"]),
