@@ -14,11 +14,7 @@ from speechbrain_ext.training.brain import PhaseModel
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.repository import REPOSITORY
 
-<<<<<<< HEAD
-SYSTEMS = hparams.list_systems(REPOSITORY / "recipes/EmoDB")
-=======
 RECIPE = REPOSITORY / "recipes/EmoDB"
->>>>>>> network
 
 
 class Mean(BaseNetwork):
@@ -29,15 +25,9 @@ class Mean(BaseNetwork):
         return {"logits": mean, "embedding": mean}
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_every_network_of_every_system_keeps_the_contract(system):
-    for name, node in hparams.load_system(path).build()["phases"].items():
-=======
 @pytest.mark.parametrize("system", list_systems(RECIPE))
 def test_every_network_of_every_system_keeps_the_contract(system):
     for name, node in hparams.load_system(RECIPE, system).build()["phases"].items():
->>>>>>> network
         if "network" in node:
             kind, options = declared_network(node["network"])
             assert issubclass(kind, BaseNetwork) and set(options) >= {"n_classes"}, name
