@@ -32,7 +32,7 @@ class Vote:
 
 @dataclass(kw_only=True)
 class Utterance:
-    """One utterance of a corpus; what a corpus does not tell is None.
+    """One utterance of a corpus; what a corpus does not state is None.
 
     `wav` is relative to the corpus's root, `speaker` is unique in the corpus, `label` is the consensus and
     `intended` the emotion asked for. `scan` leaves sample_rate_hz, num_samples and sha256 None, `measure` fills them.
@@ -133,7 +133,7 @@ class CorpusFaults(UserError):
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
-    """Write one utterance a line, sorted by id, as a whole file or not at all."""
+    """Write one utterance a line, sorted by id, completely or not at all."""
     with replacing(path) as stream:
         stream.write(manifest_text(utterances))
 

@@ -1,4 +1,4 @@
-"""The tables of an audformat database, joined: what is known of each file or stretch of a file."""
+"""The tables of an audformat database, joined by file or segment of a file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class DatabaseReader:
         corpus = _text(self.header.get("name")) or self.folder.name
         utterances: dict[Place, Utterance] = {}
         strange: dict[str, int] = {}
-        speechless = []
+        without_speaker = []
         for place, own in sorted(self.facts.items(), key=lambda pair: _order(pair[0])):
             facts = {**self.facts.get((place[0], None, None), {}), **own}
             vad = self._vad(place, facts)
@@ -56,14 +56,14 @@ class DatabaseReader:
             if word and label is None:
                 strange[word] = strange.get(word, 0) + 1
             elif is_judged and not facts.get("speaker"):
-                speechless.append(place[0])
+                without_speaker.append(place[0])
             elif is_judged:
                 speaker = _mapping(labels.get(facts["speaker"]))
                 gender = facts.get("gender") or (_text(speaker.get("gender")) or _text(speaker.get("sex")))
                 utterances[place] = _utterance(corpus, place, facts, label, vad, GENDER_OF.get(gender.lower()))
         if self.faults:
             raise CorpusFaults(self.faults, list(utterances.values()))
-        self._refuse(speechless, utterances, strange)
+        self._refuse(without_speaker, utterances, strange)
         ids = {place: item.id for place, item in utterances.items()}
         items = sorted(utterances.values(), key=lambda item: item.id)
         return Given(
@@ -71,12 +71,12 @@ class DatabaseReader:
         )
 
     def _refuse(
-        self, speechless: Sequence[str], utterances: Mapping[Place, Utterance], strange: Mapping[str, int]
+        self, without_speaker: Sequence[str], utterances: Mapping[Place, Utterance], strange: Mapping[str, int]
     ) -> None:
-        if speechless:
+        if without_speaker:
             raise UserError(
-                f"{self.folder}: no speaker is known for {len(speechless)} files, first {speechless[0]}: expected a "
-                "column speaker in a table: add it"
+                f"{self.folder}: no speaker is known for {len(without_speaker)} files, first {without_speaker[0]}: "
+                "expected a column speaker in a table: add it"
             )
         if not utterances:
             found = f"; emotions found: {', '.join(sorted(strange))[:200]}" if strange else ""
@@ -151,7 +151,7 @@ class DatabaseReader:
         if not row.cells["file"]:
             self.faults.append(Fault(row.where, "no file", "a path"))
             return None
-        # from the start to the end that nobody names is the whole file
+        # A start of 0 without an end is the complete file.
         return (row.cells["file"], None if times == [0.0, None] else times[0], times[1])
 
     def _vad(self, place: Place, facts: Mapping[str, str]) -> list[float | None]:

@@ -1,4 +1,4 @@
-"""EmoBox's JSON lines: one file for the corpus, one for each part of each fold; no field says who speaks.
+"""EmoBox's JSON lines: one file for the corpus, one for each part of each fold; no field names the speaker.
 
 Source: EmoBox (Ma et al., Interspeech 2024), the folder `data/<corpus>/` of its repository.
 """
@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora import CORPORA
-from speechbrain_ext.corpora.emotion_words import emotion_of
-from speechbrain_ext.corpora.label_map import read_words
+from speechbrain_ext.corpora.emotion_words import emotion_of, read_words
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.exchange.emobox_files import (
     MAP_FILES,
@@ -25,13 +24,13 @@ from speechbrain_ext.exchange.emobox_files import (
     text_of,
 )
 from speechbrain_ext.exchange.given import Given, csv_text, used_utterances
-from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, Facts, facts_by_name, read_speakers, tell_missing
+from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, Spoken, missing_speakers, read_speakers, spoken_by_name
 from speechbrain_ext.preparation.folds import PARTS, Fold, Folds
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_json, write_text
 from speechbrain_ext.utils.regular_file import read_regular
 
-# the words of EmoBox's own files, its spelling of boredom among them
+# The words of EmoBox's own files, with its spelling of boredom.
 WORDS = {
     "iemocap": dict(
         anger="ang",
@@ -77,8 +76,8 @@ def export_emobox(folder: str | Path, utterances: Sequence[Utterance], folds: Fo
     Returns
     -------
     list of str
-        What the user should know. Audio is named `downloads/<corpus>/<wav>`, as EmoBox does; `speakers.csv` says who
-        speaks where names do not; `fold_names.json` keeps names of folds that are not 1, 2, ...
+        Notes for the user. Audio is named `downloads/<corpus>/<wav>`, as EmoBox does; `speakers.csv` names
+        the speakers where the names of utterances do not; `fold_names.json` keeps names of folds that are not 1, 2, ...
 
     Raises
     ------
@@ -93,7 +92,10 @@ def export_emobox(folder: str | Path, utterances: Sequence[Utterance], folds: Fo
     write_json(
         folder / "label_map.json", {word: NAMES.get(label, label.title()) for word, label in sorted(words.items())}
     )
-    if any(facts_by_name(dataset, item.id) != _facts(item) for item in used):
+    if any(
+        spoken_by_name(dataset, item.id) != Spoken(item.speaker, item.gender, item.session, item.text_id)
+        for item in used
+    ):
         rows = ({"key": records[item.id]["key"], **_cells(item)} for item in used)
         write_text(folder / SPEAKERS_FILE, csv_text(SPEAKER_COLUMNS, rows))
     names = folds.names if folds else []
@@ -130,9 +132,9 @@ def import_emobox(folder: str | Path, speakers: str | Path | None = None) -> Giv
     Raises
     ------
     UserError
-        The folder is not EmoBox's, or nobody knows who speaks.
+        The folder is not EmoBox's, or a speaker is unknown.
     CorpusFaults
-        Some lines are wrong; all are told at once.
+        Some lines are wrong; all of them are reported.
     """
     folder = Path(folder)
     main, fold_files = find_files(folder)
@@ -142,29 +144,25 @@ def import_emobox(folder: str | Path, speakers: str | Path | None = None) -> Giv
     for file in main or fold_files:
         for where, record in everything[file]:
             old = records.setdefault(record["key"], record)
-            if _told(old) != _told(record):
-                faults.append(Fault(where, f"{record['key']}: {_told(record)}", f"{_told(old)}, as it is told before"))
+            if _content(old) != _content(record):
+                faults.append(Fault(where, f"{record['key']}: {_content(record)}", f"{_content(old)}, as above"))
     folds = _folds(folder, {file: everything[file] for file in fold_files}, records, faults)
     if faults:
         raise CorpusFaults(faults, [])
     if not records:
         raise UserError(f"{folder}: no utterance in its files, expected EmoBox's lines: name data/<corpus> of EmoBox")
-    beside = folder / SPEAKERS_FILE
-    known = read_speakers(speakers or beside) if speakers or beside.exists() else None
+    own = folder / SPEAKERS_FILE
+    known = read_speakers(speakers or own) if speakers or own.exists() else None
     return _given(folder, records, folds, known)
 
 
-def _told(record: Mapping[str, Any]) -> tuple[Any, ...]:
+def _content(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
         text_of(record, "wav", "audio"),
         text_of(record, "emo", "label"),
         record.get("start_time"),
         record.get("end_time"),
     )
-
-
-def _facts(item: Utterance) -> Facts:
-    return {name: getattr(item, name) for name in ("speaker", "gender", "session", "text_id")}
 
 
 def _cells(item: Utterance) -> dict[str, str | None]:
@@ -217,7 +215,7 @@ def _folds(folder: Path, files: Mapping[Path, Records], records: Mapping[str, An
 
 
 def _label_map(folder: Path) -> dict[str, str]:
-    """What the words of a folder mean, by its own map; meanings outside the vocabulary are left out."""
+    """Read what words mean from the folder's own map; meanings outside the vocabulary are left out."""
     for name in MAP_FILES:
         if (folder / name).exists():
             words = read_words(folder / name)
@@ -230,15 +228,15 @@ def _given(
     folder: Path,
     records: Mapping[str, Mapping[str, Any]],
     folds: Sequence[Fold],
-    known: Mapping[str, Facts] | None,
+    known: Mapping[str, Spoken] | None,
 ) -> Given:
-    """Make utterances; those whose emotion has no name here are left out, and told."""
+    """Make utterances; those with an unknown emotion are left out and noted."""
     dataset = key_of(str(next(iter(records.values())).get("dataset") or folder.name))
     corpus = CORPORA[dataset].name if dataset in CORPORA else dataset
     ids = {key: key[len(dataset) + 1 :] if key.startswith(f"{dataset}-") else key for key in records}
     if len(set(ids.values())) < len(ids):
-        twice = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
-        raise UserError(f"{folder}: two keys mean {twice}, with and without {dataset}-: leave one of them out")
+        repeated = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
+        raise UserError(f"{folder}: two keys mean {repeated}, with and without {dataset}-: leave one of them out")
     utterances: dict[str, Utterance] = {}
     strange: dict[str, list[str]] = {}
     unknown: dict[str, str] = {}
@@ -246,10 +244,10 @@ def _given(
     for key, record in records.items():
         word = str(text_of(record, "emo", "label"))
         label = emotion_of(word) or meaning.get(word)
-        facts = facts_by_name(dataset, ids[key]) if known is None else known.get(key, known.get(ids[key]))
+        spoken = spoken_by_name(dataset, ids[key]) if known is None else known.get(key, known.get(ids[key]))
         if label is None:
             strange.setdefault(word, []).append(key)
-        elif facts is None:
+        elif spoken is None:
             unknown[ids[key]] = key
         else:
             wav = str(text_of(record, "wav", "audio")).replace("\\", "/").removeprefix(f"downloads/{dataset}/")
@@ -259,15 +257,15 @@ def _given(
                 wav=wav,
                 start_s=record.get("start_time"),
                 end_s=record.get("end_time"),
-                speaker=facts["speaker"] or "",
-                gender=facts["gender"],
-                session=facts["session"],
-                text_id=facts["text_id"],
+                speaker=spoken.speaker,
+                gender=spoken.gender,
+                session=spoken.session,
+                text_id=spoken.text_id,
                 label=label,
                 extra={"emotion_code": word},
             )
     if unknown:
-        raise tell_missing(unknown, str(folder))
+        raise missing_speakers(unknown, str(folder))
     notes = [
         f"{len(keys)} utterances are left out: their emotion, {word!r}, is none of the vocabulary"
         for word, keys in sorted(strange.items())

@@ -66,8 +66,7 @@ def read_records(path: Path, folder: Path, faults: list[Fault]) -> Records:
     try:
         text = read_regular(path).decode("utf-8-sig")
         if path.suffix == ".json":
-            whole = json.loads(text)
-            items = [{"key": key, **value} for key, value in whole.items()]
+            items = [{"key": key, **value} for key, value in json.loads(text).items()]
             pairs: list[tuple[str, Any]] = [(f"{name} {item['key']}", item) for item in items]
         else:
             lines = enumerate(text.split("\n"), start=1)

@@ -1,4 +1,4 @@
-"""What another tool's files hold, and what its folds share between training and test."""
+"""A corpus from another tool's files, and what its folds share between training and test."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from speechbrain_ext.utils.files import write_text
 GENDER_WORDS = {"F": "female", "M": "male", None: ""}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Given:
-    """A corpus as another tool has it.
+    """A corpus and its folds, read from another tool's files.
 
     Arguments
     ---------
@@ -33,7 +33,7 @@ class Given:
     utterances : list of Utterance
         Sorted by id, not measured.
     folds : list of Fold
-        None where the files have no folds.
+        Empty where the files have no folds.
     notes : list of str
         What was left out, and why.
     """
@@ -74,7 +74,7 @@ def used_utterances(utterances: Sequence[Utterance], folds: Folds | None, needs_
 
 
 def fold_of_each(folds: Sequence[Fold]) -> dict[str, str] | None:
-    """Name the fold that tests each utterance; None where folds are not that: each tested once, trained on all others.
+    """Name the fold that tests each utterance; None unless each is tested once and trained on in all other folds.
 
     Example
     -------
@@ -89,7 +89,7 @@ def fold_of_each(folds: Sequence[Fold]) -> dict[str, str] | None:
 
 
 def audit_given(utterances: Sequence[Utterance], folds: Sequence[Fold]) -> list[str]:
-    """Tell what training and test share in folds that another tool made.
+    """Report what training and test share in folds that another tool made.
 
     Arguments
     ---------
@@ -110,7 +110,7 @@ def audit_given(utterances: Sequence[Utterance], folds: Sequence[Fold]) -> list[
     ['LEAK: fold 1: 1 of 1 test speakers are also in training']
     """
     by_id = {item.id: item for item in utterances}
-    # the audit refuses what is told here
+    # Without hashes, as the audit refuses what is reported here.
     unhashed = [replace(item, sha256=None) for item in utterances]
     lines = []
     for fold in folds:
@@ -126,9 +126,9 @@ def audit_given(utterances: Sequence[Utterance], folds: Sequence[Fold]) -> list[
         found = audit("given", [Fold(fold.name, tuple(seen), (), tuple(sorted(test)))], unhashed)
         for kind, attribute in FIELDS.items():
             if shared := (found.overlap(kind) or {}).get(fold.name):
-                everyone = {getattr(by_id[id_], attribute) for id_ in test} - {None}
+                of_test = {getattr(by_id[id_], attribute) for id_ in test} - {None}
                 word = "LEAK" if kind == "speaker" else "shared"
-                lines.append(_line(word, fold, len(shared), len(everyone), f"test {kind}s"))
+                lines.append(_line(word, fold, len(shared), len(of_test), f"test {kind}s"))
     return lines
 
 
@@ -224,7 +224,7 @@ def _named(audio: Path, folder: Path) -> str:
 
 
 def strange_labels(utterances: Sequence[Utterance], folds: Folds | None) -> list[str]:
-    """Tell which labels of the folds' utterances are none of the folds' classes: the other tool must merge them."""
+    """Report labels of the folds' utterances that are no class of the folds, so that the other tool must merge them."""
     if folds is None:
         return []
     ids = {id_ for fold in folds.folds for id_ in fold.ids}

@@ -50,7 +50,7 @@ def export_nkululeko(
     Raises
     ------
     UserError
-        The folds are not of the kind that one column can tell, or there is nothing to write.
+        One column cannot hold these folds, or there is nothing to write.
     """
     used = used_utterances(utterances, folds)
     fold_of = fold_of_each(folds.folds) if folds else None
@@ -63,7 +63,7 @@ def export_nkululeko(
     place = ["file"] if all(item.start_s is None and item.end_s is None for item in used) else ["file", "start", "end"]
     some_vad = any(item.vad is not None for item in used)
     columns = [*place, "speaker", "gender", "emotion", *(DIMENSIONS if some_vad else ()), *(["fold"] if folds else [])]
-    # its name for activation
+    # nkululeko's name for activation
     header = ["arousal" if name == "activation" else name for name in columns]
     rows = [_cells(item, os.path.abspath(root), (fold_of or {}).get(item.id, "")) for item in used]
     write_text(path, csv_text(header, rows))
@@ -82,14 +82,14 @@ def import_nkululeko(path: str | Path) -> Given:
     Returns
     -------
     Given
-        An utterance's id is its file's name where no two files share it, else the whole path.
+        An utterance's id is its file's name if that is unique, else the path.
 
     Raises
     ------
     UserError
         The file is no such CSV.
     CorpusFaults
-        Some lines are wrong; all are told at once.
+        Some lines are wrong; all of them are reported.
     """
     path, notes = Path(path), list[str]()
     utterances = scan_table(path, path.stem, notes)

@@ -1,9 +1,10 @@
-"""Who speaks, for files that do not tell: read from the names of a corpus, or from a CSV beside them."""
+"""Speakers of files that do not name them, read from the names of a corpus or from a CSV."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from speechbrain_ext.corpora.table import GENDER_OF
@@ -14,11 +15,19 @@ EMODB = re.compile(r"(?P<speaker>[0-9]{2})(?P<text>[a-z][0-9]{2})[A-Z][a-z]?")
 EMODB_MEN = ("03", "10", "11", "12", "15")
 SPEAKER_COLUMNS = ("key", "speaker", "gender", "session", "text")
 
-Facts = dict[str, str | None]  # speaker, gender, session, text_id
+
+@dataclass(frozen=True)
+class Spoken:
+    """Speaker, session and text of an utterance."""
+
+    speaker: str
+    gender: str | None
+    session: str | None
+    text_id: str | None
 
 
-def facts_by_name(dataset: str, name: str) -> Facts | None:
-    """Read who speaks from an utterance's name.
+def spoken_by_name(dataset: str, name: str) -> Spoken | None:
+    """Read speaker, session and text from an utterance's name.
 
     Arguments
     ---------
@@ -29,20 +38,20 @@ def facts_by_name(dataset: str, name: str) -> Facts | None:
 
     Returns
     -------
-    dict or None
-        "speaker", "gender", "session", "text_id"; None where the corpus or the name is not known.
+    Spoken or None
+        None where the corpus or the name is not known.
 
     Example
     -------
-    >>> facts_by_name("iemocap", "Ses03M_impro05a_F012")["speaker"]
+    >>> spoken_by_name("iemocap", "Ses03M_impro05a_F012").speaker
     'Ses03F'
     """
     rule = {"iemocap": _iemocap, "emodb": _emodb, "mspimprov": _msp_improv}.get(dataset)
     return None if rule is None else rule(name)
 
 
-def read_speakers(path: str | Path) -> dict[str, Facts]:
-    """Read a CSV `key,speaker[,gender,session,text]`: by key, who speaks.
+def read_speakers(path: str | Path) -> dict[str, Spoken]:
+    """Read a CSV `key,speaker[,gender,session,text]`, by key.
 
     Raises
     ------
@@ -50,54 +59,50 @@ def read_speakers(path: str | Path) -> dict[str, Facts]:
         The file is no such CSV, or a line of it is wrong.
     """
     table = read_table_file(path, SPEAKER_COLUMNS, ("key", "speaker"))
-    found: dict[str, Facts] = {}
+    found: dict[str, Spoken] = {}
     for fault in table.faults:
         raise UserError(f"{path}: {fault.file}: found {fault.found}, expected {fault.expected}: mend this line")
     for row in table.rows:
         gender = row.cells.get("gender", "").lower()
         if not row.cells["key"] or not row.cells["speaker"] or (gender and gender not in GENDER_OF):
             raise UserError(f"{path}: {row.where}: expected a key, a speaker, and F, M or no gender: mend this line")
-        found[row.cells["key"]] = {
-            "speaker": row.cells["speaker"],
-            "gender": GENDER_OF.get(gender),
-            "session": row.cells.get("session") or None,
-            "text_id": row.cells.get("text") or None,
-        }
+        session, text = (row.cells.get(column) or None for column in ("session", "text"))
+        found[row.cells["key"]] = Spoken(row.cells["speaker"], GENDER_OF.get(gender), session, text)
     return found
 
 
-def _iemocap(name: str) -> Facts | None:
+def _iemocap(name: str) -> Spoken | None:
     """The letter of the last field speaks; that of the first wore the markers."""
     dialog, *text, last = name.split("_") if name.count("_") >= 2 else ("", "")
     match = re.fullmatch(r"Ses(?P<session>[0-9]{2})[FM]", dialog)
     if match is None or last[:1] not in ("F", "M"):
         return None
-    return {
-        "speaker": f"Ses{match['session']}{last[0]}",
-        "gender": last[0],
-        "session": str(int(match["session"])),
-        "text_id": re.sub(r"(?<=[0-9])[a-z]$", "", "_".join(text)),
-    }
+    return Spoken(
+        speaker=f"Ses{match['session']}{last[0]}",
+        gender=last[0],
+        session=str(int(match["session"])),
+        text_id=re.sub(r"(?<=[0-9])[a-z]$", "", "_".join(text)),
+    )
 
 
-def _emodb(name: str) -> Facts | None:
+def _emodb(name: str) -> Spoken | None:
     match = EMODB.fullmatch(name)
     if match is None:
         return None
     gender = "M" if match["speaker"] in EMODB_MEN else "F"
-    return {"speaker": match["speaker"], "gender": gender, "session": None, "text_id": match["text"]}
+    return Spoken(match["speaker"], gender, None, match["text"])
 
 
-def _msp_improv(name: str) -> Facts | None:
+def _msp_improv(name: str) -> Spoken | None:
     match = re.fullmatch(r"MSP-IMPROV-(S[0-9]{2})[AHSN]-(([FM])0?([0-9]+))-[PRST]-.+", name)
     if match is None:
         return None
     text, speaker, gender, session = match.groups()
-    return {"speaker": speaker, "gender": gender, "session": session, "text_id": text}
+    return Spoken(speaker, gender, session, text)
 
 
-def tell_missing(names: Mapping[str, object], where: str) -> UserError:
-    """The error for utterances of which nobody knows who speaks."""
+def missing_speakers(names: Mapping[str, object], where: str) -> UserError:
+    """The error for utterances without a known speaker."""
     first = next(iter(names))
     return UserError(
         f"{where}: no speaker is known for {len(names)} utterances, first {first}: these files have none: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
@@ -49,11 +50,20 @@ def krippendorff_alpha(units: Sequence[Sequence[str]]) -> float | None:
     return 1.0 - (number - 1) * differing / by_chance
 
 
-def human_ceiling(utterances: Sequence[Utterance], task: Task) -> dict[str, float] | None:
-    """What one annotator scores against the majority of the others, on clear utterances.
+@dataclass(frozen=True)
+class HumanCeiling:
+    """Scores of annotators against each other: number of pairs, WA and UAR."""
 
-    Each annotator's first class is a prediction, the class that most of the others name is the truth; where the
-    others tie, or the annotator names no class, the pair does not enter. With three annotators two others must agree.
+    n: int
+    wa: float
+    uar: float
+
+
+def human_ceiling(utterances: Sequence[Utterance], task: Task) -> HumanCeiling | None:
+    """Score each annotator against the majority of the others, on clear utterances.
+
+    An annotator's first class is the prediction, and the class that most of the others name is the truth. A pair is
+    left out where the others tie or the annotator names no class. With three annotators two others must agree.
 
     Arguments
     ---------
@@ -63,28 +73,24 @@ def human_ceiling(utterances: Sequence[Utterance], task: Task) -> dict[str, floa
 
     Returns
     -------
-    dict or None
-        "n" pairs, "wa", "uar"; None where no pair is comparable.
+    HumanCeiling or None
+        None where no pair is comparable.
     """
     truth, found = [], []
     for utterance in utterances:
         if task.label_of(utterance) is None:
             continue
         for place, vote in enumerate(utterance.votes):
-            mine = next((label for label in _merged(vote.labels, task) if label in task.classes), None)
+            named = next((label for label in _merged(vote.labels, task) if label in task.classes), None)
             others = [set(_merged(other.labels, task)) for at, other in enumerate(utterance.votes) if at != place]
             counts = [sum(name in labels for labels in others) for name in task.classes]
-            if mine is None or not counts or max(counts) == 0 or counts.count(max(counts)) > 1:
+            if named is None or not counts or max(counts) == 0 or counts.count(max(counts)) > 1:
                 continue
             truth.append(counts.index(max(counts)))
-            found.append(task.classes.index(mine))
+            found.append(task.classes.index(named))
     if not truth:
         return None
-    return {
-        "n": len(truth),
-        "wa": weighted_accuracy(truth, found),
-        "uar": unweighted_average_recall(truth, found),
-    }
+    return HumanCeiling(len(truth), weighted_accuracy(truth, found), unweighted_average_recall(truth, found))
 
 
 def describe_agreement(utterances: Sequence[Utterance], task: Task) -> list[str]:
@@ -98,15 +104,15 @@ def describe_agreement(utterances: Sequence[Utterance], task: Task) -> list[str]
     alpha, ceiling = krippendorff_alpha(units), human_ceiling(utterances, task)
     several = sum(len(set(vote.labels)) > 1 for item in utterances for vote in item.votes)
     raters = {vote.rater for item in utterances for vote in item.votes}
-    told = [f"annotators: {len(raters)}, {sum(map(len, units))} votes, {several} of them with several labels"]
+    lines = [f"annotators: {len(raters)}, {sum(map(len, units))} votes, {several} of them with several labels"]
     if alpha is not None:
-        told.append(f"  Krippendorff's alpha (nominal, first labels): {alpha:.3f}")
+        lines.append(f"  Krippendorff's alpha (nominal, first labels): {alpha:.3f}")
     if ceiling is not None:
-        told.append(
-            f"  human ceiling (one annotator against the majority of the others, {int(ceiling['n'])} pairs of "
-            f"{len(task.classes)} classes): WA {100 * ceiling['wa']:.1f}, UAR {100 * ceiling['uar']:.1f}"
+        lines.append(
+            f"  human ceiling (one annotator against the majority of the others, {ceiling.n} pairs of "
+            f"{len(task.classes)} classes): WA {100 * ceiling.wa:.1f}, UAR {100 * ceiling.uar:.1f}"
         )
-    return told
+    return lines
 
 
 def _merged(labels: Sequence[str], task: Task) -> list[str]:

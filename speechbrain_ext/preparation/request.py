@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from speechbrain_ext.corpora import Corpus, get_corpus
+from speechbrain_ext.corpora.emotion_words import LabelMap, read_label_map
 from speechbrain_ext.corpora.facts import CorpusFacts
-from speechbrain_ext.corpora.label_map import LabelMap, read_label_map
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.table import corpus_of
 from speechbrain_ext.corpora.task import Task

@@ -155,9 +155,9 @@ def load_table(recipe: str | Path, identity: str) -> Table:
     rows = [_row(Path(recipe), path, prefix, system, node, of_paper) for node in tree["rows"]]
     for which in ("name", "folder"):
         names = [getattr(row, which) for row in rows]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise UserError(f"{path}: row {twice[0]}: this {which} stands twice: give each row a name of its own")
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise UserError(f"{path}: row {repeated[0]}: this {which} stands twice: give each row a name of its own")
     return Table(
         path,
         identity,
@@ -196,8 +196,8 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
     for key in asked:
         if not any(key in keys for keys in known.values()):
             raise UsageError(f"--{key}: {suggestion(key, sorted(set().union(*known.values())), 'keys')}")
-    mine = [[f"--{key}", _word(value)] for key, value in asked.items() if key in known[row.system]]
-    return (*row.words, *(word for pair in mine for word in pair))
+    pairs = [[f"--{key}", _word(value)] for key, value in asked.items() if key in known[row.system]]
+    return (*row.words, *(word for pair in pairs for word in pair))
 
 
 def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of_paper: bool) -> TableRow:

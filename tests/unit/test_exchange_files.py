@@ -16,7 +16,7 @@ from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.exchange.audformat import import_audformat
 from speechbrain_ext.exchange.emobox import export_emobox, import_emobox
 from speechbrain_ext.exchange.given import audit_given, write_table
-from speechbrain_ext.exchange.speakers import facts_by_name
+from speechbrain_ext.exchange.speakers import Spoken, spoken_by_name
 from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
 
@@ -113,17 +113,12 @@ def test_emobox_json_and_unknown_emotions(tmp_path):
 
 def test_speakers_come_from_the_last_field_or_a_csv(tmp_path):
     # the letter of the first field is who wore the markers
-    assert facts_by_name("iemocap", "Ses01F_impro01_M012")["speaker"] == "Ses01M"
-    assert facts_by_name("iemocap", "Ses03M_impro05a_F001") == {
-        "speaker": "Ses03F",
-        "gender": "F",
-        "session": "3",
-        "text_id": "impro05",
-    }
-    assert facts_by_name("iemocap", "Ses05M_script01_1b_F003")["text_id"] == "script01_1"
-    assert facts_by_name("mspimprov", "MSP-IMPROV-S01A-M06-R-MM02")["session"] == "6"
+    assert spoken_by_name("iemocap", "Ses01F_impro01_M012").speaker == "Ses01M"
+    assert spoken_by_name("iemocap", "Ses03M_impro05a_F001") == Spoken("Ses03F", "F", "3", "impro05")
+    assert spoken_by_name("iemocap", "Ses05M_script01_1b_F003").text_id == "script01_1"
+    assert spoken_by_name("mspimprov", "MSP-IMPROV-S01A-M06-R-MM02").session == "6"
     for dataset, name in (("iemocap", "x"), ("iemocap", ""), ("iemocap", "Ses01F_impro01_X1"), ("emodb", "3a01Wa")):
-        assert facts_by_name(dataset, name) is None
+        assert spoken_by_name(dataset, name) is None
     record = {"key": "ravdess-1", "dataset": "ravdess", "wav": "downloads/ravdess/1.wav", "emo": "sad"}
     (tmp_path / "ravdess.jsonl").write_text(json.dumps(record) + "\n")
     with pytest.raises(UserError, match="no speaker is known for 1 utterances, first 1: .* --speakers FILE"):

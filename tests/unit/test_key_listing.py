@@ -72,7 +72,7 @@ def test_source_and_place_of_a_value():
     paper, official = listed("IEMOCAP", "sd_caff"), listed("IEMOCAP", "sd_caff", "official")
     assert "--lr 0.005 " in paper["lr"] and "number > 0, <= 10" in paper["lr"] and "[" not in paper["lr"]
     assert "--lr 0.0005 " in official["lr"] and official["lr"].endswith("[preset official]")
-    assert "--pieces first" in official["pieces"] and "--pieces all" in paper["pieces"]
+    assert "--segments first" in official["segments"] and "--segments all" in paper["segments"]
     assert "Section 3.1: 2943 utterances [recipe]" in paper["merge_excited"]
     assert "2943" not in official["merge_excited"], "the comment is of the value that the preset replaces"
     assert "[anger, excited, neutral, sadness]" in official["classes"]

@@ -205,10 +205,10 @@ def test_default_utterance_has_the_largest_share_between_sounds(seed_folder):
     for identity in run.fold("03").test:
         processed, _ = madd(read_audio(run.manifest.root, run.utterances[identity]), 400, 5.0)
         for start in range(0, len(processed), 16000):
-            piece = processed[start : start + 16000]
-            sound = np.flatnonzero(piece)
+            segment = processed[start : start + 16000]
+            sound = np.flatnonzero(segment)
             within = np.diff(sound) - 1 if len(sound) else np.zeros(1)
-            shares[identity, start / 16000] = within[within >= 16].sum() / len(piece)
+            shares[identity, start / 16000] = within[within >= 16].sum() / len(segment)
     best = max(shares.values())
     assert best > 0
     maps = mask_maps(run)

@@ -189,7 +189,7 @@ def test_human_ceiling_by_hand():
     ]
     # of the first: rater 1 against (anger, sadness), a tie; rater 2 the same; rater 3 against (anger, anger)
     found = human_ceiling(items, Task(FOUR))
-    assert found["n"] == 4 and found["wa"] == pytest.approx(3 / 4) and found["uar"] == pytest.approx(1 / 2)
+    assert found.n == 4 and found.wa == pytest.approx(3 / 4) and found.uar == pytest.approx(1 / 2)
     assert human_ceiling(items[2:], Task(FOUR)) is None
     told = describe_agreement(items, Task(FOUR))
     assert "3, 9 votes" in told[0] and "alpha" in told[1] and "WA 75.0, UAR 50.0" in told[2]
