@@ -113,10 +113,10 @@ def _prediction(run: Experiment, fold: str, output: Output) -> Prediction:
     row = Prediction(fold, output.id, utterance.speaker)
     if run.task.dimensions:
         # The manifest's own values: a tensor has them in single precision.
-        return replace(row, values=tuple(run.task.values_of(utterance)), predicted=output.predicted)
+        return replace(row, values=tuple(run.task.values_of(utterance) or ()), predicted=output.predicted)
     posteriors = tuple(math.exp(value) for value in output.predicted)
     best = max(range(len(posteriors)), key=posteriors.__getitem__)
-    label = run.task.label_of(utterance)
+    label = run.task.label_of(utterance) or ""
     return replace(row, label=label, prediction=run.classes[best], posteriors=posteriors)
 
 
