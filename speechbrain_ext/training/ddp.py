@@ -19,7 +19,6 @@ from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import fold_facts, train_fold
 from speechbrain_ext.training.launch import kill_group
 from speechbrain_ext.training.received import read_spec
-from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import folder_lock, write_json
 from speechbrain_ext.utils.workers import KEEP_MEMORY, THREAD_VARIABLES, begin_worker
@@ -31,12 +30,12 @@ LAUNCHER = "SER_LAUNCHER"
 ERROR_LINE = re.compile(r"error: (.+)")
 
 
-def train_fold_ddp(spec: RunSpec, fold: str, nproc: int) -> dict[str, Any]:
+def train_fold_ddp(experiment: Experiment, fold: str, nproc: int) -> dict[str, Any]:
     """Train a fold with `nproc` ranks under torchrun.
 
     Arguments
     ---------
-    spec : RunSpec
+    experiment : Experiment
     fold : str
         The fold's name.
     nproc : int
@@ -47,7 +46,7 @@ def train_fold_ddp(spec: RunSpec, fold: str, nproc: int) -> dict[str, Any]:
     UserError
         A rank failed or was killed; it is named, and all that the ranks wrote is in the log that is named.
     """
-    experiment = Experiment(spec)
+    spec = experiment.spec
     log = experiment.fold_folder(fold) / "ranks.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ranks-") as folder, open(log, "w", encoding="utf-8") as written:

@@ -66,7 +66,7 @@ def _train(tasks: list[tuple[Experiment, str]], jobs: int, nproc: int) -> None:
         return
     if nproc > 1:
         for run, fold in tasks:
-            _report(run.spec, fold, train_fold_ddp(run.spec, fold, nproc))
+            _report(run.spec, fold, train_fold_ddp(run, fold, nproc))
         return
     hp = tasks[0][0].hp
     rates = Rates(tasks[0][0].corpus_folder, hp)
