@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from speechbrain_ext.evaluation import json_fields as parse
 from speechbrain_ext.evaluation.breakdown import by_speaker
+from speechbrain_ext.evaluation.json_fields import required
 from speechbrain_ext.evaluation.predictions import read_predictions
 from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.report.figures.bars import build_classes, build_speakers
@@ -46,6 +48,14 @@ class RunFigure:
     name: str
     made_from: str
     build: Callable[[], Figure]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a figure was made from, and the SHA-256 of its files by name; none where the run has no such figure."""
+
+    made_from: str = required(parse.text)
+    files: Mapping[str, str] = required(parse.mapping_of(parse.text))
 
 
 class NothingToDraw(Exception):
@@ -101,19 +111,18 @@ def draw_run(folder: Path, figures: Sequence[RunFigure]) -> list[str]:
     names : list of str
         Those that are there; why another one cannot be drawn is printed.
     """
-    record, drawn, is_changed = _read_record(folder), {}, False
+    record, drawn = _read_record(folder), {}
     for figure in figures:
-        known = record.get(figure.name, {})
-        if known.get("made_from") != figure.made_from or not _is_sound(folder, known.get("files", {})):
-            known, is_changed = _draw(folder, figure), True
-        if known:
+        known = record.get(figure.name)
+        if known is None or known.made_from != figure.made_from or not _is_sound(folder, known.files):
+            known = _draw(folder, figure)
+        if known is not None:
             drawn[figure.name] = known
     for name in record.keys() - drawn.keys():
         _remove(folder, name)
-        is_changed = True
-    if is_changed:
-        write_sealed(folder / RECORD, drawn)
-    return [name for name, known in drawn.items() if known["files"]]
+    if drawn != record:
+        write_sealed(folder / RECORD, parse.plain(drawn))
+    return [name for name, known in drawn.items() if known.files]
 
 
 def draw_run_for_paper(root: Path, folder: Path, results: Results) -> list[Path]:
@@ -165,17 +174,20 @@ def _epoch(line: str) -> dict[str, Any]:
     return record
 
 
-def _read_record(folder: Path) -> dict[str, dict[str, Any]]:
+def _read_record(folder: Path) -> dict[str, Drawn]:
     """Read what was drawn before; a damaged record is named, and all is drawn again."""
+    path = folder / RECORD
     try:
-        record = read_sealed(folder / RECORD, MAKE_FIGURES) if (folder / RECORD).exists() else {}
+        record = read_sealed(path, MAKE_FIGURES) if path.exists() else {}
+        return {name: parse.parse_field(record, name, parse.record_of(Drawn)) for name in record if is_name(name)}
     except UserError as fault:
         print(f"warning: {fault}: drawn again", flush=True)
-        return {}
-    return {name: one for name, one in record.items() if is_name(name) and isinstance(one, dict)}
+    except parse.UnexpectedField as fault:
+        print(f"warning: {path}: damaged or edited: {fault}: drawn again", flush=True)
+    return {}
 
 
-def _is_sound(folder: Path, files: Any) -> bool:
+def _is_sound(folder: Path, files: Mapping[str, str]) -> bool:
     try:
         check_files(folder / RECORD, files, MAKE_FIGURES)
     except UserError as fault:
@@ -184,19 +196,19 @@ def _is_sound(folder: Path, files: Any) -> bool:
     return True
 
 
-def _draw(folder: Path, figure: RunFigure) -> dict[str, Any]:
+def _draw(folder: Path, figure: RunFigure) -> Drawn | None:
     """Draw a figure; an older one must not stay where the new one cannot be drawn."""
     _remove(folder, figure.name)
     try:
         for kind in KINDS:
             draw_file(folder / f"{figure.name}.{kind}", figure.build)
     except NothingToDraw:
-        return {"made_from": figure.made_from, "files": {}}
+        return Drawn(figure.made_from, {})
     except UserError as fault:
         print(f"note: no {figure.name}.png: {fault}", flush=True)
-        return {}
+        return None
     names = [f"{figure.name}.{kind}" for kind in KINDS]
-    return {"made_from": figure.made_from, "files": {name: sha256_file(folder / name) for name in names}}
+    return Drawn(figure.made_from, {name: sha256_file(folder / name) for name in names})
 
 
 def _remove(folder: Path, name: str) -> None:
