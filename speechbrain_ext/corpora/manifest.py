@@ -92,8 +92,8 @@ class Utterance:
             ) from None
         if self.sha256 is not None and audio.hash_samples(samples, rate_hz) != self.sha256:
             raise UserError(
-                f"{path}: other samples than stage 0 measured (their SHA-256 differs): restore the file, or accept the "
-                "new one with: ./run.sh --stage 0 --stop-stage 0 --force"
+                f"{path}: other samples than stage 0 measured (their SHA-256 differs): restore the file, or accept "
+                "the new one with: ./run.sh --stage 0 --stop-stage 0 --force"
             )
         mono = audio.mix_down(samples)  # [samples]
         if rate_hz == sample_rate_hz:
