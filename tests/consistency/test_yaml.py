@@ -9,7 +9,7 @@ from recipe_list import RECIPES, SYSTEMS, each_recipe
 from tiny_ssl import write_tiny
 
 from speechbrain_ext import hparams
-from speechbrain_ext.corpora import get_corpus
+from speechbrain_ext.hparams.recipe_files import read_recipe
 from speechbrain_ext.utils.yaml_tree import plain, read
 
 FRAMES = 30
@@ -21,11 +21,8 @@ def test_a_recipe_s_file_repeats_nothing():
     for path in RECIPES.glob("*/hparams/*.yaml"):
         recipe, own = path.parents[1], plain(read(path))
         loaded = hparams.load_system(recipe, path.stem)
-        usual = {
-            **hparams.load_system(RECIPES / "shared", loaded.system_path.stem).tree,
-            **get_corpus(recipe.name).task.to_dict(),
-            "protocol": hparams.load_system(recipe, "am_resnet").protocol,
-        }
+        usual = hparams.load_system(RECIPES / "shared", loaded.system_path.stem).tree
+        usual = {**usual, **read_recipe(recipe, path.stem).facts}
         lines = path.read_text(encoding="utf-8").splitlines()
         sourced = {line.partition(":")[0] for line in lines if " # " in line}
         for key in own.keys() - {"system", "paper", "presets", "mini"} - sourced:
