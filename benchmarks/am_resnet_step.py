@@ -1,6 +1,6 @@
 """Cost of one training step of the mask residual network against the plain one, and its throughput.
 
-Forward, backward and optimiser on a batch of 4 s pieces of noise with silences; all variants run in turn in one
+Forward, backward and optimiser on a batch of 4 s segments of noise with silences; all variants run in turn in one
 process, and the minimum over the rounds counts: CPU seconds of one thread, or wall seconds on a GPU, there in fp32 and
 in bf16.
 """
@@ -62,7 +62,7 @@ def run(device: str, bf16: bool, size: int, rounds: int) -> None:
             side.step(*batch)
             least[name] = min(least[name], clock() - start)
     precision = "bf16" if bf16 else "fp32"
-    print(f"{device}, {precision}, batch {size} x {SAMPLES / RATE_HZ:g} s{'s / step':>16}{'pieces / s':>12}")
+    print(f"{device}, {precision}, batch {size} x {SAMPLES / RATE_HZ:g} s{'s / step':>16}{'segments / s':>12}")
     for name, seconds in least.items():
         print(f"{name:<26}{seconds:>14.3f}{size / seconds:>12.1f}")
     ratio = least["m_resnet"] / least["resnet"]
@@ -74,7 +74,7 @@ def run(device: str, bf16: bool, size: int, rounds: int) -> None:
 def main() -> None:
     """Measure on a GPU where there is one, then on the CPU."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=32, help="pieces in a batch (default: 32, the paper's)")
+    parser.add_argument("--batch", type=int, default=32, help="segments in a batch (default: 32, the paper's)")
     parser.add_argument("--rounds", type=int, default=5, help="measured steps of each side (default: 5)")
     options = parser.parse_args()
     torch.set_num_threads(1)

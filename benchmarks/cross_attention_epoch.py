@@ -1,6 +1,6 @@
 """Seconds of one epoch of AM-ResNet's second stage on features of IEMOCAP's size, through the Brain that trains it.
 
-7400 pieces with 63 frames x 64 of AM-ResNet and 63 frames x 768 of wav2vec 2.0, both in memory as a fold's are, batch
+7400 segments with 63 frames x 64 of AM-ResNet and 63 frames x 768 of wav2vec 2.0, both in memory as a fold's are, batch
 64. The data are random: it is the cost that is looked at. The ratio is the least epoch's CPU seconds to the limit.
 """
 
@@ -23,16 +23,16 @@ from speechbrain_ext.training.brain import EmotionBrain, PhaseModel
 from speechbrain_ext.training.brain_settings import BrainSettings
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
 
-PIECES, FRAMES, CLASSES, BATCH, LIMIT_S = 7400, 63, 4, 64, 60.0
+SEGMENTS, FRAMES, CLASSES, BATCH, LIMIT_S = 7400, 63, 4, 64, 60.0
 
 
-def dataset(pieces: int) -> DynamicItemDataset:
-    """Random features of both branches; a piece has 20 to 63 real frames."""
+def dataset(segments: int) -> DynamicItemDataset:
+    """Random features of both branches; a segment has 20 to 63 real frames."""
     random = torch.Generator().manual_seed(1)
-    am_resnet = torch.randn(pieces, FRAMES, 64, generator=random)  # [piece, frame, feature]
-    w2v2 = torch.randn(pieces, FRAMES, 768, generator=random)  # [piece, frame, feature]
-    counts = torch.randint(20, FRAMES + 1, (pieces,), generator=random).tolist()
-    classes = torch.randint(CLASSES, (pieces,), generator=random).tolist()
+    am_resnet = torch.randn(segments, FRAMES, 64, generator=random)  # [segment, frame, feature]
+    w2v2 = torch.randn(segments, FRAMES, 768, generator=random)  # [segment, frame, feature]
+    counts = torch.randint(20, FRAMES + 1, (segments,), generator=random).tolist()
+    classes = torch.randint(CLASSES, (segments,), generator=random).tolist()
 
     @takes("id")
     @provides("features")
@@ -63,12 +63,12 @@ def brain_of(folder: str, history: History, on_epoch: Callable[[int], None]) -> 
 def main() -> None:
     """Train some epochs, print the least one's seconds and the result line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pieces", type=int, default=PIECES, help=f"pieces of an epoch (default: {PIECES})")
+    parser.add_argument("--segments", type=int, default=SEGMENTS, help=f"segments of an epoch (default: {SEGMENTS})")
     parser.add_argument("--rounds", type=int, default=5, help="epochs (default: 5)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    data = dataset(options.pieces)
+    data = dataset(options.segments)
     spent = []
     with tempfile.TemporaryDirectory() as folder:
         history, started = History(), time.process_time()
@@ -93,7 +93,9 @@ def main() -> None:
         "device": "cpu",
         "threads": 1,
     }
-    print("RESULT " + json.dumps({**result, "threads": 1, "pieces": options.pieces, "seconds": round(min(spent), 2)}))
+    print(
+        "RESULT " + json.dumps({**result, "threads": 1, "segments": options.segments, "seconds": round(min(spent), 2)})
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from speechbrain_ext.report.figures.drawing import (
 )
 from speechbrain_ext.utils.errors import UserError
 
-# Told apart without colours too: each class has a marker of its own.
+# A marker of its own for each class, for readers who see no colours.
 COLOURS = (LINE, DEV_LINE, "#009e73", "#cc79a7", "#e6a817", BAR, INK, SOFT)
 MARKERS = "osD^XvP<*>p"
 FEWEST_POINTS = 5

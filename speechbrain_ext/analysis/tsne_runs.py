@@ -22,7 +22,7 @@ SHARED = ("preset", "dev", "selection", "fold_seed", "manifest_sha256", "folds_s
 
 
 def named_kinds(folder: str | Path) -> list[str]:
-    """Names of the vectors that a run's network has beside its embedding; none for a run that kept no vectors."""
+    """Names of the vectors that a run's network has besides its embedding; none for a run that kept no vectors."""
     path = Path(folder) / NAME
     return [name for name in read_vectors(path).kinds if name != EMBEDDING] if path.exists() else []
 
@@ -33,7 +33,7 @@ def counterpart(folder: str | Path) -> Path | None:
     Arguments
     ---------
     folder : str or Path
-        The seed folder of a scored run; the other one lies in the folder of another row beside it.
+        The seed folder of a scored run; the other one is in the folder of another row of the same system.
     """
     folder = Path(folder)
     own = _variant(read_results(folder / "results.json"))

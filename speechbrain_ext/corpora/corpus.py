@@ -1,4 +1,4 @@
-"""What the toolkit knows of a corpus beside its files."""
+"""Published facts of a corpus, and how it is read."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def fetch_zip(
     timeout_s: float = 15.0,
     max_bytes: int = MAX_UNPACKED_BYTES,
 ) -> Path:
-    """Fetch an archive and unpack it: the whole folder or none of it.
+    """Fetch an archive and unpack it: the complete folder or none of it.
 
     Arguments
     ---------
@@ -69,9 +69,9 @@ def fetch_zip(
                 f"{folder}: {url} cannot be unpacked ({fault.strerror or fault}): make room or choose another --data"
             ) from None
         inner = [path for path in unpacked.iterdir() if not path.name.startswith((".", "__MACOSX"))]
-        whole = inner[0] if len(inner) == 1 and inner[0].is_dir() and inner[0].name != "wav" else unpacked
-        write_json(whole / "download.json", {"url": url, "sha256": found})
-        whole.rename(folder)
+        unpacked = inner[0] if len(inner) == 1 and inner[0].is_dir() and inner[0].name != "wav" else unpacked
+        write_json(unpacked / "download.json", {"url": url, "sha256": found})
+        unpacked.rename(folder)
     known = "as published" if sha256 else "not compared, as no published hash is known"
     print(f"{name}: fetched {url}, sha256 {found} ({known})")
     return folder

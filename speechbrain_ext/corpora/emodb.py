@@ -61,7 +61,7 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
     UserError
         The folder does not hold the corpus.
     CorpusFaults
-        Some names are not the corpus's; all of them are told at once.
+        Some names are not the corpus's; all of them are listed at once.
     """
     root = Path(root)
     files = _wav_files(root)

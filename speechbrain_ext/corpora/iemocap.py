@@ -21,7 +21,7 @@ from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.regular_file import read_regular
 
 SESSIONS = ("1", "2", "3", "4", "5")
-# the letter behind the number (impro05a, script01_1b) tells recordings of one text apart
+# the letter behind the number (impro05a, script01_1b) distinguishes recordings of one text
 DIALOG = re.compile(r"Ses0(?P<session>[1-5])[FM]_(?P<text>impro[0-9]{2}|script[0-9]{2}_[0-9])[a-z]?")
 LAYOUT = "SessionN/dialog/EmoEvaluation/<dialog>.txt and SessionN/sentences/wav/<dialog>/<utterance>.wav, N = 1 to 5"
 FOUR = Task(("anger", "happiness", "neutral", "sadness"), merge_excited=True)
@@ -47,7 +47,7 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
     UserError
         The folder does not hold the corpus.
     CorpusFaults
-        Some label files are damaged; all of that is told at once, by file and line.
+        Some label files are damaged; all faults are listed at once, by file and line.
     """
     root, notes = Path(root), [] if notes is None else notes
     files, strange = _label_files(root)
@@ -76,7 +76,7 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
 
 
 def _label_files(root: Path) -> tuple[list[tuple[Path, str]], list[str]]:
-    """Give the label files with their sessions, and the names of the other text files beside them."""
+    """Give the label files with their sessions, and the names of the other text files in their folders."""
     if not root.is_dir():
         raise UserError(_wrong_root(root, "a file" if root.exists() else "no such folder"))
     files, strange = [], []

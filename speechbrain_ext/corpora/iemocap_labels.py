@@ -107,7 +107,7 @@ def parse_labels(text: str, dialog: str, file: str) -> tuple[list[Block], list[F
     Returns
     -------
     blocks : list of Block
-        The whole ones, in the order of the file.
+        The undamaged ones, in the order of the file.
     faults : list of Fault
         Each names the file and the line.
 

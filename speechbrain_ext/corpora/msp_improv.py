@@ -53,7 +53,7 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
     UserError
         The folder does not hold the corpus.
     CorpusFaults
-        The label file is damaged, or wav files lie in a wrong folder; all of that is told at once.
+        The label file is damaged, or wav files lie in a wrong folder; all faults are listed at once.
     """
     root = Path(root)
     file, text = _label_text(root)
@@ -144,7 +144,7 @@ def _misplaced(path: Path, base: Path, wav: str) -> Fault | None:
     try:
         expected = parse_name(path.stem).folder
     except Damage:
-        return None  # not a turn's name: it has no label either, and is told with those
+        return None  # not a turn's name: it has no label either, and is listed with those
     return None if folder == expected else Fault(wav, f"the folder {folder}", f"the folder {expected} by its name")
 
 

@@ -152,7 +152,7 @@ def parse_labels(text: str, file: str) -> tuple[list[Turn], list[Fault]]:
     Returns
     -------
     turns : list of Turn
-        The whole ones, in the order of the file.
+        The undamaged ones, in the order of the file.
     faults : list of Fault
         Each names the file and the line.
 

@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from speechbrain_ext.corpora.corpus import Corpus
-from speechbrain_ext.corpora.emotion_words import emotion_of, words_expected
-from speechbrain_ext.corpora.label_map import LabelMap, unused_words
+from speechbrain_ext.corpora.emotion_words import LabelMap, emotion_of, words_expected
 from speechbrain_ext.corpora.labels import DIMENSIONS
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, read_table_file
@@ -61,7 +60,7 @@ def scan_table(
     UserError
         The file is missing, is not a CSV or lacks a column.
     CorpusFaults
-        Some lines are wrong; all of them are told at once, by line.
+        Some lines are wrong; all of them are listed at once, by line.
     """
     path = Path(csv_path)
     table = read_table_file(path, COLUMNS, REQUIRED, ALIASES)
@@ -82,7 +81,7 @@ def scan_table(
         faults += wrong
     utterances.sort(key=lambda item: item.id)
     words = {row.cells["emotion"].casefold() for row in table.rows}
-    if notes is not None and (unused := unused_words(label_map or {}, words)):
+    if notes is not None and (unused := [word for word in label_map or {} if word not in words]):
         notes.append(f"{len(unused)} words of the label map are not in {path.name}: {', '.join(unused)[:200]}")
     if faults:
         raise CorpusFaults(faults, utterances, tuple(more_wavs))

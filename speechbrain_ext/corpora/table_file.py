@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True)
 class TableFile:
-    """A table as it is read: columns, whole rows, and the faults of the others."""
+    """A table as it is read: columns, correct rows, and the faults of the others."""
 
     columns: tuple[str, ...]
     rows: list[Row]
@@ -157,9 +157,9 @@ def _columns(
 ) -> tuple[str, ...]:
     columns = tuple(aliases.get(cell.lower(), cell.lower()) for cell in cells)
     where = f"{path.parent / where}"
-    twice = next((name for name in columns if name in known and columns.count(name) > 1), None)
-    if twice is not None:
-        raise UserError(f"{where}: the column {twice} stands twice: leave one out")
+    repeated = next((name for name in columns if name in known and columns.count(name) > 1), None)
+    if repeated is not None:
+        raise UserError(f"{where}: the column {repeated} stands twice: leave one out")
     missing = [name for name in required if name not in columns]
     if missing:
         near = nearest(missing[0], [name for name in columns if name not in known])

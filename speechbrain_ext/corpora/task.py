@@ -34,7 +34,7 @@ class Task:
     Arguments
     ---------
     classes : tuple of str
-        Emotions to tell apart; none: those that the corpus has.
+        Emotions to recognise; none: those that the corpus has.
     merge_excited : bool
         Excited counts as happiness.
     scenarios, parts : tuple of str
@@ -160,7 +160,7 @@ class Task:
         return vote_shares(counts, self.soft_target_alpha)
 
     def name(self, usual: Task) -> str:
-        """What sets this task's utterances apart from the usual one's, as a part of a file's name, or "".
+        """Name what differs from the usual task's utterances, as a part of a file's name; "" where nothing does.
 
         Example
         -------
@@ -170,10 +170,10 @@ class Task:
         """
         words = []
         for item in fields(self):
-            mine = getattr(self, item.name)
-            if mine == getattr(usual, item.name) or item.name in ("soft_target", "soft_target_alpha"):
+            value = getattr(self, item.name)
+            if value == getattr(usual, item.name) or item.name in ("soft_target", "soft_target_alpha"):
                 continue
-            text = "-".join(mine) if isinstance(mine, tuple) else str(mine)
+            text = "-".join(value) if isinstance(value, tuple) else str(value)
             words.append(f"{item.name}-{text or 'all'}".replace("_", "-").replace(" ", "-"))
         return ".".join(words)
 

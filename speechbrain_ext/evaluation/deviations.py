@@ -61,9 +61,10 @@ def paper_preset(
     labels : sequence of str
         Labels of the corpus, which are the classes where the recipe names none.
     """
-    words = list(row.words) if row is not None and row.of_paper else []
-    paper = hparams.load(recipe, system, hparams.parse_overrides(words), labels=labels)
-    return paper, row.protocol if words else paper.protocol
+    if row is None or not row.of_paper:
+        paper = hparams.load_system(recipe, system, labels=labels)
+        return paper, paper.protocol
+    return hparams.load_system(recipe, system, hparams.parse_overrides(list(row.words)), labels=labels), row.protocol
 
 
 class KeptDeviations:

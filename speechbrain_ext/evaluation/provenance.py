@@ -5,16 +5,21 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from importlib.metadata import PackageNotFoundError, version
 
+import torch
+
+from speechbrain_ext.evaluation.deviations import differing, paper_preset, settings
 from speechbrain_ext.evaluation.json_fields import record_of
 from speechbrain_ext.evaluation.records import Differences, Facts, FoldFacts, Identity, Paper, difference_sentence
 from speechbrain_ext.evaluation.targets import Classes, Dimensions
+from speechbrain_ext.features.cache import FeatureCache
+from speechbrain_ext.hparams import PAPER
+from speechbrain_ext.preparation.audit import confounded, describe
+from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.paper_tables import load_table
 from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.repository import REPOSITORY
-
-if TYPE_CHECKING:
-    from speechbrain_ext.training.experiment import Experiment
 
 VERSIONED = "speechbrain_ext torch torchaudio speechbrain transformers numpy scikit-learn opensmile".split()
 CODE = ("speechbrain_ext", "recipes/*/hparams", "recipes/shared")
@@ -70,14 +75,12 @@ def run_facts(run: Experiment, folds: Sequence[FoldFacts]) -> Facts:
         command=spec.command,
         warnings=tuple(_warnings(run, folds, differs)),
         label_map=run.manifest.label_map or None,
-        **_feature_facts(run),
+        madd_zero_share=_feature_facts(run).get("madd_zero_share"),
     )
 
 
 def paper_of(run: Experiment, differs: Differences) -> Paper | None:
     """The paper's numbers for this row, of its table or its recipe; None where the settings differ from the paper's."""
-    from speechbrain_ext.training.paper_tables import load_table
-
     spec = run.spec
     if run.task.dimensions or differs:
         return None
@@ -91,10 +94,6 @@ def paper_of(run: Experiment, differs: Differences) -> Paper | None:
 
 def differs_from_paper(run: Experiment) -> Differences:
     """The settings of a run that differ from the paper's preset."""
-    from speechbrain_ext.evaluation.deviations import differing, paper_preset, settings
-    from speechbrain_ext.hparams import PAPER
-    from speechbrain_ext.training.paper_tables import load_table
-
     spec = run.spec
     row = load_table(spec.recipe, spec.table).row(spec.table_row) if spec.table else None
     paper, protocol = paper_preset(spec.recipe, spec.system, row, run.manifest.labels)
@@ -106,12 +105,10 @@ def differs_from_paper(run: Experiment) -> Differences:
 
 def _feature_facts(run: Experiment) -> dict[str, float]:
     """Facts that the features of a run report of their cached utterances."""
-    from speechbrain_ext.features.cache import FeatureCache
-
     built = run.hp.build()["features"]
     # Others are not built: a pretrained model may be out of reach by now.
     extractors = [built[name]() for name in run.hp.features() if declared(built[name])[0].reports_facts]
-    keys = [run.utterances[identity].sha256 for identity in run.used]
+    keys = [run.utterances[identity].sha256 or "" for identity in run.used]
     caches = [(extractor, FeatureCache(run.spec.cache, extractor)) for extractor in extractors]
     facts: dict[str, float] = {}
     for extractor, cache in caches:
@@ -120,22 +117,20 @@ def _feature_facts(run: Experiment) -> dict[str, float]:
 
 
 def _warnings(run: Experiment, folds: Sequence[FoldFacts], differs: Differences) -> list[str]:
-    from speechbrain_ext.preparation.audit import confounded, describe
-
-    told = [f"folds: {describe(run.folds.audit)}"]
-    told += confounded(run.task.label_of, [run.utterances[identity] for identity in run.used])
+    warnings = [f"folds: {describe(run.folds.audit)}"]
+    warnings += confounded(run.task.label_of, [run.utterances[identity] for identity in run.used])
     if differs:
-        told.append(difference_sentence(differs))
+        warnings.append(difference_sentence(differs))
     if run.selection == "test":
-        told.append("optimistic: the epoch was chosen on the test part")
+        warnings.append("optimistic: the epoch was chosen on the test fold")
     if len(folds) < len(run.folds.folds):
-        told.append(f"partial: {len(folds)} of {len(run.folds.folds)} folds")
+        warnings.append(f"partial: {len(folds)} of {len(run.folds.folds)} folds")
     if run.hp.tree["speaker_normalisation"]:
-        told.append("transductive: features are normalised per speaker over all utterances, of test speakers too")
-    told += dict.fromkeys(warning for fold in folds for warning in fold.warnings or ())
+        warnings.append("transductive: features are normalised per speaker over all utterances, of test speakers too")
+    warnings += dict.fromkeys(warning for fold in folds for warning in fold.warnings or ())
     if run.manifest.source == "mini":
-        told.append("mini corpus: synthetic speech, no result about emotion recognition")
-    return told
+        warnings.append("mini corpus: synthetic speech, no result about emotion recognition")
+    return warnings
 
 
 def _commit() -> str:
@@ -152,8 +147,6 @@ def _commit() -> str:
 
 
 def _versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
     found = {"python": platform.python_version()}
     for name in VERSIONED:
         try:
@@ -166,6 +159,4 @@ def _versions() -> dict[str, str]:
 def _device_name(device: str) -> str:
     if device == "cpu":
         return f"cpu ({platform.machine()})"
-    import torch
-
     return torch.cuda.get_device_name(torch.device(device))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -117,5 +118,5 @@ def development_uar(seeds: Sequence[Results]) -> float | None:
     return float(np.mean(known)) if len(known) == len(found) else None
 
 
-def _values(record: Identity | FoldFacts, kind: type) -> dict[str, object]:
+def _values(record: Identity | FoldFacts, kind: type) -> dict[str, Any]:
     return {one.name: getattr(record, one.name) for one in fields(kind)}

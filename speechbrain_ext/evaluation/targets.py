@@ -168,7 +168,11 @@ class Dimensions:
 
     def intervals(self, rows: Sequence[Prediction]) -> dict[str, Interval | None]:
         speakers = [row.speaker for row in rows]
-        return self._score_each("ccc", lambda *values: concordance_bootstrap(*values, speakers), rows)
+
+        def interval(truth: np.ndarray, found: np.ndarray) -> Interval | None:
+            return concordance_bootstrap(truth, found, speakers)
+
+        return self._score_each("ccc", interval, rows)
 
     def confusion(self, rows: Sequence[Prediction]) -> Confusion:
         return ()
@@ -178,7 +182,7 @@ class Dimensions:
     ) -> dict[str, T]:
         truth = np.array([row.values for row in rows]).T  # [dimension, utterance]
         found = np.array([row.predicted for row in rows]).T  # [dimension, utterance]
-        return {f"{score}.{name}": function(*pair) for name, *pair in zip(self.names, truth, found, strict=True)}
+        return {f"{score}.{name}": function(x, y) for name, x, y in zip(self.names, truth, found, strict=True)}
 
 
 # What a run recognises.

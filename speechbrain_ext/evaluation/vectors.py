@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,8 +67,9 @@ def make_vectors(rows: Sequence[tuple[str, str, str, Mapping[str, Sequence[float
 
 def write_vectors(path: str | Path, vectors: Vectors) -> None:
     """Write embeddings.npz; the same vectors give the same bytes."""
+    arrays: dict[str, Any] = {"id": vectors.ids, "fold": vectors.folds, "label": vectors.labels, **vectors.kinds}
     with replacing(path, "wb") as stream:
-        np.savez(stream, id=vectors.ids, fold=vectors.folds, label=vectors.labels, **vectors.kinds)
+        np.savez(stream, **arrays)
 
 
 def read_vectors(path: str | Path) -> Vectors:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora import CORPORA
-from speechbrain_ext.corpora.emotion_words import emotion_of
-from speechbrain_ext.corpora.label_map import read_words
+from speechbrain_ext.corpora.emotion_words import emotion_of, read_words
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.exchange.emobox_files import (
     MAP_FILES,
@@ -236,8 +235,8 @@ def _given(
     corpus = CORPORA[dataset].name if dataset in CORPORA else dataset
     ids = {key: key[len(dataset) + 1 :] if key.startswith(f"{dataset}-") else key for key in records}
     if len(set(ids.values())) < len(ids):
-        twice = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
-        raise UserError(f"{folder}: two keys mean {twice}, with and without {dataset}-: leave one of them out")
+        repeated = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
+        raise UserError(f"{folder}: two keys mean {repeated}, with and without {dataset}-: leave one of them out")
     utterances: dict[str, Utterance] = {}
     strange: dict[str, list[str]] = {}
     unknown: dict[str, str] = {}

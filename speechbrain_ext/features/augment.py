@@ -30,7 +30,7 @@ def parse_variant(variant: str) -> tuple[str, float]:
     Returns
     -------
     tuple
-        "speed" and the factor, in whole per cent, or "noise" and the signal-to-noise ratio in dB.
+        "speed" and the factor, in full per cent, or "noise" and the signal-to-noise ratio in dB.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def apply_variant(signal: np.ndarray, variant: str, seed_key: str, sample_rate_h
     variant : str
         Name of the change, see `parse_variant`.
     seed_key : str
-        What the random draws depend on beside the variant: the hash of the utterance's audio.
+        What the random draws depend on in addition to the variant: the hash of the utterance's audio.
     sample_rate_hz : int
         Of the signal.
 

@@ -81,7 +81,7 @@ class FeatureCache:
         self._maps: dict[str, np.ndarray] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A map would be pickled as a copy of the whole file.
+        # A map would be pickled as a copy of the entire file.
         return type(self), (self.root, self.extractor)
 
     def writer(self) -> ShardWriter:
@@ -196,10 +196,10 @@ class FeatureCache:
         if mapped is None or len(mapped) < end:
             path = data_path(self.folder, shard)
             try:
-                whole = path.stat().st_size // 4
-                if whole < end:
+                size = path.stat().st_size // 4
+                if size < end:
                     return None
-                mapped = np.memmap(path, dtype="<f4", mode="r", shape=(whole,))
+                mapped = np.memmap(path, dtype="<f4", mode="r", shape=(size,))
             except OSError:
                 return None
             self._maps[shard] = mapped

@@ -15,7 +15,7 @@ PARTS = DYNAMIC["M+D+DD"]
 def delta(features: Tensor, axis: str = "time", width: int = WIDTH, lengths: Tensor | None = None) -> Tensor:
     """Slope of the least-squares line through `width` neighbouring values.
 
-    The first and the last `width // 2` values have the slope of the outermost whole line.
+    The first and the last `width // 2` values have the slope of the outermost complete line.
 
     Arguments
     ---------

@@ -44,11 +44,11 @@ class AudioItem:
         How messages name it: the path of the file, or the utterance's id.
     read : callable
         Reads the samples, float32 [samples] at the extractor's rate; picklable, for instance
-        `functools.partial(read_audio, root, utterance, sample_rate_hz)`.
+        `functools.partial(utterance.read_audio, root, sample_rate_hz)`.
     variant : str, optional
         Name of a changed copy, see `speechbrain_ext.features.augment`.
     resampled : bool, optional
-        Whether `read` changes the rate: what it gives is then kept beside the features, and read from there.
+        Whether `read` changes the rate: what it gives is then kept with the features, and read from there.
     """
 
     sha256: str
@@ -94,8 +94,8 @@ def extract(cache: FeatureCache, items: Iterable[AudioItem], jobs: int = 1, prog
     wanted = {item.key: item for item in items}
     counts, faults = _fill(cache, wanted, jobs, progress)
     if faults:
-        told = [_named(wanted[key].where, fault) for key, fault in faults.items()]
-        raise UserError(_summary(cache.extractor.name, told, len(wanted)))
+        lines = [_named(wanted[key].where, fault) for key, fault in faults.items()]
+        raise UserError(_summary(cache.extractor.name, lines, len(wanted)))
     return counts
 
 
@@ -194,7 +194,7 @@ def _compute_chunk(extractor: Extractor, items: list[AudioItem]) -> list[Outcome
 
 
 def _compute(extractor: Extractor, item: AudioItem) -> Outcome:
-    """Read and extract one utterance; a fault of its file is told, not raised."""
+    """Read and extract one utterance; a fault of its file is returned, not raised."""
     try:
         samples = item.read()  # [samples]
         if item.variant:
@@ -203,5 +203,5 @@ def _compute(extractor: Extractor, item: AudioItem) -> Outcome:
             samples = apply_variant(samples, item.variant, item.sha256, extractor.sample_rate_hz)  # [samples]
         return item.key, extractor(samples), ""
     except (UserError, OSError, ValueError, RuntimeError) as fault:
-        told = " ".join(str(fault).split())
-        return item.key, None, told if isinstance(fault, UserError) else f"{type(fault).__name__}: {told}"
+        text = " ".join(str(fault).split())
+        return item.key, None, text if isinstance(fault, UserError) else f"{type(fault).__name__}: {text}"

@@ -1,4 +1,4 @@
-"""Functionals of openSMILE: one row of statistics for a whole utterance."""
+"""Functionals of openSMILE: one row of statistics for an entire utterance."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Functionals(Extractor):
 
     name = "functionals"
     version = 1
-    hop_s = 0.0  # no hop: the row belongs to the whole utterance
+    hop_s = 0.0  # no hop: the row describes the entire utterance
 
     def __init__(self, feature_set: str = "ComParE_2016") -> None:
         if feature_set not in SIZES:

@@ -12,7 +12,7 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that there is
 
 
 def split(name: str) -> tuple[str, str]:
-    """Take `owner/name@revision` apart.
+    """Split `owner/name@revision` into model and revision.
 
     Example
     -------

@@ -20,7 +20,7 @@ def madd(
     Arguments
     ---------
     signal : np.ndarray
-        float32 or float64 [samples], finite, the whole utterance before cutting and padding.
+        float32 or float64 [samples], finite, the entire utterance before cutting and padding.
     window_samples : int
         Length of the window, s in the paper; 400 are 25 ms at 16 kHz.
     factor : float

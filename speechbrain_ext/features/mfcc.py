@@ -42,7 +42,7 @@ class MFCC(torch.nn.Module):
 
     Source
     ------
-    McFee et al., librosa: `librosa.feature.mfcc`, whose values these are, at most 1e-3 of the largest apart.
+    McFee et al., librosa: `librosa.feature.mfcc`, whose values these are, within 1e-3 of the largest value.
 
     Example
     -------

@@ -1,4 +1,4 @@
-"""MFCC and their deltas for each piece of an utterance, silence removed before it is cut."""
+"""MFCC and their deltas for each segment of an utterance, silence removed before it is cut."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from speechbrain_ext.features.segments import count_segments
 from speechbrain_ext.features.silence_removal import remove_silence
 from speechbrain_ext.utils.errors import UserError
 
-PIECES = ("first", "all")
+SEGMENTS = ("first", "all")
 PARTS = {"M": "mfcc", "D": "delta", "DD": "delta2"}
 
 
 class MfccFrames(Extractor):
-    """Frames of MFCC, deltas and deltas of deltas of pieces of a fixed length.
+    """Frames of MFCC, deltas and deltas of deltas of segments of a fixed length.
 
-    What is left of the signal without its silence is cut into pieces, the last one filled with zeros at its end, and
-    each piece has frames, a loudest band and deltas of its own: `1 + samples // hop_length` rows.
+    What is left of the signal without its silence is cut into segments, the last one filled with zeros at its end, and
+    each segment has frames, a loudest band and deltas of its own: `1 + samples // hop_length` rows.
 
     Arguments
     ---------
@@ -33,10 +33,10 @@ class MfccFrames(Extractor):
         Whether silence is removed first.
     silence_bug : bool
         Remove it with the faults of the authors' code, see `remove_silence`.
-    pieces : str
-        "all": consecutive pieces (the paper); "first": the first one alone (the authors' code).
+    segments : str
+        "all": consecutive segments (the paper); "first": the first one alone (the authors' code).
     segment_s : float
-        Length of a piece.
+        Length of a segment.
     n_mfcc, n_fft, win_length, hop_length, n_mels, mel_scale
         As for `speechbrain_ext.features.mfcc.MFCC`.
 
@@ -55,7 +55,7 @@ class MfccFrames(Extractor):
     name = "mfcc_frames"
     package = "torchaudio"
     version = 2
-    hop_s = 0.0  # rows come in whole pieces, and are cut by pieces
+    hop_s = 0.0  # rows come in complete segments, and are cut by segments
     normalised = False
 
     def __init__(
@@ -64,7 +64,7 @@ class MfccFrames(Extractor):
         delta_axis: str = "time",
         silence_removal: bool = True,
         silence_bug: bool = False,
-        pieces: str = "all",
+        segments: str = "all",
         segment_s: float = 6.0,
         n_mfcc: int = 60,
         n_fft: int = 2048,
@@ -78,7 +78,7 @@ class MfccFrames(Extractor):
             delta_axis=delta_axis,
             silence_removal=bool(silence_removal),
             silence_bug=bool(silence_bug),
-            pieces=pieces,
+            segments=segments,
             segment_s=float(segment_s),
             n_mfcc=int(n_mfcc),
             n_fft=int(n_fft),
@@ -103,7 +103,7 @@ class MfccFrames(Extractor):
             mfcc.check(**_spectral(value))
         except ValueError as fault:
             raise UserError(f"mfcc_frames {fault}: change this hyper-parameter") from None
-        for key, known in (("delta_axis", deltas.AXES), ("pieces", PIECES)):
+        for key, known in (("delta_axis", deltas.AXES), ("segments", SEGMENTS)):
             if value[key] not in known:
                 raise UserError(f"mfcc_frames {key}: expected {' or '.join(known)}, found {value[key]}")
         if self.segment_samples < 1:
@@ -111,7 +111,7 @@ class MfccFrames(Extractor):
         along = self.segment_rows if value["delta_axis"] == "time" else value["n_mfcc"]
         if value["dynamic"] != "M" and along < deltas.WIDTH:
             raise UserError(
-                f"mfcc_frames delta_axis {value['delta_axis']}: expected at least {deltas.WIDTH} values in a piece, "
+                f"mfcc_frames delta_axis {value['delta_axis']}: expected at least {deltas.WIDTH} values in a segment, "
                 f"found {along}: make segment_s or n_mfcc larger"
             )
 
@@ -121,25 +121,25 @@ class MfccFrames(Extractor):
         return [f"{PARTS[part]}[{place}]" for part in self.parts for place in range(self.params["n_mfcc"])]
 
     def compute(self, signal: np.ndarray) -> np.ndarray:
-        """Compute the rows of a finite, non-empty float32 signal, [pieces * segment_rows, dim]."""
+        """Compute the rows of a finite, non-empty float32 signal, [segments * segment_rows, dim]."""
         import torch
 
         from speechbrain_ext.features.deltas import dynamic
 
         if self.params["silence_removal"]:
             signal = remove_silence(signal, quirk=self.params["silence_bug"])  # [samples]
-        pieces = torch.from_numpy(self._pieces(signal))  # [piece, samples]
+        segments = torch.from_numpy(self._segments(signal))  # [segment, samples]
         with one_thread(), torch.no_grad():
-            mfcc = _transform(**_spectral(self.params))(pieces)  # [piece, n_mfcc, row]
-            rows = dynamic(mfcc, self.params["dynamic"], self.params["delta_axis"])  # [piece, dim, row]
-        return rows.transpose(1, 2).reshape(-1, self.dim).numpy()  # [piece * row, dim]
+            mfcc = _transform(**_spectral(self.params))(segments)  # [segment, n_mfcc, row]
+            rows = dynamic(mfcc, self.params["dynamic"], self.params["delta_axis"])  # [segment, dim, row]
+        return rows.transpose(1, 2).reshape(-1, self.dim).numpy()  # [segment * row, dim]
 
-    def _pieces(self, signal: np.ndarray) -> np.ndarray:
-        """Cut a signal into pieces with zeros behind its end, [piece, samples]."""
+    def _segments(self, signal: np.ndarray) -> np.ndarray:
+        """Cut a signal into segments with zeros behind its end, [segment, samples]."""
         size = self.segment_samples
-        count = 1 if self.params["pieces"] == "first" else count_segments(len(signal), size)
+        count = 1 if self.params["segments"] == "first" else count_segments(len(signal), size)
         signal = signal[: count * size]
-        return np.pad(signal, (0, count * size - len(signal))).reshape(count, size)  # [piece, samples]
+        return np.pad(signal, (0, count * size - len(signal))).reshape(count, size)  # [segment, samples]
 
     def silence(self) -> np.ndarray:
         """Give the frame of digital silence, float32 [dim]."""

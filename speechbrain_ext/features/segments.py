@@ -1,4 +1,4 @@
-"""Utterances in pieces of a fixed length: consecutive, the last one as long as what is left."""
+"""Utterances in segments of a fixed length: consecutive, the last one as long as what is left."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ SEPARATOR = "#"
 
 
 def count_segments(length: int, segment: int) -> int:
-    """How many pieces an utterance has: at least one.
+    """How many segments an utterance has: at least one.
 
     Arguments
     ---------
     length, segment : int
-        Of the utterance and of a piece, in the same unit.
+        Of the utterance and of a segment, in the same unit.
 
     Example
     -------
@@ -28,7 +28,7 @@ def count_segments(length: int, segment: int) -> int:
 
 
 def segment_name(identity: str, place: int) -> str:
-    """Name a piece of an utterance.
+    """Name a segment of an utterance.
 
     Example
     -------
@@ -39,24 +39,24 @@ def segment_name(identity: str, place: int) -> str:
 
 
 def utterance_of(name: str) -> str:
-    """The utterance that a piece is of."""
+    """The utterance that a segment is of."""
     return name.rpartition(SEPARATOR)[0]
 
 
 def group(names: Iterable[str]) -> dict[str, list[str]]:
-    """Pieces by utterance, in the order of their places."""
+    """Segments by utterance, in the order of their places."""
     found: dict[str, list[str]] = {}
     for name in names:
         found.setdefault(utterance_of(name), []).append(name)
-    return {identity: sorted(pieces, key=place_of) for identity, pieces in found.items()}
+    return {identity: sorted(segments, key=place_of) for identity, segments in found.items()}
 
 
 def mean_posteriors(log_posteriors: Sequence[Sequence[float]], of: str = "posteriors") -> tuple[float, ...]:
-    """The utterance's log-posteriors: of the mean of its pieces' posteriors, or of their logarithms.
+    """The utterance's log-posteriors: of the mean of its segments' posteriors, or of their logarithms.
 
     Arguments
     ---------
-    log_posteriors : sequence of sequences of float [piece, class]
+    log_posteriors : sequence of sequences of float [segment, class]
     of : str
         "posteriors"; "log_posteriors": their geometric mean, scaled to add up to 1.
 
@@ -72,7 +72,7 @@ def mean_posteriors(log_posteriors: Sequence[Sequence[float]], of: str = "poster
     """
     if of not in MEANS:
         raise ValueError(f"utterance: expected one of {', '.join(MEANS)}, found {of!r}")
-    rows = np.asarray(log_posteriors, dtype=np.float64)  # [piece, class]
+    rows = np.asarray(log_posteriors, dtype=np.float64)  # [segment, class]
     if len(rows) == 1:
         return tuple(rows[0].tolist())
     if of == "log_posteriors":
@@ -82,7 +82,7 @@ def mean_posteriors(log_posteriors: Sequence[Sequence[float]], of: str = "poster
 
 
 def mean_vectors(vectors: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    """The mean of the pieces' vectors [piece, feature]."""
+    """The mean of the segments' vectors [segment, feature]."""
     return tuple(np.asarray(vectors, dtype=np.float64).mean(axis=0).tolist())
 
 
@@ -98,7 +98,7 @@ def place_of(name: str) -> int:
 
 
 def lengths_of(counts: Mapping[str, int], segment: int) -> dict[str, int]:
-    """Length of each piece, by its name, from the lengths of utterances.
+    """Length of each segment, by its name, from the lengths of utterances.
 
     Example
     -------

@@ -132,7 +132,7 @@ class ShardWriter:
         try:
             self.flush()
         finally:
-            # After a full disk the buffer cannot be written at closing either, and its fault is told already.
+            # After a full disk the buffer cannot be written at closing either, and its fault is reported already.
             with contextlib.suppress(OSError):
                 if not self._flushed_entries:
                     data_path(self.folder, self.shard).unlink(missing_ok=True)

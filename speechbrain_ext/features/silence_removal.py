@@ -17,7 +17,7 @@ def remove_silence(signal: np.ndarray, quirk: bool = False) -> np.ndarray:
     its energy is at most min(10 least, 0.05 most + 5 least, 0.1 most), most and least being those of the utterance's
     frames. A run is kept from the first sample of its first frame to a hop after the last sample of its last one;
     samples that two runs share are kept once. A signal without any voiced frame (digital silence, a constant) is
-    given back whole, an empty one empty; one that is shorter than a frame is judged by the frames that it has.
+    given back unchanged, an empty one empty; one that is shorter than a frame is judged by the frames that it has.
 
     Arguments
     ---------
@@ -26,7 +26,7 @@ def remove_silence(signal: np.ndarray, quirk: bool = False) -> np.ndarray:
     quirk : bool
         Do as the authors' code does. A single run is given two times, unless it reaches the last frame: then it is
         given once, with the last sample. Of several runs one that reaches the last frame loses the last sample. In a
-        signal of whole hops the last frame, which is centred on its end, has no energy and counts as voiced. (Where
+        signal of complete hops the last frame, which is centred on its end, has no energy and counts as voiced. (Where
         such a signal begins loudly, that code fails; here it is as any other.)
 
     Returns

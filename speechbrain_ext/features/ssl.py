@@ -32,7 +32,7 @@ class SSLLayerMeans(FramesOfModel):
 
     A row is no frame, so nothing is cut, filled or normalised. A network that weights the
     layers and takes the mean over time gets the same from these means as from the frames:
-    both are linear, and their order does not matter. The model sees one whole utterance
+    both are linear, and their order does not matter. The model sees one entire utterance
     at a time, in evaluation mode, so neither batch mates nor padding can change a value.
 
     Arguments

@@ -1,4 +1,4 @@
-"""Frames of a frozen self-supervised model, piece by piece, at the frame rate of another branch."""
+"""Frames of a frozen self-supervised model, segment by segment, at the frame rate of another branch."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LAYERS = ("last", "all")
 
 
 class SSLFrames(FramesOfModel):
-    """Hidden states of a frozen model for each piece of an utterance, averaged to fewer frames.
+    """Hidden states of a frozen model for each segment of an utterance, averaged to fewer frames.
 
-    The signal as it was recorded is cut into pieces; each is normalised over its own samples and run alone and
-    without padding, so that neither batch mates nor padding can change a value. Every piece has the same number of
+    The signal as it was recorded is cut into segments; each is normalised over its own samples and run alone and
+    without padding, so that neither batch mates nor padding can change a value. Every segment has the same number of
     rows; those after its last frame are 0.
 
     Arguments
@@ -30,7 +30,7 @@ class SSLFrames(FramesOfModel):
     layers : str
         "last": the last hidden state; "all": every hidden state side by side, for learned weights.
     segment_s : float
-        Length of a piece in seconds.
+        Length of a segment in seconds.
     strides : sequence of int
         Strides of the other branch, whose product is the samples for each row.
 
@@ -54,31 +54,31 @@ class SSLFrames(FramesOfModel):
         self.segment_samples = round(segment_s * self.sample_rate_hz)
         self.hop_samples = math.prod(strides)
         self.segment_rows = self.rows_of(self.segment_samples)
-        # Rows of an utterance come in whole pieces, and are cut by pieces.
+        # Rows of an utterance come in complete segments, and are cut by segments.
         self.hop_s = 0.0
 
     def rows_of(self, n_samples: int) -> int:
-        """Real rows of a piece of so many samples."""
+        """Real rows of a segment of so many samples."""
         return -(-n_samples // self.hop_samples)
 
     def compute(self, signal: np.ndarray) -> np.ndarray:
-        """Compute the rows of a finite, non-empty float32 signal, [pieces * segment_rows, dim]."""
-        pieces = count_segments(len(signal), self.segment_samples)
-        rows = np.zeros((pieces, self.segment_rows, self.dim), dtype=np.float32)  # [piece, row, dim]
-        for place in range(pieces):
-            piece = signal[place * self.segment_samples : (place + 1) * self.segment_samples]
-            rows[place, : self.rows_of(len(piece))] = self._pooled(piece)
-        return rows.reshape(-1, self.dim)  # [pieces * rows, dim]
+        """Compute the rows of a finite, non-empty float32 signal, [segments * segment_rows, dim]."""
+        segments = count_segments(len(signal), self.segment_samples)
+        rows = np.zeros((segments, self.segment_rows, self.dim), dtype=np.float32)  # [segment, row, dim]
+        for place in range(segments):
+            segment = signal[place * self.segment_samples : (place + 1) * self.segment_samples]
+            rows[place, : self.rows_of(len(segment))] = self._pooled(segment)
+        return rows.reshape(-1, self.dim)  # [segments * rows, dim]
 
-    def _pooled(self, piece: np.ndarray) -> np.ndarray:
+    def _pooled(self, segment: np.ndarray) -> np.ndarray:
         import torch
 
         with one_thread(), torch.inference_mode():
-            wave = prepare(torch.from_numpy(piece.copy()), self.model.normalise)  # [samples]
+            wave = prepare(torch.from_numpy(segment.copy()), self.model.normalise)  # [samples]
             # The convolutions in front need so many samples; what is added is the mean of what was normalised.
             short = max(0, ssl_models.MIN_SAMPLES - len(wave))
             states = hidden_states(frozen(self.model), torch.nn.functional.pad(wave, (0, short))[None])
             chosen = states if self.params["layers"] == "all" else states[-1:]
             frames = torch.cat(chosen, dim=2)  # [1, frame, dim]
-            pooled = torch.nn.functional.adaptive_avg_pool1d(frames.transpose(1, 2), self.rows_of(len(piece)))
+            pooled = torch.nn.functional.adaptive_avg_pool1d(frames.transpose(1, 2), self.rows_of(len(segment)))
         return pooled[0].T.numpy()  # [row, dim]

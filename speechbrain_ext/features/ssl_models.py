@@ -77,7 +77,7 @@ class SSLModel:
         quiet()
         try:
             # What breaks in a damaged or foreign file is any of many kinds.
-            model, told = AutoModel.from_pretrained(
+            model, report = AutoModel.from_pretrained(
                 self.folder, config=configured(self.config), output_loading_info=True, **_OPTIONS
             )
         except Exception as fault:
@@ -86,7 +86,7 @@ class SSLModel:
                 f"--ssl_model {self.name}: cannot load the weights in {self.folder} ({type(fault).__name__}: {text}): "
                 f"fetch the model again, or {TYPE}"
             ) from None
-        lacking = sorted(key for key in told["missing_keys"] if key not in LATE)
+        lacking = sorted(key for key in report["missing_keys"] if key not in LATE)
         if lacking:
             raise UserError(
                 f"--ssl_model {self.name}: expected all weights of a {self.config['model_type']} model, found "
@@ -206,7 +206,7 @@ def quiet() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    # WavLM hands torch a mask of numbers beside one of truth values.
+    # WavLM hands torch a mask of numbers in addition to one of truth values.
     warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
 
 

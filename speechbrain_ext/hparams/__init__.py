@@ -2,7 +2,7 @@
 
 A recipe's `corpus.yaml` names the corpus, its `hparams/<system>.yaml` what a paper changes for this corpus, and
 `shared/systems/<system>.yaml` holds the system. Every key is looked up, its value checked against its declared type,
-and every tag against the code that may run, before anything is built. The YAML's own references tell what a phase
+and every tag against the code that may run, before anything is built. The YAML's own references show what a phase
 depends on.
 """
 
@@ -169,7 +169,7 @@ class Hparams:
         return text.getvalue(), overrides
 
 
-def load(
+def load_system(
     recipe: str | Path,
     system: str,
     overrides: Mapping[str, Any] | None = None,

@@ -24,7 +24,7 @@ from typing import Any
 
 from speechbrain_ext.hparams.training import TRAINING_MEANINGS, TRAINING_TYPES
 
-# Keys that several systems have beside those of their training: type, meaning.
+# Keys other than those of a training that several systems have: type, meaning.
 COMMON = {
     "variant": ("text", "what is trained: a row of the paper's ablation"),
     "n_classes": ("integer >= 1", "outputs of the network; follows from the classes"),

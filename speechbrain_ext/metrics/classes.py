@@ -1,6 +1,6 @@
 """Scores of utterance-level emotion recognition: WA, UAR, macro-F1, confusion, calibration, intervals.
 
-Fractions everywhere, never per cent. Classes are whole numbers from 0. WA is the
+Fractions everywhere, never per cent. Classes are integers from 0. WA is the
 papers' weighted accuracy (correct / all), UAR their unweighted accuracy (UA).
 """
 
@@ -93,7 +93,7 @@ def confusion_matrix(
     Returns
     -------
     confusion : numpy.ndarray
-        Whole numbers [true class, predicted class].
+        Counts [true class, predicted class].
 
     Raises
     ------
@@ -143,11 +143,11 @@ def scores_of_confusion(confusion: np.ndarray, metric: str) -> np.ndarray:
     if metric == "wa":
         return correct.sum(axis=-1) / true.sum(axis=-1)  # [...]
     if metric == "uar":
-        part, whole = correct, true
+        part, total = correct, true
     else:
-        part, whole = 2 * correct, true + confusion.sum(axis=-2)  # [..., class]
-    share = np.divide(part, whole, out=np.zeros_like(correct), where=whole > 0)  # [..., class]
-    return share.sum(axis=-1) / (whole > 0).sum(axis=-1)  # [...]
+        part, total = 2 * correct, true + confusion.sum(axis=-2)  # [..., class]
+    share = np.divide(part, total, out=np.zeros_like(correct), where=total > 0)  # [..., class]
+    return share.sum(axis=-1) / (total > 0).sum(axis=-1)  # [...]
 
 
 def expected_calibration_error(

@@ -72,9 +72,9 @@ def pearson(truth: Sequence[float] | np.ndarray, prediction: Sequence[float] | n
     truth, prediction = pair(truth, prediction, float)
     if _is_constant(truth) or _is_constant(prediction):
         return 0.0
-    truth, prediction = truth - truth.mean(), prediction - prediction.mean()
-    norm = np.linalg.norm(truth) * np.linalg.norm(prediction)
-    return float(np.clip(truth @ prediction / norm, -1.0, 1.0)) if norm else 0.0
+    x, y = truth - truth.mean(), prediction - prediction.mean()  # [utterance] each
+    norm = np.linalg.norm(x) * np.linalg.norm(y)
+    return float(np.clip(x @ y / norm, -1.0, 1.0)) if norm else 0.0
 
 
 def mean_absolute_error(truth: Sequence[float] | np.ndarray, prediction: Sequence[float] | np.ndarray) -> float:

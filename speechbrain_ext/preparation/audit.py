@@ -172,9 +172,9 @@ def shared_speakers(found: Audit) -> list[str]:
 
 def _refuse_shared_ids(fold: Fold, protocol: str) -> None:
     if len(fold.ids) != len(set(fold.ids)):
-        twice = next(id_ for id_ in fold.ids if fold.ids.count(id_) > 1)
+        repeated = next(id_ for id_ in fold.ids if fold.ids.count(id_) > 1)
         raise UserError(
-            f"--protocol {protocol}: fold {fold.name} has {twice} twice: delete the folds file, run stage 0"
+            f"--protocol {protocol}: fold {fold.name} has {repeated} twice: delete the folds file, run stage 0"
         )
 
 

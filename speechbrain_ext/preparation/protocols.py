@@ -74,8 +74,8 @@ def make_folds(
         parts = {"train": [item for item in train if item.id not in developed]}
         parts |= {"dev": [item for item in train if item.id in developed], "test": test}
         _refuse_empty(protocol, dev, name, parts if dev != "none" else {})
-        apart = exclude_shared_units(ambiguous, test, FIELDS.keys() - DECLARED[protocol])
-        parts["train"] += exclude_shared_units(apart, parts["dev"], {dev} & FIELDS.keys())
+        separate = exclude_shared_units(ambiguous, test, FIELDS.keys() - DECLARED[protocol])
+        parts["train"] += exclude_shared_units(separate, parts["dev"], {dev} & FIELDS.keys())
         folds.append(Fold(name, *(tuple(item.id for item in parts[part]) for part in PARTS)))
     audited = audit(protocol, folds, [*used, *ambiguous])
     return Folds(protocol, used[0].corpus, fold_seed, dev, task.classes, tuple(folds), audited)

@@ -45,7 +45,7 @@ EXPLANATION = (
 )
 EXPLANATION_OF_DIMENSIONS = (
     "Dimensions in place of classes. CCC: concordance correlation coefficient of all tested utterances, 1 where truth "
-    "and prediction are the same, 0 where nothing goes together; the mean is over the row's dimensions. Square "
+    "and prediction are the same, 0 where they are not related; the mean is over the row's dimensions. Square "
     "brackets: 95 % interval, bootstrap over speakers. ±: standard deviation over folds; in a row of several seeds, "
     "over seeds, also of the pooled scores."
 )
@@ -67,7 +67,7 @@ def keep(exp_seed_folder: str | Path, recipe_folder: str | Path) -> Path:
     Returns
     -------
     kept : Path
-        The kept file, without paths of this machine; its predictions are kept beside it, as .csv.
+        The kept file, without paths of this machine; its predictions are kept under the same name, as .csv.
 
     Raises
     ------
@@ -248,7 +248,7 @@ def _protocol(kept: list[Results]) -> list[str]:
         for results in kept
         for warning in _own_warnings(results)
     ) | dict.fromkeys(
-        f"- {results.system}, {results.row_name}, seed {results.seed}: UAR on the development part, "
+        f"- {results.system}, {results.row_name}, seed {results.seed}: UAR on the development set, "
         f"mean over folds: {percent(score)}"
         for results in kept
         if (score := development_uar([results])) is not None

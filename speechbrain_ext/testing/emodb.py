@@ -56,7 +56,7 @@ def _plan() -> Iterator[tuple[str, Speaker, str, str]]:
             used: dict[str, int] = {}
             for half, step in ((codes[0::2], 1), (codes[1::2], 2)):
                 first = (place + step * turn) % 5
-                # Now and then the same text twice, so that there is a second version to tell apart.
+                # Now and then the same text twice, so that there is a second version.
                 second = first if (place + 3 * turn) % 5 == step else (first + 2) % 5
                 for text in (half[first], half[second]):
                     version = VERSIONS[(place * turn) % 3 + used.get(text, 0)]
@@ -65,7 +65,7 @@ def _plan() -> Iterator[tuple[str, Speaker, str, str]]:
 
 
 def write_corpus(root: str | Path, seed: int = 0, progress: bool = False) -> None:
-    """Write the whole mini corpus: 280 utterances of 10 speakers in 7 emotions.
+    """Write the mini corpus: 280 utterances of 10 speakers in 7 emotions.
 
     Arguments
     ---------

@@ -98,11 +98,11 @@ def _plan() -> list[Turn]:
             moods = {g: _moods(session, g, pair, stream("IEMOCAP", "moods", session, g, pair)) for g in "FM"}
             for scene, wearer in dialogs:
                 order = wearer + ("M" if wearer == "F" else "F")
-                whole = f"Ses0{session}{wearer}_{scene}"
+                scene_name = f"Ses0{session}{wearer}_{scene}"
                 numbers: dict[tuple[str, str], int] = {}
-                for position in range(7 + (whole in UNLABELLED)):
+                for position in range(7 + (scene_name in UNLABELLED)):
                     gender, judged = order[position % 2], position < 7
-                    dialog = PARTS.get(whole, (whole, whole))[position >= 4]
+                    dialog = PARTS.get(scene_name, (scene_name, scene_name))[position >= 4]
                     number = numbers[dialog, gender] = numbers.get((dialog, gender), -1) + 1
                     emotion, weak = moods[gender].pop(0) if judged else ("neutral", True)
                     text = SCRIPTS[scene][position] if judged and scene in SCRIPTS else None
@@ -112,7 +112,7 @@ def _plan() -> list[Turn]:
 
 
 def write_corpus(root: str | Path, seed: int = 0, progress: bool = False) -> None:
-    """Write the whole mini corpus: 280 judged utterances of 10 speakers in 5 sessions, and 3 that nobody judged.
+    """Write the mini corpus: 280 judged utterances of 10 speakers in 5 sessions, and 3 that nobody judged.
 
     Arguments
     ---------
@@ -136,21 +136,21 @@ def write_corpus(root: str | Path, seed: int = 0, progress: bool = False) -> Non
         samples = synthesise(segments_of(phones_of(text)), delivery, random)
         path = root / f"Session{turn.name[4]}" / "sentences" / "wav" / turn.dialog / f"{turn.name}.wav"
         write_bytes(path, wav_bytes(samples))
-        told = dialogs.setdefault(turn.dialog, [])
-        start_s = (told[-1].end_s if told else 4.0) + random.uniform(0.2, 2.0)
+        turns = dialogs.setdefault(turn.dialog, [])
+        start_s = (turns[-1].end_s if turns else 4.0) + random.uniform(0.2, 2.0)
         end_s = start_s + len(samples) / SAMPLE_RATE_HZ
         votes = judge(turn.name, turn.emotion, intensity, seed) if turn.judged else None
-        told.append(Judged(turn.name, text, start_s, end_s, votes))
-    for dialog, told in dialogs.items():
+        turns.append(Judged(turn.name, text, start_s, end_s, votes))
+    for dialog, turns in dialogs.items():
         folder = root / f"Session{dialog[4]}" / "dialog"
-        for name, content in label_files(dialog, told).items():
+        for name, content in label_files(dialog, turns).items():
             write_bytes(folder / name, content.encode("latin-1"))
     _write_forks(root)
     write_text(root / "README.md", README)
 
 
 def _write_forks(root: Path) -> None:
-    """Resource forks beside real files, as the real corpus carries them."""
+    """Resource forks next to real files, as the real corpus carries them."""
     for name in (
         "Session1/dialog/EmoEvaluation/._Ses01F_impro01.txt",
         "Session3/dialog/EmoEvaluation/._Ses03M_impro05a.txt",

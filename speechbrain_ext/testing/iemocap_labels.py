@@ -77,22 +77,22 @@ def judge(name: str, emotion: str, intensity: float, seed: int) -> Votes:
     return Votes(labels, comments, dimensions)
 
 
-def label_files(dialog: str, told: list[Judged]) -> dict[str, str]:
+def label_files(dialog: str, turns: list[Judged]) -> dict[str, str]:
     """Give the texts of all files of a dialog, by their names below the session's folder `dialog`.
 
     Arguments
     ---------
     dialog : str
         Its name.
-    told : list of Judged
+    turns : list of Judged
         Its utterances in the order in which they were spoken.
     """
-    judged = sorted((item for item in told if item.votes is not None), key=lambda item: item.name)
+    judged = sorted((item for item in turns if item.votes is not None), key=lambda item: item.name)
     evaluation = "EmoEvaluation"
     files = {
         f"{evaluation}/{dialog}.txt": "\n".join([HEADER, "", *(_block(item) for item in judged)]) + "\n",
         f"transcriptions/{dialog}.txt": "".join(
-            f"{item.name} [{item.start_s:08.4f}-{item.end_s:08.4f}]: {item.text}.\n" for item in told
+            f"{item.name} [{item.start_s:08.4f}-{item.end_s:08.4f}]: {item.text}.\n" for item in turns
         ),
     }
     for rater in sorted({rater for item in judged for rater in item.votes.labels}):

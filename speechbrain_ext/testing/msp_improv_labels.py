@@ -11,7 +11,7 @@ from speechbrain_ext.testing.speech import Random, stream
 
 PRIMARY = {"anger": "Angry", "happiness": "Happy", "neutral": "Neutral", "sadness": "Sad", "excited": "Happy"}
 CONSENSUS = {"Angry": "A", "Happy": "H", "Neutral": "N", "Sad": "S", "Other": "O"}
-# What a rater adds: first the name of what was heard, then perhaps a word beside it.
+# What a rater adds: first the name of what was heard, then perhaps another word.
 SECONDARY = {
     "anger": ("Angry", "Annoyed", "Frustrated"),
     "disgust": ("Disgusted", "Annoyed", "Contempt"),

@@ -47,7 +47,7 @@ class Delivery:
     shimmer : float
         Standard deviation of the amplitude of a cycle, relative.
     breath : float
-        Amplitude of the aspiration noise beside the glottal pulses.
+        Amplitude of the aspiration noise added to the glottal pulses.
     floor_db : float
         Level of the room's noise in decibels below full scale (negative).
     lead_ms, trail_ms : float
@@ -94,7 +94,7 @@ def synthesise(segments: list[Segment], delivery: Delivery, random: Random) -> n
     """Speak a sequence of segments.
 
     Glottal pulses and aspiration pass a cascade of five moving resonators; noise of the mouth is added
-    in parallel; the whole takes the level asked for and lies on a low noise floor.
+    in parallel; their sum takes the level asked for and lies on a low noise floor.
 
     Arguments
     ---------

@@ -13,12 +13,12 @@ from scipy.signal import resample_poly
 from speechbrain_ext.testing.speech import SAMPLE_RATE_HZ
 from speechbrain_ext.utils.files import replacing
 
-# What another system leaves beside a file, under its name after `._`.
+# What another system leaves next to a file, under its name after `._`.
 RESOURCE_FORK = bytes.fromhex("0005160700020000") + b"Mac OS X        " + bytes(58)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write bytes as a whole file or not at all; its folder is made."""
+    """Write bytes completely or not at all; its folder is made."""
     with replacing(path, "wb") as file:
         file.write(content)
 

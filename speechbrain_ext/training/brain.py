@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import speechbrain as sb
 import torch
+from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.nnet.schedulers import NewBobScheduler, ReduceLROnPlateau, update_learning_rate
 from speechbrain.utils.checkpoints import Checkpointer
 from speechbrain.utils.distributed import is_distributed_initialized
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import Dataset
 
 from speechbrain_ext.dataio.collate import Batch, collate
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
@@ -49,6 +49,10 @@ class PhaseModel(nn.Module):
     UserError
         The network lacks a member of the contract.
     """
+
+    network: Network
+    scale: ValueScale | None
+    criterion: nn.Module | None
 
     def __init__(
         self,
@@ -131,14 +135,14 @@ class EmotionBrain(sb.Brain):
         settings = read_settings(hparams or {})
         super().__init__(modules, opt_class, None, run_opts, checkpointer)
         self.hparams = settings
-        self.epoch_counter: EpochCounter | None = None
+        self.epoch_counter = EpochCounter(0)
         self.has_dev = False
 
     def fit(
         self,
         epoch_counter: EpochCounter,
-        train_set: Dataset,
-        valid_set: Dataset | None = None,
+        train_set: DynamicItemDataset,
+        valid_set: DynamicItemDataset | None = None,
         progressbar: bool | None = None,
         train_loader_kwargs: Mapping[str, Any] | None = None,
         valid_loader_kwargs: Mapping[str, Any] | None = None,
@@ -190,8 +194,8 @@ class EmotionBrain(sb.Brain):
     def init_optimizers(self) -> None:
         """One optimiser, and a second one for the parameters of the loss where `criterion_lr` is a number."""
         rate, criterion = self.hparams.criterion_lr, self.plain_model.criterion
-        own = [] if rate is None or criterion is None else list(criterion.parameters())
-        if not own or self.opt_class is None:
+        own = [] if criterion is None else list(criterion.parameters())
+        if rate is None or not own or self.opt_class is None:
             super().init_optimizers()
             return
         apart = {id(parameter) for parameter in own}
@@ -204,12 +208,12 @@ class EmotionBrain(sb.Brain):
             )
 
     @property
-    def plain_model(self) -> nn.Module:
+    def plain_model(self) -> PhaseModel:
         """The model without DDP, whose forward is a collective call that ranks without a batch would miss."""
         model = self.modules.model
         return model.module if isinstance(model, DistributedDataParallel) else model
 
-    def run(self, dataset: Dataset) -> list[Output]:
+    def run(self, dataset: DynamicItemDataset) -> list[Output]:
         """Outputs for every utterance of a dataset, sorted by id, the same on all ranks."""
         loader = self.make_dataloader(dataset, sb.Stage.TEST, ckpt_prefix=None)
         self.on_stage_start(sb.Stage.TEST)
@@ -219,7 +223,7 @@ class EmotionBrain(sb.Brain):
         return self._gathered()
 
     @torch.no_grad()
-    def frames(self, dataset: Dataset) -> dict[str, torch.Tensor]:
+    def frames(self, dataset: DynamicItemDataset) -> dict[str, torch.Tensor]:
         """Real frames [time, feature] of every item of a dataset, by its id, on the CPU, the same on all ranks."""
         loader = self.make_dataloader(dataset, sb.Stage.TEST, ckpt_prefix=None)
         self.modules.eval()
@@ -264,20 +268,21 @@ class EmotionBrain(sb.Brain):
             if not self.has_dev:
                 # SpeechBrain clears these only after this call, and a checkpoint would restore them.
                 self.step, self.avg_train_loss = 0, 0.0
-                self.end_epoch(epoch, {})
+                self.end_epoch({})
         elif stage == sb.Stage.VALID:
-            self.end_epoch(epoch, self.hparams.objective.dev_scores(self._gathered()))
+            self.end_epoch(self.hparams.objective.dev_scores(self._gathered()))
 
-    def end_epoch(self, epoch: int, dev: dict[str, float]) -> None:
+    def end_epoch(self, dev: dict[str, float]) -> None:
         """Log the epoch, anneal the learning rate and save a checkpoint where one is due."""
-        hp, counter = self.hparams, self.epoch_counter
+        hp, counter, epoch = self.hparams, self.epoch_counter, self.epoch_counter.current
         history, score = hp.history, hp.objective.score
         self.guard.check_epoch({"train_loss": self.train_loss, **dev}, self.plain_model)
-        if not dev and epoch >= counter.limit:
+        batch = self.guard.batch
+        if not dev and batch is not None and epoch >= counter.limit:
             # No later loss shows what the last step did.
             self.modules.eval()
             with torch.no_grad():
-                self.guard.check_outputs(self.compute_forward(self.guard.batch, sb.Stage.VALID), self.guard.batch)
+                self.guard.check_outputs(self.compute_forward(batch, sb.Stage.VALID), batch)
         rate = self.optimizer.param_groups[0]["lr"]
         best = history.best(score)
         row = {"epoch": epoch, "phase_name": hp.phase_name, "lr": rate, "train_loss": self.train_loss, **dev}
@@ -299,7 +304,11 @@ class EmotionBrain(sb.Brain):
             hp.on_epoch(epoch)
 
     def make_dataloader(
-        self, dataset: Dataset, stage: sb.Stage, ckpt_prefix: str | None = "dataloader-", **loader_kwargs: Any
+        self,
+        dataset: DynamicItemDataset,
+        stage: sb.Stage,
+        ckpt_prefix: str | None = "dataloader-",
+        **loader_kwargs: Any,
     ) -> Any:
         """Loaders with our collation and batch size; a seeded order for training, disjoint shards elsewhere."""
         loader_kwargs.setdefault("collate_fn", collate)

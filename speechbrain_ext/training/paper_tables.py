@@ -155,9 +155,9 @@ def load_table(recipe: str | Path, identity: str) -> Table:
     rows = [_row(Path(recipe), path, prefix, system, node, of_paper) for node in tree["rows"]]
     for which in ("name", "folder"):
         names = [getattr(row, which) for row in rows]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise UserError(f"{path}: row {twice[0]}: this {which} stands twice: give each row a name of its own")
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise UserError(f"{path}: row {repeated[0]}: this {which} stands twice: give each row a name of its own")
     return Table(
         path,
         identity,
@@ -192,12 +192,12 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
         return (*row.words, *user)
     recipe = table.path.parent.parent
     # Only their keys are read, nothing is built: whether their code is trusted is asked before a run.
-    known = {name: hparams.load(recipe, name, trust=True).tree.keys() | TASK_KEYS for name in systems}
+    known = {name: hparams.load_system(recipe, name, trust=True).tree.keys() | TASK_KEYS for name in systems}
     for key in asked:
         if not any(key in keys for keys in known.values()):
             raise UsageError(f"--{key}: {suggestion(key, sorted(set().union(*known.values())), 'keys')}")
-    mine = [[f"--{key}", _word(value)] for key, value in asked.items() if key in known[row.system]]
-    return (*row.words, *(word for pair in mine for word in pair))
+    pairs = [[f"--{key}", _word(value)] for key, value in asked.items() if key in known[row.system]]
+    return (*row.words, *(word for pair in pairs for word in pair))
 
 
 def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of_paper: bool) -> TableRow:
@@ -215,7 +215,7 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
         words += [f"--{key}", _word(value)]
     try:
         # Nothing is built here: whether the system's code is trusted is asked before a run.
-        loaded = hparams.load(recipe, str(system), hparams.parse_overrides(words), trust=True)
+        loaded = hparams.load_system(recipe, str(system), hparams.parse_overrides(words), trust=True)
         if loaded.plain()["variant"] != variant:
             raise UserError(f"variant: expected a name, found {variant!r}")
     except UserError as fault:

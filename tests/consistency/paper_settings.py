@@ -107,7 +107,7 @@ SD_CAFF_OFFICIAL = SD_CAFF | {  # all (c)
     "center_lr": None,
     "center_gradient": "official",
     "shared_relu4": True,
-    "pieces": "first",
+    "segments": "first",
     "lr": 0.0005,
 }
 # Zou et al. 2022: sections 2.2, 2.3 and 3.2.

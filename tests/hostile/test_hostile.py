@@ -20,12 +20,16 @@ for _path in sorted(Path(__file__).parent.glob("*_cases.py")):
 @pytest.fixture(scope="session")
 def light():
     """Folds in this process and small pictures: starting workers and drawing would take most of the time."""
+    from speechbrain_ext.report import page
     from speechbrain_ext.report.figures import run_figures
     from speechbrain_ext.training import launch
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(launch, "map_folds", lambda function, tasks, *_, **__: {task: function(*task) for task in tasks})
-        patch.setattr(run_figures, "draw_file", lambda path, *build: path.write_bytes(b"a small picture"))
+        for module in (page, run_figures):
+            patch.setattr(module, "draw_file", lambda path, *build: path.write_bytes(b"a small picture"))
+            patch.setattr(module, "draw_print", lambda stem, *build: [])
+        patch.setattr(page, "png_bytes", lambda *build: b"a small picture")
         yield
 
 

@@ -51,7 +51,7 @@ def told(run: Experiment) -> list[str]:
     [
         (
             ("--tag", "x", "--", "--epochs", "1", "--channels", "[16, 8, 8]"),
-            ["channels: [512, 256, 128] -> [16, 8, 8]", "epochs: 200 -> 1"],
+            ["epochs: 200 -> 1", "channels: [512, 256, 128] -> [16, 8, 8]"],
         ),
         (("--protocol", "speaker"), ["protocol: random5 -> speaker"]),
         (("--tag", "x", "--", "--variant", "frlm"), ["variant: full -> frlm"]),
@@ -119,7 +119,7 @@ def test_mappings_are_compared_key_by_key():
     ],
 )
 def test_kept_results_without_the_key_are_compared_by_their_hyperparameters(row, protocol, changes, expected):
-    loaded = hparams.load(RECIPE, "amsnet")
+    loaded = hparams.load_system(RECIPE, "amsnet")
     target = Classes(tuple(loaded.task.classes))
     results = plausible_results(row=row, protocol=protocol, hparams=loaded.plain() | changes)
     results = replace(results, target=target, task=loaded.task.to_dict())

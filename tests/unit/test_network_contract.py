@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from speechbrain_ext import hparams
+from speechbrain_ext.hparams.recipe_files import list_systems
 from speechbrain_ext.lobes.network import MEMBERS, BaseNetwork, check_network, declared_network
 from speechbrain_ext.lobes.ssl_finetune import SSLFinetune
 from speechbrain_ext.training.brain import PhaseModel
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.repository import REPOSITORY
 
-SYSTEMS = sorted((REPOSITORY / "recipes/EmoDB/hparams").glob("*.yaml"))
+RECIPE = REPOSITORY / "recipes/EmoDB"
 
 
 class Mean(BaseNetwork):
@@ -24,9 +25,9 @@ class Mean(BaseNetwork):
         return {"logits": mean, "embedding": mean}
 
 
-@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
-def test_every_network_of_every_system_keeps_the_contract(path):
-    for name, node in hparams.load(path).build()["phases"].items():
+@pytest.mark.parametrize("system", list_systems(RECIPE))
+def test_every_network_of_every_system_keeps_the_contract(system):
+    for name, node in hparams.load_system(RECIPE, system).build()["phases"].items():
         if "network" in node:
             kind, options = declared_network(node["network"])
             assert issubclass(kind, BaseNetwork) and set(options) >= {"n_classes"}, name

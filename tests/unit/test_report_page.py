@@ -168,7 +168,7 @@ def test_systems_have_sections_with_their_seeds(tmp_path: Path) -> None:
 
 def test_overview_warns_where_folds_differ(exp: Path, tmp_path: Path) -> None:
     _, page = _page(exp)
-    assert "Runs on 2 different sets of folds stand here" in page.text
+    assert "Runs on 2 different sets of folds are shown" in page.text
     assert len([one for one in page.all("th") if one["scope"] == "rowgroup"]) == 2
     write_run(tmp_path / "same", history=False)
     write_run(tmp_path / "same", history=False, system="svm")

@@ -33,7 +33,7 @@ def tiny(**changes: str) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory, repository):
-    """28 utterances of two speakers are trained on, of one or two pieces each, whose classes their features tell."""
+    """28 utterances of two speakers are trained on, of one or two segments each, whose classes their features tell."""
     folder, random = tmp_path_factory.mktemp("sd_caff"), np.random.default_rng(0)
     utterances, rows = [], {}
     extractor = MfccFrames(segment_s=0.3)
@@ -43,16 +43,16 @@ def spec(tmp_path_factory, repository):
             label = CLASSES[number % 7]
             known = {"id": name, "sha256": name, "speaker": speaker, "gender": gender, "label": label}
             utterances.append(Utterance(corpus="EmoDB", wav="x.wav", sample_rate_hz=16000, num_samples=4800, **known))
-            pieces = 2 if number == 5 else 1
-            rows[name] = random.normal(size=(pieces * extractor.segment_rows, 180)).astype("f4") + number % 7
+            segments = 2 if number == 5 else 1
+            rows[name] = random.normal(size=(segments * extractor.segment_rows, 180)).astype("f4") + number % 7
     data = folder / "data/EmoDB-mini"
     write_data(data, utterances)
     write_folds(data, utterances, "speaker", task=Task(CLASSES))
-    for delta_axis, pieces in (("time", "all"), ("coefficient", "first")):
-        official = {"delta_axis": delta_axis, "pieces": pieces, "silence_bug": pieces == "first"}
+    for delta_axis, segments in (("time", "all"), ("coefficient", "first")):
+        official = {"delta_axis": delta_axis, "segments": segments, "silence_bug": segments == "first"}
         with FeatureCache(folder / "cache", MfccFrames(segment_s=0.3, **official)).writer() as writer:
             for name, frames in rows.items():
-                writer.add(name, frames if pieces == "all" else frames[: extractor.segment_rows])
+                writer.add(name, frames if segments == "all" else frames[: extractor.segment_rows])
     return RunSpec(
         recipe=str(repository / "recipes/EmoDB"),
         system="sd_caff",
@@ -73,13 +73,13 @@ def trained(spec: RunSpec, row: str, preset: str = "paper", **changes: str) -> t
     return facts, state
 
 
-def test_a_last_batch_of_one_piece_is_left_out(spec):
+def test_a_last_batch_of_one_segment_is_left_out(spec):
     facts, state = trained(spec, "usual")
-    # 30 pieces of 28 utterances: one batch of 27, and one of 3
+    # 30 segments of 28 utterances: one batch of 27, and one of 3
     assert facts["n_train"] == 28 and facts["optimizer_steps"] == 2 * 2
     assert {"criterion.center_emotion.centers", "criterion.center_gender.centers"} <= state.keys()
     facts, _ = trained(spec, "rest", batch_size="29")
-    assert facts["optimizer_steps"] == 2 * 1, "a batch of 29, and 1 piece that no batch norm could be trained on"
+    assert facts["optimizer_steps"] == 2 * 1, "a batch of 29, and 1 segment that no batch norm could be trained on"
     assert [output.id for output in predict_fold(spec, FOLD)] == sorted(Experiment(spec).fold(FOLD).test)
 
 
@@ -101,7 +101,7 @@ def test_the_official_preset_is_another_row_with_its_own_values(spec):
     facts, state = trained(spec, "official", preset="official")
     assert state["network.sd_caff.dynamic.lstm.weight_ih_l0"].shape[1] == 180, "all three parts"
     assert not any("reverse" in name for name in state), "one direction"
-    assert facts["optimizer_steps"] == 2 * 1, "first pieces only: 27 of 28, and one left out"
+    assert facts["optimizer_steps"] == 2 * 1, "first segments only: 27 of 28, and one left out"
 
 
 def test_the_official_factor_of_the_centers_follows_the_drops_of_the_rate(spec, monkeypatch):

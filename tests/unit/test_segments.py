@@ -1,4 +1,4 @@
-"""Pieces of utterances: their names, their posteriors, their datasets, and the paper's schedule scaled."""
+"""Segments of utterances: their names, their posteriors, their datasets, and the paper's schedule scaled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from speechbrain_ext.training.schedule import PiecewiseRate, scaled_epochs
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 16, 17])
-def test_pieces_cover_an_utterance(length):
+def test_segments_cover_an_utterance(length):
     counted = len([place for place in range(100) if place == 0 or place * 8 < length])
     assert count_segments(length, 8) == counted
 
@@ -27,9 +27,9 @@ def test_names_go_both_ways_whatever_is_in_them():
     assert group(names) == {"a": ["a#0", "a#2", "a#10"], "b": ["b#0"]}
 
 
-def test_posteriors_are_the_mean_of_the_pieces():
+def test_posteriors_are_the_mean_of_the_segments():
     random = np.random.default_rng(0)
-    posteriors = random.dirichlet(np.ones(4), size=3)  # [piece, class]
+    posteriors = random.dirichlet(np.ones(4), size=3)  # [segment, class]
     assert np.exp(mean_posteriors(np.log(posteriors))) == pytest.approx(posteriors.mean(0), rel=1e-12)
     # posteriors far below what a float can tell from 0 stay ordered
     low = mean_posteriors([[-2000.0, -1000.0], [-2000.0, -1000.0]])
@@ -37,13 +37,15 @@ def test_posteriors_are_the_mean_of_the_pieces():
 
 
 def test_outputs_are_merged_by_utterance():
-    pieces = [
+    segments = [
         Output("b#0", 1, (math.log(0.2), math.log(0.8)), (1.0, 3.0)),
         Output("a#1", 0, (math.log(0.6), math.log(0.4)), (4.0, 0.0)),
         Output("a#0", 0, (math.log(0.2), math.log(0.8)), (0.0, 2.0)),
     ]
-    first, second = merge_segments(pieces)
-    assert (first.id, second.id) == ("a", "b") and second == Output("b", 1, pieces[0].predicted, pieces[0].embedding)
+    first, second = merge_segments(segments)
+    assert (first.id, second.id) == ("a", "b") and second == Output(
+        "b", 1, segments[0].predicted, segments[0].embedding
+    )
     assert np.exp(first.predicted) == pytest.approx([0.4, 0.6])
     assert first.embedding == (2.0, 1.0)
     values = [Output(f"u#{n}", (3.0,), (float(n),), (1.0,)) for n in range(3)]
@@ -67,7 +69,7 @@ def test_the_papers_schedule_by_epoch():
 def test_both_systems_train_the_same_first_stage(repository):
     """Rows with and without wav2vec 2.0 share one AM-ResNet: its step depends on the same keys in both files."""
     recipe = repository / "recipes/IEMOCAP"
-    one, other = (hparams.load(recipe, name) for name in ("am_resnet", "am_resnet_w2v2_ca"))
+    one, other = (hparams.load_system(recipe, name) for name in ("am_resnet", "am_resnet_w2v2_ca"))
     assert one.phase_tree("am_resnet") == other.phase_tree("am_resnet")
     assert one.shared("am_resnet") and other.shared("am_resnet") and not one.shared("resnet")
     assert "ssl_model" not in other.phase_tree("am_resnet")["keys"] and "ssl_model" in other.phase_tree("ca")["keys"]

@@ -14,8 +14,8 @@ from speechbrain_ext.bin import exchange
 from speechbrain_ext.bin.prepare import main
 from speechbrain_ext.corpora import Expected, get_corpus
 from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
+from speechbrain_ext.corpora.emotion_words import read_label_map
 from speechbrain_ext.corpora.facts import CorpusCounts
-from speechbrain_ext.corpora.label_map import read_label_map
 from speechbrain_ext.corpora.manifest import CorpusFaults, Utterance
 from speechbrain_ext.corpora.table import scan_table
 from speechbrain_ext.exchange.emobox import import_emobox

@@ -1,4 +1,4 @@
-"""Vectors that a network names: kept when it is tested, averaged over pieces, written and read."""
+"""Vectors that a network names: kept when it is tested, averaged over segments, written and read."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_development_keeps_none(tmp_path):
     assert len(one.outputs) == 12 and not any(output.vectors for output in one.outputs)
 
 
-def in_pieces():
+def in_segments():
     generator = torch.Generator().manual_seed(0)
     frames = {name: torch.randn(3, 4, generator=generator) for name in ("a#0", "a#1", "b#0", "a#2")}
 
@@ -70,9 +70,9 @@ def in_pieces():
     return frames, DynamicItemDataset(data, dynamic_items=[features], output_keys=keys)
 
 
-def test_the_vectors_of_an_utterance_are_the_mean_of_its_pieces(tmp_path):
-    frames, pieces = in_pieces()
-    first, second = named_brain(tmp_path, segments=True).run(pieces)
+def test_the_vectors_of_an_utterance_are_the_mean_of_its_segments(tmp_path):
+    frames, segments = in_segments()
+    first, second = named_brain(tmp_path, segments=True).run(segments)
     assert (first.id, second.id) == ("a", "b")
     expected = 2 * torch.stack([frames[f"a#{place}"].mean(0) for place in range(3)]).mean(0)
     assert first.vectors["fused"] == pytest.approx(expected.tolist(), abs=1e-6)

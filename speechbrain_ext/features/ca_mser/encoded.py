@@ -54,8 +54,8 @@ class CaMserEncoded(FramesOfModel, CaMserAudio):
         model = frozen(self.model)
         found = []
         with one_thread(), torch.inference_mode():
-            for piece in self.segments(signal):
-                states = hidden_states(model, torch.from_numpy(piece)[None])
+            for segment in self.segments(signal):
+                states = hidden_states(model, torch.from_numpy(segment)[None])
                 found.append(states[-1][0].numpy())  # [frame, dim]
         return np.concatenate(found)  # [segments * frames, dim]
 

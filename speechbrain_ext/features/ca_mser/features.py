@@ -99,7 +99,7 @@ class CaMserSpectrogram(_Segmented):
 class CaMserMfcc(_Segmented):
     """40 MFCC of HTK's mel scale every 10 ms, segment by segment, with rows of zeros behind the utterance's end.
 
-    The coefficients are those of the whole utterance; the network brings each row to length 1.
+    The coefficients are those of the entire utterance; the network brings each row to length 1.
 
     Arguments
     ---------
@@ -143,7 +143,7 @@ class CaMserAudio(_Segmented):
     pad_side : str
         The last segment has its zeros at the "back", or, in the authors' code, at the "front".
     normalise : str
-        Mean 0 and variance 1 over the "speech" of a segment, or, in the authors' code, over the whole "segment".
+        Mean 0 and variance 1 over the "speech" of a segment, or, in the authors' code, over the entire "segment".
 
     Source
     ------

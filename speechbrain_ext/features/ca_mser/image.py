@@ -12,7 +12,7 @@ from torch import Tensor
 HEIGHT, WIDTH = 256, 384
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
-# Pillow's weights of 8-bit pixels are whole numbers of 1 / 2^22.
+# Pillow's weights of 8-bit pixels are integers in units of 1 / 2^22.
 BITS = 22
 
 
@@ -72,7 +72,7 @@ def pixels(spectrogram: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def resize(images: Tensor, height: int = HEIGHT, width: int = WIDTH) -> Tensor:
-    """Resize by Pillow's bilinear filter, with its whole-number weights and its rounding between the two passes.
+    """Resize by Pillow's bilinear filter, with its integer weights and its rounding between the two passes.
 
     Arguments
     ---------
@@ -160,7 +160,7 @@ def to_image(spectrogram: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def _along(images: Tensor, size: int) -> Tensor:
-    """Resize the last axis of whole numbers [..., old] to so many."""
+    """Resize the last axis of integers [..., old] to so many."""
     places, weights = _taps(images.shape[-1], size)  # [new, tap]
     total = torch.full((*images.shape[:-1], size), 1 << (BITS - 1), dtype=torch.int32, device=images.device)
     for place, weight in zip(places.T.to(images.device), weights.T.to(images.device), strict=True):
@@ -179,5 +179,5 @@ def _taps(old: int, new: int) -> tuple[Tensor, Tensor]:
     place = first[:, None] + np.arange((last - first).max())  # [new, tap]
     weight = np.clip(1 - np.abs((place - centre[:, None] + 0.5) / reach), 0, None) * (place < last[:, None])
     weight = weight / weight.sum(axis=1, keepdims=True)  # [new, tap]
-    whole = np.floor(weight * (1 << BITS) + 0.5).astype(np.int32)
-    return torch.from_numpy(np.minimum(place, old - 1)), torch.from_numpy(whole)
+    rounded = np.floor(weight * (1 << BITS) + 0.5).astype(np.int32)
+    return torch.from_numpy(np.minimum(place, old - 1)), torch.from_numpy(rounded)

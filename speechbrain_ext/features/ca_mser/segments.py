@@ -45,7 +45,7 @@ def spectrogram_db(signal: np.ndarray) -> np.ndarray:
     Arguments
     ---------
     signal : np.ndarray
-        float32 [samples], the whole utterance.
+        float32 [samples], the entire utterance.
 
     Returns
     -------
@@ -158,10 +158,10 @@ def normalise_audio(segments: np.ndarray, real: np.ndarray, scope: str = "speech
     if scope not in SCOPES:
         raise ValueError(f"normalise: expected speech or segment, found {scope}")
     found = np.zeros_like(segments, dtype=np.float32)  # [segment, samples]
-    for place, piece in enumerate(segments):
+    for place, segment in enumerate(segments):
         chosen = real[place] if scope == "speech" else np.ones_like(real[place])
         if chosen.any():
-            values = piece[chosen]
+            values = segment[chosen]
             found[place, chosen] = (values - values.mean()) / np.sqrt(values.var() + 1e-7)
     return found
 
@@ -174,7 +174,7 @@ def audio_segments(
     Arguments
     ---------
     signal : np.ndarray
-        float32 [samples], the whole utterance.
+        float32 [samples], the entire utterance.
     side, scope : str
         As for `segment` and `normalise_audio`.
     segment_frames : int

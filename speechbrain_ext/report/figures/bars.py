@@ -61,7 +61,9 @@ def _figure(results: Results, bars: Sequence[Bar], labels: tuple[str, str], note
     figure = new_figure(WIDTH_IN, 0.36 * len(bars) + 1.9, in_rows=True)
     axes = figure.add_subplot()
     for place, bar in enumerate(bars):
-        shade = {"color": DEV_LINE, "hatch": "//", "edgecolor": "white"} if bar.is_lowest else {"color": BAR}
+        shade: dict[str, Any] = (
+            {"color": DEV_LINE, "hatch": "//", "edgecolor": "white"} if bar.is_lowest else {"color": BAR}
+        )
         axes.barh(place, 100 * (bar.share or 0), height=0.66, label=None if place else labels[0], **shade)
         value = percent(bar.share) + (" lowest" if bar.is_lowest else "")
         weight = "bold" if bar.is_lowest else "normal"

@@ -21,7 +21,7 @@ PAGE_DPI = 110
 # As wide as a phone still shows legibly.
 WIDTH_IN = 6.4
 WATERMARK = "mini corpus: synthetic"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.spines.top": False,
@@ -102,12 +102,12 @@ def draw_print(stem: str | Path, build: Callable[..., Figure], *arguments: Any) 
 
 
 def is_print() -> bool:
-    """Tell whether a figure for a paper is being built."""
+    """Whether a figure for a paper is being built."""
     return _PRINT_WIDTH.get() is not None
 
 
 def is_narrow() -> bool:
-    """Tell whether a figure for one column of a paper is being built."""
+    """Whether a figure for one column of a paper is being built."""
     return (_PRINT_WIDTH.get() or WIDTH_IN) < 5
 
 
@@ -158,7 +158,7 @@ def draw_watermark(figure: Figure, source: str, is_behind: bool = False) -> None
         if is_behind:
             for axes in figure.axes:
                 axes.patch.set_visible(False)
-        place = {"ha": "center", "va": "center", "rotation": 28, "zorder": -1 if is_behind else 9}
+        place: dict[str, Any] = {"ha": "center", "va": "center", "rotation": 28, "zorder": -1 if is_behind else 9}
         size = 16 if is_narrow() else 30
         figure.text(0.5, 0.45, WATERMARK, fontsize=size, color="#b00020", alpha=0.25, gid=WATERMARK, **place)
 

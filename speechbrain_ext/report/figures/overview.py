@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -57,7 +58,7 @@ def fold_groups(results: Sequence[Results]) -> list[FoldGroup]:
     for number, one in enumerate(results):
         found.setdefault(_tested_on(one), []).append(number)
     titles = [_title(results[numbers[0]]) for numbers in found.values()]
-    groups = []
+    groups: list[FoldGroup] = []
     for title, numbers in zip(titles, found.values(), strict=True):
         if titles.count(title) > 1:
             title += f", fold file {(results[numbers[0]].folds_sha256 or '')[:8]}"
@@ -68,7 +69,7 @@ def fold_groups(results: Sequence[Results]) -> list[FoldGroup]:
 
 
 def groups_warning(groups: Sequence[FoldGroup]) -> str:
-    """Warn where runs of different folds stand together; empty where they do not.
+    """Warn where runs were tested on different folds; empty where they were not.
 
     Example
     -------
@@ -78,7 +79,7 @@ def groups_warning(groups: Sequence[FoldGroup]) -> str:
     if len(groups) < 2:
         return ""
     return (
-        f"Runs on {len(groups)} different sets of folds stand here, each set in a group of its own: "
+        f"Runs on {len(groups)} different sets of folds are shown, each set in a group of its own: "
         "compare runs within a group, never across groups."
     )
 
@@ -91,7 +92,7 @@ def build_forest(results: Sequence[Results]) -> Figure:
     axes = figure.add_subplot()
     place, most = 0.0, 40 if is_narrow() else 78
     for group in groups:
-        # Names stand at the edge of the axes whatever the scale of the scores is.
+        # At the edge of the axes, whatever the scale of the scores is.
         axes.text(
             0,
             place + 0.3,
@@ -121,7 +122,7 @@ def build_forest(results: Sequence[Results]) -> Figure:
 
 def _draw_run(axes: Axes, results: Results, place: float) -> None:
     uar = results.pooled["uar"]
-    edge = {"transform": axes.get_yaxis_transform(), "fontsize": 9, "color": INK, "va": "center"}
+    edge: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "fontsize": 9, "color": INK, "va": "center"}
     most = 42 if is_narrow() else 52
     axes.text(0, place - 0.18, _shortened(f"{results.run_name}, seed {results.seed}", most), **edge)
     # A column of a paper has no room for both: there the line alone shows the interval.

@@ -1,4 +1,4 @@
-"""The figure of a filled table: our numbers with their intervals, the paper's beside them."""
+"""The figure of a filled table: our numbers with their intervals, and the paper's."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tables of papers beside what was measured."""
+"""Tables of papers with what was measured here."""

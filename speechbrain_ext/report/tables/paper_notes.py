@@ -1,4 +1,4 @@
-"""What a table says of its paper beside the numbers of its rows: remarks, and the paper's folds."""
+"""Remarks on a table's paper that are printed below the table, with the paper's folds and recalls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows that papers print for a corpus, for a RESULTS.md that has none of ours to set beside them."""
+"""The rows that papers print for a corpus, for a RESULTS.md without a row of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A paper's table: train what is missing of its rows and print ours beside the paper's."""
+"""A paper's table: train what is missing of its rows and print our numbers with the paper's."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from speechbrain_ext.evaluation.records import Score
 from speechbrain_ext.report.tables.table_keys import COLUMNS
@@ -22,7 +23,7 @@ class Cell:
     ----------
     value : str
     rest : str
-        What stands behind it: an interval, a standard deviation or a mark.
+        What follows it: an interval, a standard deviation or a mark.
     """
 
     value: str
@@ -68,7 +69,7 @@ def columns_of(table: FilledTable, keys: Sequence[str] = COLUMNS) -> list[Column
     Raises
     ------
     UsageError
-        There is no such column, or one stands twice.
+        There is no such column, or one is given twice.
     """
     known = {column.key: column for column in _columns(table)}
     for key in keys:
@@ -101,23 +102,16 @@ def _columns(table: FilledTable) -> list[Column]:
     if any(line.mean[score].std is not None for line in table.lines for score in SCORES):
         mean += " ± std over seeds" if table.over_seeds else " ± std"
     columns = [Column("row", "", "Row", lambda line: Cell(line.marked_name))]
-    for name, group, cell, value in (
+    of_scores: tuple[tuple[str, str, Callable[..., Cell], Callable[..., float | None] | None], ...] = (
         ("paper", mark or "paper", _paper, lambda line, score: None if line.mark else line.paper[score]),
-        ("pooled", pooled, lambda line, score: _cell(line.pooled[score]), lambda line, score: line.pooled[score].value),
-        ("mean", mean, lambda line, score: _cell(line.mean[score]), lambda line, score: line.mean[score].value),
+        ("pooled", pooled, _pooled, lambda line, score: line.pooled[score].value),
+        ("mean", mean, _mean, lambda line, score: line.mean[score].value),
         ("minus_paper", "mean minus paper", _difference, None),
-    ):
+    )
+    for name, group, cell, value in of_scores:
         for score in SCORES:
-            best = None if value is None else (lambda line, value=value, score=score: value(line, score))
-            columns.append(
-                Column(
-                    f"{name}_{score}",
-                    group,
-                    score.upper(),
-                    lambda line, cell=cell, score=score: cell(line, score),
-                    best,
-                )
-            )
+            best = None if value is None else partial(value, score=score)
+            columns.append(Column(f"{name}_{score}", group, score.upper(), partial(cell, score=score), best))
     columns.append(Column("parameters", "", "Parameters", lambda line: Cell(f"{line.parameters:,}")))
     columns.append(Column("training", "", "Training", lambda line: Cell(duration(line.train_seconds))))
     columns.append(Column("memory", "", "Peak memory", _memory))
@@ -127,6 +121,14 @@ def _columns(table: FilledTable) -> list[Column]:
 def _paper(line: Line, score: str) -> Cell:
     value = line.paper[score]
     return Cell(percent(value), DAGGER if line.mark and value is not None else "")
+
+
+def _pooled(line: Line, score: str) -> Cell:
+    return _cell(line.pooled[score])
+
+
+def _mean(line: Line, score: str) -> Cell:
+    return _cell(line.mean[score])
 
 
 def _cell(score: Score) -> Cell:

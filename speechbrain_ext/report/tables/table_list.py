@@ -44,7 +44,7 @@ Folds and labels of other tools (EmoBox, audformat, nkululeko): `python -m speec
 
 
 def write_table_list(recipes: str | Path) -> Path:
-    """Write the list of all tables beside the recipes.
+    """Write the list of all tables into the folder of the recipes.
 
     Arguments
     ---------

@@ -16,7 +16,7 @@ from speechbrain_ext.report.tables.tables import COSTS, SCORES, FilledTable
 from speechbrain_ext.utils.text import markdown_cell, markdown_row
 
 SYNTHETIC = f"{WATERMARK}: these numbers say that the software runs, nothing about speech"
-# Stands for two hyphens in a text on its way to LaTeX, which by itself prints a dash for them.
+# In place of two hyphens, for which LaTeX would print a dash.
 HYPHENS = "\0"
 LATEX = str.maketrans(
     {
@@ -92,8 +92,8 @@ def latex(table: FilledTable, keys: Sequence[str] = LATEX_COLUMNS) -> str:
 def csv_text(table: FilledTable) -> str:
     """Write a table as CSV with plain numbers; comments begin with #."""
     stream = io.StringIO()
-    told = ([SYNTHETIC] if table.is_mini else []) + [*table.not_comparable, *table.settings]
-    stream.write("".join(f"# {' '.join(text.split())}\n" for text in told))
+    comments = ([SYNTHETIC] if table.is_mini else []) + [*table.not_comparable, *table.settings]
+    stream.write("".join(f"# {' '.join(text.split())}\n" for text in comments))
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(CSV_HEAD)
     for line in table.lines:
@@ -109,7 +109,7 @@ def csv_text(table: FilledTable) -> str:
 
 
 def escape_latex(text: str) -> str:
-    r"""Write a text so that LaTeX prints it as it stands.
+    r"""Write a text so that LaTeX prints it unchanged.
 
     Example
     -------
@@ -122,7 +122,7 @@ def escape_latex(text: str) -> str:
 
 
 def _latex_head(columns: Sequence[Column]) -> list[str]:
-    """One line of heads, with a line of groups above where columns stand in groups."""
+    """One line of heads, with a line of groups above where columns are grouped."""
     heads = " & ".join(escape_latex(column.head) for column in columns) + r" \\"
     if not any(column.group for column in columns):
         return [heads]

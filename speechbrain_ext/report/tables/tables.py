@@ -1,4 +1,4 @@
-"""A paper's table beside ours: the numbers of every row, and what keeps them from being compared."""
+"""A paper's table with our numbers: the scores of every row, and what keeps them from being compared."""
 
 from __future__ import annotations
 
@@ -171,8 +171,9 @@ def _line(row: TableRow, seeds: list[Results], over_seeds: bool) -> Line:
 
 
 def _interval(seeds: list[Results], score: str) -> Interval | None:
-    intervals = [one.pooled[score].interval for one in seeds]
-    if None in intervals:
+    found = [one.pooled[score].interval for one in seeds]
+    intervals = [interval for interval in found if interval is not None]
+    if len(intervals) < len(found):
         return None
     low, high = np.mean(intervals, axis=0)
     return float(low), float(high)
@@ -180,14 +181,14 @@ def _interval(seeds: list[Results], score: str) -> Interval | None:
 
 def _against_paper(table: Table, lines: list[Line], results: Sequence[Sequence[Results]]) -> list[str]:
     """Say once for each mark how our card differs from the paper's, which is why no difference is computed."""
-    told = {}
+    reasons: dict[str, str] = {}
     for row, line, seeds in zip(table.rows, lines, results, strict=True):
-        if line.mark and line.mark not in told:
+        if line.mark and line.mark not in reasons:
             found = differences(comparison_card(seeds[0], with_hash=False), paper_card(row.protocol))
             # Differing settings are listed row by row, with both values.
             found += [f"settings: {MARK}"] if line.differs else []
-            told[line.mark] = f"not comparable: † {line.mark}: ours against the paper's: {'; '.join(found)}"
-    return list(told.values())
+            reasons[line.mark] = f"not comparable: † {line.mark}: ours against the paper's: {'; '.join(found)}"
+    return list(reasons.values())
 
 
 def _settings(lines: list[Line]) -> list[str]:
@@ -202,14 +203,15 @@ def _settings(lines: list[Line]) -> list[str]:
 
 def _development(lines: list[Line], results: Sequence[Sequence[Results]]) -> list[str]:
     """Say the development set's scores, where every row has them, by which one row may be chosen."""
-    scores = [development_uar(seeds) for seeds in results]
-    if len(lines) < 2 or any(score is None for score in scores):
+    found = {line.name: development_uar(seeds) for line, seeds in zip(lines, results, strict=True)}
+    scores = {name: score for name, score in found.items() if score is not None}
+    if len(lines) < 2 or len(scores) < len(lines):
         return []
-    told = "; ".join(f"{line.name} {percent(score)}" for line, score in zip(lines, scores, strict=True))
-    printed = [percent(score) for score in scores]
-    best = [line.name for line, score in zip(lines, printed, strict=True) if score == percent(max(scores))]
+    largest = percent(max(scores.values()))
+    best = [name for name, score in scores.items() if percent(score) == largest]
     last = f"The largest, which may be chosen by it: {best[0]}." if len(best) == 1 else f"Equal: {', '.join(best)}."
-    return [f"UAR on the development set, mean over folds: {told}. {last}"]
+    all_rows = "; ".join(f"{name} {percent(score)}" for name, score in scores.items())
+    return [f"UAR on the development set, mean over folds: {all_rows}. {last}"]
 
 
 def _notes(every: Sequence[Results]) -> list[str]:

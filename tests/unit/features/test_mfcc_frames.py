@@ -1,4 +1,4 @@
-"""Pieces of utterances as MFCC and deltas: cut after silence is removed, computed piece by piece."""
+"""Segments of utterances as MFCC and deltas: cut after silence is removed, computed segment by segment."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def speech(samples, seed=0):
     return (0.3 * tone + 1e-3 * rng.standard_normal(samples)).astype(np.float32)
 
 
-def mfcc_of(piece):
+def mfcc_of(segment):
     whole = np.zeros(96000, dtype=np.float32)
-    whole[: len(piece)] = piece
+    whole[: len(segment)] = segment
     return MFCC(60, 2048, 768, 384)(torch.from_numpy(whole)).numpy()  # [60, 251]
 
 
-def test_the_papers_pieces():
+def test_the_papers_segments():
     signal = speech(220000)
     kept = remove_silence(signal)
     rows = MfccFrames()(signal)
@@ -41,14 +41,14 @@ def test_the_papers_pieces():
         mfcc = mfcc_of(kept[place * 96000 : (place + 1) * 96000])
         deltas = savgol_filter(mfcc, 9, deriv=1, polyorder=1, axis=1, mode="interp")
         twice = savgol_filter(deltas, 9, deriv=1, polyorder=1, axis=1, mode="interp")
-        piece = rows[place * 251 : (place + 1) * 251].T
-        for found, expected in zip((piece[:60], piece[60:120], piece[120:]), (mfcc, deltas, twice), strict=True):
+        segment = rows[place * 251 : (place + 1) * 251].T
+        for found, expected in zip((segment[:60], segment[60:120], segment[120:]), (mfcc, deltas, twice), strict=True):
             assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
-def test_the_codes_one_piece():
+def test_the_codes_one_segment():
     signal = speech(220000)
-    extractor = MfccFrames(dynamic="M+D", delta_axis="coefficient", silence_bug=True, pieces="first")
+    extractor = MfccFrames(dynamic="M+D", delta_axis="coefficient", silence_bug=True, segments="first")
     rows = extractor(signal)
     assert rows.shape == (251, 120) and extractor.dim == 120 and extractor.segment_rows == 251
     mfcc = mfcc_of(remove_silence(signal, quirk=True)[:96000])
@@ -56,7 +56,7 @@ def test_the_codes_one_piece():
     np.testing.assert_allclose(rows, np.concatenate([mfcc, deltas]).T, atol=1e-3)
 
 
-def test_short_signals_fill_one_piece():
+def test_short_signals_fill_one_segment():
     for samples in (1, 100, 96000):
         rows = MfccFrames(dynamic="M", silence_removal=False)(speech(samples))
         assert rows.shape == (251, 60)
@@ -64,7 +64,7 @@ def test_short_signals_fill_one_piece():
     assert MfccFrames(dynamic="M", silence_removal=False)(speech(96001)).shape == (502, 60)
 
 
-def test_a_piece_does_not_depend_on_the_others():
+def test_a_segment_does_not_depend_on_the_others():
     signal = speech(192000)
     signal[:96000] *= 1e-3
     rows = MfccFrames(silence_removal=False)(signal)
@@ -102,9 +102,9 @@ def test_cached_rows_are_cut_exactly(tmp_path):
     [
         ({"dynamic": "D+M"}, "dynamic: expected one of M, D"),
         ({"delta_axis": "both"}, "delta_axis: expected time or coefficient, found both"),
-        ({"pieces": "last"}, "pieces: expected first or all, found last"),
+        ({"segments": "last"}, "segments: expected first or all, found last"),
         ({"segment_s": 0}, "segment_s: expected more than 0"),
-        ({"segment_s": 0.1}, "at least 9 values in a piece, found 5"),
+        ({"segment_s": 0.1}, "at least 9 values in a segment, found 5"),
         ({"n_mfcc": 8, "delta_axis": "coefficient"}, "found 8"),
         ({"hop_length": 0}, "hop_length"),
         ({"n_mfcc": 200}, "n_mfcc"),
@@ -124,7 +124,7 @@ def test_identity_changes_with_every_parameter_and_survives_pickling():
         {"delta_axis": "coefficient"},
         {"silence_removal": False},
         {"silence_bug": True},
-        {"pieces": "first"},
+        {"segments": "first"},
         {"segment_s": 3.0},
     ]
     assert len({MfccFrames(**each).tag for each in [{}, *changed]}) == 7

@@ -1,4 +1,4 @@
-"""Frames of frozen models piece by piece, against transformers called by hand."""
+"""Frames of frozen models segment by segment, against transformers called by hand."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def signal(samples, seed=0):
     return (0.1 * np.random.default_rng(seed).standard_normal(samples) + 0.02).astype(np.float32)
 
 
-def by_hand(folder, piece, rows):
+def by_hand(folder, segment, rows):
     """[row, layer * feature]: the library's own front end, then means of frames by explicit loops."""
     front = transformers.AutoFeatureExtractor.from_pretrained(folder)
     model = transformers.AutoModel.from_pretrained(folder).eval()
-    values = front(piece, sampling_rate=16000, return_tensors="pt").input_values
+    values = front(segment, sampling_rate=16000, return_tensors="pt").input_values
     with torch.no_grad():
         output = model(values, output_hidden_states=True)
     states = [*output.hidden_states[:-1], output.last_hidden_state]
@@ -43,7 +43,7 @@ def by_hand(folder, piece, rows):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_are_those_of_each_piece_alone(models, kind):
+def test_rows_are_those_of_each_segment_alone(models, kind):
     extractor = SSLFrames(str(models[kind]), layers="all", segment_s=0.5, strides=(4, 4, 4, 4, 4))
     assert extractor.segment_rows == 8 and extractor.dim == (LAYERS + 1) * SIZE
     samples = signal(8000 + 3000)
@@ -56,7 +56,7 @@ def test_rows_are_those_of_each_piece_alone(models, kind):
     assert np.array_equal(last, rows[:, -SIZE:])
 
 
-def test_a_last_piece_shorter_than_the_models_first_window(models):
+def test_a_last_segment_shorter_than_the_models_first_window(models):
     extractor = SSLFrames(str(models["wav2vec2-group"]), segment_s=0.5)
     rows = extractor(signal(8000 + 40))
     assert rows.shape == (16, SIZE) and rows[8].any() and not rows[9:].any() and np.isfinite(rows).all()

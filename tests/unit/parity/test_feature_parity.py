@@ -60,7 +60,7 @@ def test_silence_removal_without_the_faults(sd_caff):
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_mfcc_and_deltas(sd_caff, name):
-    extractor = MfccFrames(delta_axis="coefficient", silence_bug=True, pieces="first")
+    extractor = MfccFrames(delta_axis="coefficient", silence_bug=True, segments="first")
     rows = extractor(sd_caff[f"{name}/wav"]).T
     for found, kind in zip(np.split(rows, 3), ("mfcc", "delta", "delta2"), strict=True):
         near(found, sd_caff[f"{name}/{kind}"])
