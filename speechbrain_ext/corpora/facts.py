@@ -89,7 +89,7 @@ class CorpusFacts:
     found_beside_expected : mapping
         Found and published counts, for people who read the file.
     notes : tuple of str
-        What is odd and no fault.
+        Oddities that are no faults.
     """
 
     corpus: str

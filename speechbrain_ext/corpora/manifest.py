@@ -16,7 +16,6 @@ from tqdm import tqdm
 from speechbrain_ext.corpora.utterance_fields import check_fields
 from speechbrain_ext.utils import audio
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import replacing
 from speechbrain_ext.utils.regular_file import NotRegularFile, read_regular
 
 
@@ -32,7 +31,7 @@ class Vote:
 
 @dataclass(kw_only=True)
 class Utterance:
-    """One utterance of a corpus; what a corpus does not state is None.
+    """One utterance of a corpus; unknown fields are None.
 
     `wav` is relative to the corpus's root, `speaker` is unique in the corpus, `label` is the consensus and
     `intended` the emotion asked for. `scan` leaves sample_rate_hz, num_samples and sha256 None, `measure` fills them.
@@ -142,13 +141,13 @@ class CorpusFaults(UserError):
     Arguments
     ---------
     faults : list of Fault
-        What is wrong.
+        All faults.
     utterances : list of Utterance
         The rest of the corpus, so that a reader can look for more faults there.
     more_wavs : tuple of str
         Audio files of utterances whose labels are wrong, for the same purpose.
     notes : tuple of str
-        What is odd and no fault.
+        Oddities that are no faults.
     """
 
     def __init__(
@@ -167,12 +166,6 @@ class CorpusFaults(UserError):
         self.utterances = utterances
         self.more_wavs = more_wavs
         self.notes = notes
-
-
-def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
-    """Write one utterance a line, sorted by id, completely or not at all."""
-    with replacing(path) as stream:
-        stream.write(manifest_text(utterances))
 
 
 def manifest_text(utterances: Iterable[Utterance]) -> str:

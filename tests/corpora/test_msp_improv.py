@@ -6,10 +6,11 @@ import pytest
 from label_trees_msp import write_msp_labels
 from msp_improv_blocks import HEAD, ID, MAN, MAN_ID, RATER, block, touch, write
 
-from speechbrain_ext.corpora.manifest import Utterance, Vote, read_manifest, write_manifest
+from speechbrain_ext.corpora.manifest import Utterance, Vote, manifest_text, read_manifest
 from speechbrain_ext.corpora.msp_improv import CORPUS, scan
 from speechbrain_ext.preparation.edition import count, differences
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_text
 
 CODES = dict(A="anger", H="happiness", S="sadness", N="neutral", O="other", X=None)
 
@@ -248,7 +249,7 @@ def test_published_counts_are_no_difference_and_a_turn_less_is(published, tmp_pa
 
     assert told(items) == []
     assert told([item for item in items if item.id != items[0].id])[0] == "utterances 8437 (published 8438)"
-    write_manifest(tmp_path / "manifest.jsonl", items)
+    write_text(tmp_path / "manifest.jsonl", manifest_text(items))
     assert read_manifest(tmp_path / "manifest.jsonl") == items
 
 

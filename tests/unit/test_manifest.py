@@ -14,9 +14,9 @@ from speechbrain_ext.corpora.manifest import (
     manifest_text,
     measure,
     read_manifest,
-    write_manifest,
 )
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import write_text
 
 FIELDS = (
     "id corpus wav start_s end_s sample_rate_hz num_samples sha256 speaker gender session text_id scenario part label "
@@ -49,7 +49,7 @@ def test_record_has_the_fields_of_the_contract_in_order():
 
 def test_round_trip_sorts_by_id(tmp_path):
     items = [utterance("b", label="anger", extra={"ö": 1}), utterance("a", votes=[Vote("r", ["fear"])]), utterance("B")]
-    write_manifest(tmp_path / "m.jsonl", items)
+    write_text(tmp_path / "m.jsonl", manifest_text(items))
     assert read_manifest(tmp_path / "m.jsonl") == [items[2], items[1], items[0]]
 
 
