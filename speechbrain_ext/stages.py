@@ -132,13 +132,13 @@ def prepare(asked: CorpusRequest, specs: Sequence[RunSpec] = ()) -> None:
         There is no such corpus, it has faults, or it was prepared from other inputs.
     """
     from speechbrain_ext.preparation.protocols import check_rules
-    from speechbrain_ext.preparation.request import Request, find_corpus, find_root
+    from speechbrain_ext.preparation.request import PrepareRequest, find_corpus, find_root
     from speechbrain_ext.preparation.summary import prepare_and_print
 
     corpus, label_map = find_corpus(asked)
     check_rules(asked.usual_protocol(corpus), asked.dev)
     splits = _splits(asked, corpus, specs)
-    request = Request(
+    request = PrepareRequest(
         corpus=corpus,
         root=find_root(asked, corpus),
         data=asked.data.resolve(),
@@ -158,13 +158,13 @@ def prepare(asked: CorpusRequest, specs: Sequence[RunSpec] = ()) -> None:
 
 def _splits(asked: CorpusRequest, corpus: Corpus, specs: Sequence[RunSpec]) -> tuple[tuple[str, Task], ...]:
     """Protocol and task of each file of folds: those of the runs, or the corpus's usual ones."""
-    from speechbrain_ext.hparams import load, parse_overrides
+    from speechbrain_ext.hparams import load_system, parse_overrides
     from speechbrain_ext.training.run_request import print_trusted
 
     found = []
     for spec in specs:
         overrides = parse_overrides(list(spec.overrides))
-        hp = load(spec.recipe, spec.system, overrides, asked.source, preset=spec.preset, trust=spec.trust)
+        hp = load_system(spec.recipe, spec.system, overrides, asked.source, preset=spec.preset, trust=spec.trust)
         print_trusted(hp.trusted)
         found.append((hp.protocol if spec.protocol == "paper" else spec.protocol, hp.task))
     found = found or [(asked.usual_protocol(corpus), corpus.task)]

@@ -10,7 +10,6 @@ import numpy as np
 
 from speechbrain_ext.analysis.emodb_labels import PAUSE, Mark, scan_labels, stretches
 from speechbrain_ext.corpora import emodb
-from speechbrain_ext.corpora.manifest import read_audio
 from speechbrain_ext.features.madd import silent_samples
 from speechbrain_ext.utils.errors import UserError
 
@@ -86,7 +85,7 @@ def load(root: str | Path, notes: list[str] | None = None) -> list[tuple[np.ndar
         ):
             if names:
                 notes.append(f"{len(names)} {what} and are left out: first {names[0]}")
-    return [(read_audio(root, item, SAMPLE_RATE_HZ), labels[item.id]) for item in chosen]
+    return [(item.read_audio(root, SAMPLE_RATE_HZ), labels[item.id]) for item in chosen]
 
 
 def compare(

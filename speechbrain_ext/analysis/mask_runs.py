@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from speechbrain_ext.analysis.mask_maps import MaskMaps, share_between_sounds, silent_runs, stage_maps
-from speechbrain_ext.corpora.manifest import read_audio
 from speechbrain_ext.features.segments import count_segments
 from speechbrain_ext.lobes.network import BaseNetwork, MaskingNetwork, declared_network
 from speechbrain_ext.training.experiment import Experiment
@@ -165,7 +164,7 @@ class _Segments:
     def samples(self, identity: str, place: int) -> tuple[np.ndarray, np.ndarray]:
         """Samples of a segment before and after MADD."""
         root = Path(self.experiment.manifest.root)
-        original = read_audio(root, self.experiment.utterances[identity], SAMPLE_RATE_HZ)  # [samples]
+        original = self.experiment.utterances[identity].read_audio(root, SAMPLE_RATE_HZ)  # [samples]
         return self._cut(original, place), self._cut(self._processed(identity), place)
 
     def _processed(self, identity: str) -> np.ndarray:

@@ -63,6 +63,43 @@ class Utterance:
         """Length in seconds; None when it is not measured."""
         return self.num_samples / self.sample_rate_hz if self.num_samples is not None and self.sample_rate_hz else None
 
+    def read_audio(self, root: str | Path, sample_rate_hz: int = 16000) -> np.ndarray:
+        """Read the audio: the mean of its channels, resampled where its rate differs.
+
+        Arguments
+        ---------
+        root : str or Path
+            The corpus's folder.
+        sample_rate_hz : int
+            The rate of what is returned.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 [samples].
+
+        Raises
+        ------
+        UserError
+            The file cannot be read, or its samples are not those that stage 0 measured.
+        """
+        path = Path(root) / self.wav
+        try:
+            samples, rate_hz = audio.read_samples(path, self.start_s, self.end_s)
+        except (OSError, soundfile.SoundFileError) as fault:
+            raise UserError(
+                f"{path}: cannot be read ({fault}): check the corpus's folder and run stage 0 again"
+            ) from None
+        if self.sha256 is not None and audio.hash_samples(samples, rate_hz) != self.sha256:
+            raise UserError(
+                f"{path}: other samples than stage 0 measured (their SHA-256 differs): restore the file, or accept "
+                "the new one with: ./run.sh --stage 0 --stop-stage 0 --force"
+            )
+        mono = audio.mix_down(samples)  # [samples]
+        if rate_hz == sample_rate_hz:
+            return np.ascontiguousarray(mono)
+        return audio.resample(mono, rate_hz, sample_rate_hz)  # [samples at the new rate]
+
     def to_dict(self) -> dict[str, Any]:
         """Give the record as plain values, in the order of the manifest."""
         return asdict(self)
@@ -258,41 +295,3 @@ def _notes(measured: Sequence[Utterance]) -> list[str]:
     for rate_hz in sorted(set(rates_hz) - {16000}):
         notes.append(f"{rates_hz.count(rate_hz)} files have {rate_hz} Hz and are resampled once, in stage 1")
     return notes
-
-
-def read_audio(root: str | Path, utterance: Utterance, sample_rate_hz: int = 16000) -> np.ndarray:
-    """Read an utterance's sound: the average of its channels, resampled where its rate differs.
-
-    Arguments
-    ---------
-    root : str or Path
-        The corpus's folder.
-    utterance : Utterance
-        What to read.
-    sample_rate_hz : int
-        The rate to give.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 [samples].
-
-    Raises
-    ------
-    UserError
-        The file cannot be read, or its samples are not those that stage 0 measured.
-    """
-    path = Path(root) / utterance.wav
-    try:
-        samples, rate_hz = audio.read_samples(path, utterance.start_s, utterance.end_s)
-    except (OSError, soundfile.SoundFileError) as fault:
-        raise UserError(f"{path}: cannot be read ({fault}): check the corpus's folder and run stage 0 again") from None
-    if utterance.sha256 is not None and audio.hash_samples(samples, rate_hz) != utterance.sha256:
-        raise UserError(
-            f"{path}: other samples than stage 0 measured (their SHA-256 differs): restore the file, or accept the new "
-            "one with: ./run.sh --stage 0 --stop-stage 0 --force"
-        )
-    mono = audio.mix_down(samples)  # [samples]
-    if rate_hz == sample_rate_hz:
-        return np.ascontiguousarray(mono)
-    return audio.resample(mono, rate_hz, sample_rate_hz)  # [samples at the new rate]

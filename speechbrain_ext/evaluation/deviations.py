@@ -62,9 +62,9 @@ def paper_preset(
         Labels of the corpus, which are the classes where the recipe names none.
     """
     if row is None or not row.of_paper:
-        paper = hparams.load(recipe, system, labels=labels)
+        paper = hparams.load_system(recipe, system, labels=labels)
         return paper, paper.protocol
-    return hparams.load(recipe, system, hparams.parse_overrides(list(row.words)), labels=labels), row.protocol
+    return hparams.load_system(recipe, system, hparams.parse_overrides(list(row.words)), labels=labels), row.protocol
 
 
 class KeptDeviations:

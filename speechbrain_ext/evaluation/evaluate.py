@@ -28,7 +28,7 @@ from speechbrain_ext.utils.files import check_files, folder_lock, sha256_json
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
 
 
-def evaluate(request: RunRequest) -> None:
+def evaluate(request: RunRequest) -> list[Results]:
     """Score each seed that is not scored yet from the checkpoints that are there, then summarise the seeds.
 
     Arguments
@@ -36,12 +36,17 @@ def evaluate(request: RunRequest) -> None:
     request : RunRequest
         The runs and their folds.
 
+    Returns
+    -------
+    list of Results
+        One for each seed.
+
     Raises
     ------
     UserError
         A fold is not trained, an input has changed, or another run holds a folder.
     """
-    results = []
+    results: list[Results] = []
     runs = request.experiments
     check_audio_unchanged(runs[0].spec.data, [runs[0].utterances[identity] for identity in runs[0].used])
     for run in runs:
@@ -64,6 +69,7 @@ def evaluate(request: RunRequest) -> None:
             results.append(scored)
         print_scores(scored)
     write_summary(runs[0].seed_folder.parent / "summary.json", make_summary(results))
+    return results
 
 
 def _read_scored(path: Path) -> Results | None:
@@ -107,10 +113,10 @@ def _prediction(run: Experiment, fold: str, output: Output) -> Prediction:
     row = Prediction(fold, output.id, utterance.speaker)
     if run.task.dimensions:
         # The manifest's own values: a tensor has them in single precision.
-        return replace(row, values=tuple(run.task.values_of(utterance)), predicted=output.predicted)
+        return replace(row, values=tuple(run.task.values_of(utterance) or ()), predicted=output.predicted)
     posteriors = tuple(math.exp(value) for value in output.predicted)
     best = max(range(len(posteriors)), key=posteriors.__getitem__)
-    label = run.task.label_of(utterance)
+    label = run.task.label_of(utterance) or ""
     return replace(row, label=label, prediction=run.classes[best], posteriors=posteriors)
 
 

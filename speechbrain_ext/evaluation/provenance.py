@@ -75,7 +75,7 @@ def run_facts(run: Experiment, folds: Sequence[FoldFacts]) -> Facts:
         command=spec.command,
         warnings=tuple(_warnings(run, folds, differs)),
         label_map=run.manifest.label_map or None,
-        **_feature_facts(run),
+        madd_zero_share=_feature_facts(run).get("madd_zero_share"),
     )
 
 
@@ -108,7 +108,7 @@ def _feature_facts(run: Experiment) -> dict[str, float]:
     built = run.hp.build()["features"]
     # Others are not built: a pretrained model may be out of reach by now.
     extractors = [built[name]() for name in run.hp.features() if declared(built[name])[0].reports_facts]
-    keys = [run.utterances[identity].sha256 for identity in run.used]
+    keys = [run.utterances[identity].sha256 or "" for identity in run.used]
     caches = [(extractor, FeatureCache(run.spec.cache, extractor)) for extractor in extractors]
     facts: dict[str, float] = {}
     for extractor, cache in caches:

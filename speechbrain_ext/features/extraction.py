@@ -44,7 +44,7 @@ class AudioItem:
         How messages name it: the path of the file, or the utterance's id.
     read : callable
         Reads the samples, float32 [samples] at the extractor's rate; picklable, for instance
-        `functools.partial(read_audio, root, utterance, sample_rate_hz)`.
+        `functools.partial(utterance.read_audio, root, sample_rate_hz)`.
     variant : str, optional
         Name of a changed copy, see `speechbrain_ext.features.augment`.
     resampled : bool, optional

@@ -13,7 +13,7 @@ from speechbrain_ext.utils.audio import RESAMPLER
 
 
 class ResampledAudio(Extractor):
-    """The samples of an utterance at 16 kHz, as `speechbrain_ext.corpora.manifest.read_audio` gives them.
+    """The samples of an utterance at 16 kHz, as `speechbrain_ext.corpora.manifest.Utterance.read_audio` gives them.
 
     The resampler's name and version are part of the identity, so that another one fills another folder.
 

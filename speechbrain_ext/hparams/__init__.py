@@ -169,7 +169,7 @@ class Hparams:
         return text.getvalue(), overrides
 
 
-def load(
+def load_system(
     recipe: str | Path,
     system: str,
     overrides: Mapping[str, Any] | None = None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora.task import CHOICES, LISTS, TASK_KEYS, Task
-from speechbrain_ext.hparams import PAPER, Hparams, load
+from speechbrain_ext.hparams import PAPER, Hparams, load_system
 from speechbrain_ext.hparams.key_types import MEANINGS
 from speechbrain_ext.hparams.system_checks import STRUCTURE
 from speechbrain_ext.utils.yaml_tree import plain, read_text
@@ -33,7 +33,7 @@ KEY_WIDTH, TYPE_WIDTH = 40, 34
 def print_keys(recipe: Path, system: str, preset: str = PAPER) -> None:
     """Print the listing of a system of a recipe."""
     # Its code is not run here, so that it needs no trust.
-    print(list_keys(load(recipe, system, preset=preset, trust=True), preset))
+    print(list_keys(load_system(recipe, system, preset=preset, trust=True), preset))
 
 
 def list_keys(hp: Hparams, preset: str = PAPER) -> str:

@@ -20,7 +20,7 @@ from speechbrain_ext.corpora.data_folder import (
 )
 from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import Fault, Utterance, measure
-from speechbrain_ext.preparation.request import Request
+from speechbrain_ext.preparation.request import PrepareRequest
 from speechbrain_ext.utils.files import DamagedFile
 
 AGAIN = "this command"
@@ -70,12 +70,12 @@ class Comparison:
     states: States
 
 
-def read_earlier(request: Request, remarks: list[str]) -> Earlier | None:
+def read_earlier(request: PrepareRequest, remarks: list[str]) -> Earlier | None:
     """Read the results of an earlier run; None where there are none or they are damaged.
 
     Arguments
     ---------
-    request : Request
+    request : PrepareRequest
     remarks : list of str
         Damaged files are added, which are made again.
 
@@ -105,7 +105,7 @@ def made_again(fault: DamagedFile) -> str:
     return f"{str(fault).rpartition(': make it again')[0]}: made again"
 
 
-def _refuse_other_inputs(request: Request, facts: CorpusFacts) -> None:
+def _refuse_other_inputs(request: PrepareRequest, facts: CorpusFacts) -> None:
     root = Path(facts.root)
     if facts.corpus != request.corpus.name:
         request.refuse(f"it holds {facts.corpus}, asked is {request.corpus.name}")
@@ -117,19 +117,19 @@ def _refuse_other_inputs(request: Request, facts: CorpusFacts) -> None:
         request.refuse(f"it was made with{'' if facts.audio_checked else 'out'} reading the audio")
 
 
-def all_gone(request: Request, earlier: Earlier) -> bool:
+def all_gone(request: PrepareRequest, earlier: Earlier) -> bool:
     """Whether all audio of an earlier run is missing now, in the same folder."""
     if not earlier.utterances or request.verify or earlier.facts.root != str(request.root):
         return False
     return not any(os.path.exists(request.root / item.wav) for item in earlier.utterances)
 
 
-def compare(request: Request, earlier: Earlier, scanned: Sequence[Utterance]) -> Comparison:
+def compare(request: PrepareRequest, earlier: Earlier, scanned: Sequence[Utterance]) -> Comparison:
     """Compare a corpus with an earlier run; reads audio files of another size or time, with `verify` all of them.
 
     Arguments
     ---------
-    request : Request
+    request : PrepareRequest
     earlier : Earlier
         With utterances.
     scanned : sequence of Utterance
@@ -165,7 +165,7 @@ def compare(request: Request, earlier: Earlier, scanned: Sequence[Utterance]) ->
     )
 
 
-def _is_read(request: Request, item: Utterance, states: States, known: States) -> bool:
+def _is_read(request: PrepareRequest, item: Utterance, states: States, known: States) -> bool:
     """Whether the audio of an utterance has to be hashed."""
     if not request.check_audio:
         return False

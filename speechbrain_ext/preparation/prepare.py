@@ -16,7 +16,7 @@ from speechbrain_ext.preparation.earlier import AGAIN, Earlier, all_gone, compar
 from speechbrain_ext.preparation.edition import compare_counts, count, hash_audio, name_edition
 from speechbrain_ext.preparation.folds import Folds, folds_path, read_folds
 from speechbrain_ext.preparation.protocols import check_rules, make_folds
-from speechbrain_ext.preparation.request import Prepared, Request, Split
+from speechbrain_ext.preparation.request import Prepared, PrepareRequest, Split
 from speechbrain_ext.preparation.scan import Scan, audio_faults, duplicate_faults, duplicate_notes, scan_corpus
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import (
@@ -39,7 +39,7 @@ class Measured:
     notes: Sequence[str]
 
 
-def prepare(request: Request) -> Prepared:
+def prepare(request: PrepareRequest) -> Prepared:
     """Make manifest and folds, or find them complete and made from the same inputs.
 
     Raises
@@ -64,7 +64,7 @@ def prepare(request: Request) -> Prepared:
     return Prepared(facts, found.utterances, splits, wrote, tuple(remarks), request.folder)
 
 
-def _measure(request: Request, earlier: Earlier | None, remarks: list[str]) -> Measured:
+def _measure(request: PrepareRequest, earlier: Earlier | None, remarks: list[str]) -> Measured:
     """Read the corpus; after an earlier run, only the audio that may have changed."""
     notes: list[str] = []
     known = {item.id for item in earlier.utterances} if earlier and not request.verify else set()
@@ -85,7 +85,9 @@ def _measure(request: Request, earlier: Earlier | None, remarks: list[str]) -> M
     return Measured(measured, states, [*notes, *more, *duplicate_notes(measured)])
 
 
-def _measure_changes(request: Request, earlier: Earlier, scan: Scan, notes: list[str], remarks: list[str]) -> Measured:
+def _measure_changes(
+    request: PrepareRequest, earlier: Earlier, scan: Scan, notes: list[str], remarks: list[str]
+) -> Measured:
     now = compare(request, earlier, scan.utterances)
     _refuse_faults(request, scan, [*now.faults, *duplicate_faults([*earlier.utterances, *now.new])], now.new, notes)
     if now.changes:
@@ -95,7 +97,7 @@ def _measure_changes(request: Request, earlier: Earlier, scan: Scan, notes: list
     return Measured(earlier.utterances, now.states, earlier.facts.notes)
 
 
-def _gone_text(request: Request, gone: Sequence[str]) -> str:
+def _gone_text(request: PrepareRequest, gone: Sequence[str]) -> str:
     return (
         f"{len(gone)} audio files are not in {request.root} any more, first {gone[0]}: the manifest is kept, and "
         "stages 1 to 3 run where their features are cached; --force makes the manifest of what is there, --verify "
@@ -104,7 +106,7 @@ def _gone_text(request: Request, gone: Sequence[str]) -> str:
 
 
 def _refuse_faults(
-    request: Request, scan: Scan, found: Iterable[Fault], measured: list[Utterance], notes: list[str]
+    request: PrepareRequest, scan: Scan, found: Iterable[Fault], measured: list[Utterance], notes: list[str]
 ) -> None:
     """Raise all faults of labels and audio together."""
     faults = [*scan.faults, *found]
@@ -115,7 +117,7 @@ def _refuse_faults(
 
 
 def _split(
-    request: Request, measured: Sequence[Utterance], protocol: str, task: Task, is_old: bool, remarks: list[str]
+    request: PrepareRequest, measured: Sequence[Utterance], protocol: str, task: Task, is_old: bool, remarks: list[str]
 ) -> Split:
     """Make the folds of a protocol, and refuse other folds of an earlier run."""
     task = task.with_classes(_labels(measured))
@@ -138,7 +140,7 @@ def _split(
     return Split(path, folds, written=False, warnings=warnings)
 
 
-def _check_classes(request: Request, used: Sequence[Utterance], task: Task) -> None:
+def _check_classes(request: PrepareRequest, used: Sequence[Utterance], task: Task) -> None:
     """Refuse a corpus with one class."""
     if task.dimensions:
         return
@@ -178,7 +180,7 @@ def _with_repeated_texts(corpus: Corpus, protocol: str, utterances: Sequence[Utt
     return [item for item in utterances if all(getattr(item, field) in values for field, values in limits)]
 
 
-def _facts(request: Request, found: Measured, text: str, old: CorpusFacts | None) -> CorpusFacts:
+def _facts(request: PrepareRequest, found: Measured, text: str, old: CorpusFacts | None) -> CorpusFacts:
     subsets = request.corpus.expected.subsets if request.corpus.expected else ()
     counts, audio_sha256 = count(found.utterances, subsets), hash_audio(found.utterances)
     if old is not None and request.edition is None:
@@ -203,7 +205,7 @@ def _facts(request: Request, found: Measured, text: str, old: CorpusFacts | None
 
 
 def _write(
-    request: Request,
+    request: PrepareRequest,
     facts: CorpusFacts,
     earlier: Earlier | None,
     text: str,
@@ -237,7 +239,7 @@ def _write(
     return (*wrote, *(f"folds/{split.file.name}" for split in new))
 
 
-def _replace_manifest(request: Request, text: str, earlier: Earlier | None) -> None:
+def _replace_manifest(request: PrepareRequest, text: str, earlier: Earlier | None) -> None:
     """Write the manifest; facts and folds of another manifest are removed first, as they are not valid any more."""
     folder, manifest = request.folder, request.folder / MANIFEST
     if manifest.exists() and sha256_file(manifest) == sha256_bytes(text.encode()):

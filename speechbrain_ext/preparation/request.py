@@ -35,13 +35,13 @@ class CorpusRequest:
     data : Path
         Holds a folder for each corpus and source.
     source, edition
-        As for `Request`; "" for an edition that is recognised.
+        As for `PrepareRequest`; "" for an edition that is recognised.
     label_map : Path or None
         A JSON file: what emotions of a CSV mean that the vocabulary does not know.
     protocol, dev, fold_seed
         The folds; the protocol "paper" is the system's own, or the corpus's usual one.
     jobs, check_audio, force, verify
-        As for `Request`.
+        As for `PrepareRequest`.
     """
 
     corpus: str
@@ -64,7 +64,7 @@ class CorpusRequest:
 
 
 @dataclass(frozen=True)
-class Request:
+class PrepareRequest:
     """What stage 0 is asked for.
 
     Arguments

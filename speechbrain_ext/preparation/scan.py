@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from speechbrain_ext.corpora.data_folder import audio_states
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance, measure
-from speechbrain_ext.preparation.request import MINI_MARKER, Request
+from speechbrain_ext.preparation.request import MINI_MARKER, PrepareRequest
 from speechbrain_ext.utils.errors import UserError
 
 
@@ -31,12 +31,12 @@ class Scan:
     more_wavs: tuple[str, ...] = ()
 
 
-def scan_corpus(request: Request, notes: list[str], known: Collection[str] = ()) -> Scan:
+def scan_corpus(request: PrepareRequest, notes: list[str], known: Collection[str] = ()) -> Scan:
     """Read the labels of the corpus.
 
     Arguments
     ---------
-    request : Request
+    request : PrepareRequest
     notes : list of str
         Oddities that are no faults are added.
     known : collection of str
@@ -64,7 +64,7 @@ def scan_corpus(request: Request, notes: list[str], known: Collection[str] = ())
     return scan
 
 
-def _exclude_missing_wavs(request: Request, scan: Scan, notes: list[str], known: Collection[str]) -> Scan:
+def _exclude_missing_wavs(request: PrepareRequest, scan: Scan, notes: list[str], known: Collection[str]) -> Scan:
     """Leave out labels without a wav, which releases have, and note it."""
     states = audio_states(request.root, [item.wav for item in scan.utterances])
     kept = [item for item in scan.utterances if item.wav in states or item.id in known]
@@ -82,7 +82,7 @@ def _exclude_missing_wavs(request: Request, scan: Scan, notes: list[str], known:
     return Scan(kept, scan.faults, scan.more_wavs)
 
 
-def audio_faults(request: Request, scan: Scan) -> list[Fault]:
+def audio_faults(request: PrepareRequest, scan: Scan) -> list[Fault]:
     """Find the faults of the audio of utterances with faulty labels."""
     if not request.check_audio:
         return []

@@ -13,11 +13,11 @@ from speechbrain_ext.preparation.audit import describe, shared_speakers
 from speechbrain_ext.preparation.edition import Pair, compare_counts, differences
 from speechbrain_ext.preparation.folds import Folds
 from speechbrain_ext.preparation.prepare import prepare
-from speechbrain_ext.preparation.request import Prepared, Request
+from speechbrain_ext.preparation.request import Prepared, PrepareRequest
 from speechbrain_ext.utils.errors import UserError
 
 
-def prepare_and_print(request: Request) -> None:
+def prepare_and_print(request: PrepareRequest) -> None:
     """Run stage 0 and print its summary, or the table of all faults.
 
     Raises

@@ -246,7 +246,9 @@ class Experiment:
 def load_hparams(spec: RunSpec, manifest: CorpusFacts) -> hparams.Hparams:
     """The hyper-parameters of a run, with the corpus's labels as classes where nobody names any."""
     overrides = hparams.parse_overrides(list(spec.overrides))
-    return hparams.load(spec.recipe, spec.system, overrides, manifest.source, manifest.labels, spec.preset, spec.trust)
+    return hparams.load_system(
+        spec.recipe, spec.system, overrides, manifest.source, manifest.labels, spec.preset, spec.trust
+    )
 
 
 def protocol_of(spec: RunSpec, hp: hparams.Hparams) -> str:

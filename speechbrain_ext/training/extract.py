@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from speechbrain_ext.corpora.data_folder import check_audio_unchanged
-from speechbrain_ext.corpora.manifest import read_audio
 from speechbrain_ext.features import extraction
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extraction import AudioItem
@@ -76,7 +75,7 @@ def audio_items(experiment: Experiment, sample_rate_hz: int, variants: Sequence[
                 f"{experiment.spec.data} was prepared without reading the audio, so features would have no names: "
                 "run stage 0 again with --force and without --no-audio-check"
             )
-        read = partial(read_audio, root, utterance, sample_rate_hz)
+        read = partial(utterance.read_audio, root, sample_rate_hz)
         resampled = utterance.sample_rate_hz != sample_rate_hz
         for variant in (None, *variants):
             items.append(AudioItem(utterance.sha256, str(root / utterance.wav), read, variant, resampled))

@@ -192,7 +192,7 @@ def words_of(table: Table, row: TableRow, user: Sequence[str]) -> tuple[str, ...
         return (*row.words, *user)
     recipe = table.path.parent.parent
     # Only their keys are read, nothing is built: whether their code is trusted is asked before a run.
-    known = {name: hparams.load(recipe, name, trust=True).tree.keys() | TASK_KEYS for name in systems}
+    known = {name: hparams.load_system(recipe, name, trust=True).tree.keys() | TASK_KEYS for name in systems}
     for key in asked:
         if not any(key in keys for keys in known.values()):
             raise UsageError(f"--{key}: {suggestion(key, sorted(set().union(*known.values())), 'keys')}")
@@ -215,7 +215,7 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
         words += [f"--{key}", _word(value)]
     try:
         # Nothing is built here: whether the system's code is trusted is asked before a run.
-        loaded = hparams.load(recipe, str(system), hparams.parse_overrides(words), trust=True)
+        loaded = hparams.load_system(recipe, str(system), hparams.parse_overrides(words), trust=True)
         if loaded.plain()["variant"] != variant:
             raise UserError(f"variant: expected a name, found {variant!r}")
     except UserError as fault:

@@ -176,7 +176,7 @@ def load_run(spec: RunSpec) -> PlannedRun:
     if not facts.exists():
         source = Path(spec.data).name.rpartition("-")[2]
         overrides = hparams.parse_overrides(list(spec.overrides))
-        hp = hparams.load(spec.recipe, spec.system, overrides, source, preset=spec.preset, trust=spec.trust)
+        hp = hparams.load_system(spec.recipe, spec.system, overrides, source, preset=spec.preset, trust=spec.trust)
         print_trusted(hp.trusted)
         return PlannedRun(spec, hp)
     manifest = read_facts(spec.data, PREPARE)

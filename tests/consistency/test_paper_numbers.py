@@ -64,7 +64,7 @@ def test_what_is_read_of_a_table_is_what_stands_there(recipe, name):
 
 @each_recipe
 def test_the_paper_s_row_of_every_recipe(recipe, system):
-    paper = hparams.load(recipe, system).paper
+    paper = hparams.load_system(recipe, system).paper
     typed = HPARAMS.get((recipe.name, system))
     if typed is None:
         assert paper is None

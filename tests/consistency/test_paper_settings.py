@@ -14,7 +14,7 @@ SYSTEMS = ("am_resnet", "am_resnet_w2v2_ca", "amsnet", "ca_mser", "sd_caff")
 
 
 def load(recipe: str, system: str, preset: str) -> hparams.Hparams:
-    return hparams.load(RECIPES / recipe, system, preset=preset)
+    return hparams.load_system(RECIPES / recipe, system, preset=preset)
 
 
 @pytest.mark.parametrize(("recipe", "system", "preset"), SETTINGS)

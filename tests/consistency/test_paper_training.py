@@ -62,9 +62,9 @@ def model(tmp_path_factory):
 
 def phase_of(recipe: str, system: str, preset: str, phase: str, model: str, folder: Path) -> NetworkPhase:
     """A phase as training builds it, without a corpus."""
-    known = hparams.load(RECIPES / recipe, system).tree
+    known = hparams.load_system(RECIPES / recipe, system).tree
     overrides = {key: value for key, value in {"ssl_model": model}.items() if key in known}
-    hp = hparams.load(RECIPES / recipe, system, overrides, preset=preset)
+    hp = hparams.load_system(RECIPES / recipe, system, overrides, preset=preset)
     spec = RunSpec(str(RECIPES / recipe), system, str(folder), str(folder), str(folder / "cache"))
     facts = {"hp": hp, "spec": spec, "selection": "last", "task": hp.task, "utterances": {}}
     experiment = SimpleNamespace(**facts, phase_folder=lambda name, fold: folder)

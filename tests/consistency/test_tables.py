@@ -21,7 +21,7 @@ def test_every_row_is_another_run_of_its_system(recipe, identity):
     made = {}
     for row in table.rows:
         words = hparams.parse_overrides(list(row.words))
-        loaded = hparams.load(recipe, row.system, words)
+        loaded = hparams.load_system(recipe, row.system, words)
         assert loaded.tree["variant"] == row.variant
         effective = {**loaded.tree, **loaded.task.to_dict()}
         assert {key: effective[key] for key in row.overrides} == row.overrides

@@ -20,11 +20,11 @@ def test_a_recipe_s_file_repeats_nothing():
     """A value that the system or the corpus has already is left out, unless a comment names its source."""
     for path in RECIPES.glob("*/hparams/*.yaml"):
         recipe, own = path.parents[1], plain(read(path))
-        loaded = hparams.load(recipe, path.stem)
+        loaded = hparams.load_system(recipe, path.stem)
         usual = {
-            **hparams.load(RECIPES / "shared", loaded.system_path.stem).tree,
+            **hparams.load_system(RECIPES / "shared", loaded.system_path.stem).tree,
             **get_corpus(recipe.name).task.to_dict(),
-            "protocol": hparams.load(recipe, "am_resnet").protocol,
+            "protocol": hparams.load_system(recipe, "am_resnet").protocol,
         }
         lines = path.read_text(encoding="utf-8").splitlines()
         sourced = {line.partition(":")[0] for line in lines if " # " in line}
@@ -34,22 +34,22 @@ def test_a_recipe_s_file_repeats_nothing():
 
 @each_recipe
 def test_facts_of_the_corpus_are_complete(recipe, system):
-    loaded = hparams.load(recipe, system)
+    loaded = hparams.load_system(recipe, system)
     if recipe.name == "shared":
         assert loaded.corpus is None and loaded.task.classes == ()
-        loaded = hparams.load(recipe, system, labels=["sadness", "anger", "other"])
+        loaded = hparams.load_system(recipe, system, labels=["sadness", "anger", "other"])
         assert loaded.task.classes == ("anger", "sadness", "other") and loaded.tree["n_classes"] == 3
         return
     assert loaded.corpus == recipe.name
     assert len(loaded.task.classes) == loaded.tree["n_classes"]
-    assert hparams.load(recipe, system, source="mini").phases == loaded.phases
+    assert hparams.load_system(recipe, system, source="mini").phases == loaded.phases
 
 
 @each_recipe
 def test_every_preset_loads_and_changes_what_it_names(recipe, system):
-    usual = hparams.load(recipe, system, labels=["sadness", "anger", "other"])
+    usual = hparams.load_system(recipe, system, labels=["sadness", "anger", "other"])
     for name in usual.tree.get("presets", {}):
-        loaded = hparams.load(recipe, system, labels=["sadness", "anger", "other"], preset=name)
+        loaded = hparams.load_system(recipe, system, labels=["sadness", "anger", "other"], preset=name)
         for key, value in usual.tree["presets"][name].items():
             assert loaded.tree[key] == value != usual.tree[key], key
         assert loaded.sha256() != usual.sha256()
@@ -71,8 +71,8 @@ def rows_of(extractor) -> int:
 
 @each_recipe
 def test_every_phase_builds_and_runs(recipe, system, stand_ins):
-    known = hparams.load(recipe, system).tree
-    loaded = hparams.load(recipe, system, {key: value for key, value in stand_ins.items() if key in known})
+    known = hparams.load_system(recipe, system).tree
+    loaded = hparams.load_system(recipe, system, {key: value for key, value in stand_ins.items() if key in known})
     built = loaded.build()
     outputs: dict[str, dict[str, torch.Tensor]] = {}
     for name, node in built["phases"].items():
@@ -98,7 +98,7 @@ def test_every_phase_builds_and_runs(recipe, system, stand_ins):
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_key_decides_something(system):
     """A key that no phase, feature or the trainer reads is a setting that does nothing."""
-    loaded = hparams.load(RECIPES / "shared", system)
+    loaded = hparams.load_system(RECIPES / "shared", system)
     common = set(loaded.phase_tree(loaded.phases[0])["keys"])
     known = {key for phase in loaded.tree["phases"] for key in loaded.phase_tree(phase)["keys"]}
     trainer = "".join(

@@ -10,7 +10,7 @@ from recipe_list import RECIPES
 from speechbrain_ext import corpora, testing
 from speechbrain_ext.corpora import CORPORA, find_corpora, get_corpus
 from speechbrain_ext.corpora.labels import EMOTIONS, in_order
-from speechbrain_ext.hparams import list_systems, load
+from speechbrain_ext.hparams import list_systems, load_system
 from speechbrain_ext.preparation.names import PROTOCOLS
 from speechbrain_ext.testing import find_writers
 from speechbrain_ext.utils.errors import UserError
@@ -55,7 +55,7 @@ def test_a_corpus_has_a_writer_and_a_recipe_for_every_system(key):
     recipe = RECIPES / CORPORA[key].name
     assert all((recipe / name).is_file() for name in ("run.sh", "corpus.yaml", "README.md"))
     for system in list_systems(RECIPES / "shared"):
-        assert load(recipe, system).corpus == CORPORA[key].name
+        assert load_system(recipe, system).corpus == CORPORA[key].name
 
 
 def test_every_writer_and_recipe_is_of_a_corpus():
@@ -91,7 +91,7 @@ def write_corpus(root, seed=0, progress=False):
         monkeypatch.setattr(corpora, "CORPORA", found)
         assert get_corpus("made-up").key == "madeup"
         (tmp_path / "recipes/corpus.yaml").write_text("corpus: Made-Up\n")
-        loaded = load(tmp_path / "recipes", "svm", trust=True)
+        loaded = load_system(tmp_path / "recipes", "svm", trust=True)
         assert (loaded.corpus, loaded.protocol, loaded.task) == ("Made-Up", "speaker", found["madeup"].task)
     finally:
         for name in ("corpora", "testing"):
@@ -105,7 +105,7 @@ def test_a_new_system_is_found_without_an_edit(tmp_path):
     text = (RECIPES / "shared/systems/svm.yaml").read_text(encoding="utf-8")
     (tmp_path / "systems/made_up.yaml").write_text(text)
     assert list_systems(tmp_path) == sorted([*list_systems(RECIPES / "shared"), "made_up"])
-    assert load(tmp_path, "made_up", trust=True).phases == load(RECIPES / "EmoDB", "svm").phases
+    assert load_system(tmp_path, "made_up", trust=True).phases == load_system(RECIPES / "EmoDB", "svm").phases
 
 
 def test_the_nearest_name_to_an_unknown_corpus_is_given():

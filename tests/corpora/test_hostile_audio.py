@@ -12,7 +12,7 @@ from hostile import CASES, KINDS, damage_labels, emodb, iemocap, prepare, table,
 
 from speechbrain_ext.bin.prepare import main
 from speechbrain_ext.corpora.data_folder import read_facts
-from speechbrain_ext.corpora.manifest import Utterance, measure, read_audio
+from speechbrain_ext.corpora.manifest import Utterance, measure
 from speechbrain_ext.utils import audio
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.regular_file import NotRegularFile, read_regular
@@ -32,7 +32,7 @@ def test_audio_that_is_no_file_is_a_fault(tmp_path, put, kind):
     item = Utterance(id="x", corpus="C", wav="x.wav", speaker="s")
     _, (fault,), _ = within(20, measure, [item], tmp_path)
     assert (fault.file, fault.found, fault.expected) == ("x.wav", KINDS[kind], "a regular file")
-    told = within(20, read_audio, tmp_path, item)
+    told = within(20, item.read_audio, tmp_path)
     assert isinstance(told, UserError) and KINDS[kind] in str(told)
 
 

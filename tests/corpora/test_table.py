@@ -8,7 +8,7 @@ import soundfile
 
 from speechbrain_ext.corpora.emotion_words import EMOTION_WORDS, emotion_of
 from speechbrain_ext.corpora.labels import EMOTIONS
-from speechbrain_ext.corpora.manifest import CorpusFaults, manifest_text, measure, read_audio, read_manifest
+from speechbrain_ext.corpora.manifest import CorpusFaults, manifest_text, measure, read_manifest
 from speechbrain_ext.corpora.table import COLUMNS, corpus_of, scan_table
 from speechbrain_ext.corpora.table_file import read_seconds
 from speechbrain_ext.preparation.protocols import make_folds
@@ -219,7 +219,7 @@ def test_audio_is_measured_and_read_from_where_the_table_says(tmp_path):
     items = scan(inside, text)
     measured, faults, _ = measure(items, inside)
     assert not faults and [item.num_samples for item in measured] == [800, 3200]
-    np.testing.assert_array_equal(read_audio(inside, measured[0]), samples[800:1600])
+    np.testing.assert_array_equal(measured[0].read_audio(inside), samples[800:1600])
     (tmp_path / "manifest.jsonl").write_text(manifest_text(measured))
     assert read_manifest(tmp_path / "manifest.jsonl") == measured
 

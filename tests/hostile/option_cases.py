@@ -95,7 +95,7 @@ def of_table(place: Place):
     place.patch.setenv("OMP_NUM_THREADS", "1")
     first = (REPOSITORY / "recipes/EmoDB", "EmoDB", "EMODB_ROOT", "amsnet")
     base = {"table": "amsnet/5", "data": place.work / "data", "exp": place.work / "exp", "device": "cpu"}
-    options = ("table", "columns", "stage", "stop-stage", "data", "exp", "system", "protocol", "corpus-root", "folds")
+    options = ("table", "columns", "stage", "data", "corpus-root")
     attack(place, "run", base, options, ("--dry-run",), first)
 
 

@@ -59,7 +59,7 @@ def make_run(folder: Path, repository: Path, model: Path) -> RunSpec:
         overrides=words(ssl_model=str(model), **TINY, **FUSION),
         protocol="speaker",
     )
-    built = hparams.load(spec.recipe, spec.system, hparams.parse_overrides(list(spec.overrides))).build()
+    built = hparams.load_system(spec.recipe, spec.system, hparams.parse_overrides(list(spec.overrides))).build()
     waveform, frames = (built["features"][name]() for name in ("waveform", "w2v2"))
     with FeatureCache(spec.cache, waveform).writer() as samples, FeatureCache(spec.cache, frames).writer() as states:
         for utterance in utterances:

@@ -95,6 +95,6 @@ def test_an_unknown_adapter_is_told_before_training(spec):
 
 def test_the_keys_reach_the_network(repository, model):
     changed = {"adapter": "lora", "adapter_rank": 2, "adapter_alpha": 6, "ssl_model": model}
-    loaded = hparams.load(repository / "recipes/EmoDB", "ssl_finetune", changed)
+    loaded = hparams.load_system(repository / "recipes/EmoDB", "ssl_finetune", changed)
     network = loaded.build()["phases"]["finetune"]["network"]()
     assert network.adapter == AdapterSettings("lora", 2, 6.0)

@@ -28,7 +28,7 @@ def segments() -> dict[str, torch.Tensor]:
 def weights_of(repository: Path, preset: str, model: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Weights of the frames, and what the linear layer before them gives."""
     keys = {"ssl_model": model, "alexnet_weights": "random"}
-    built = hparams.load(repository / "recipes/IEMOCAP", "ca_mser", keys, preset=preset).build()
+    built = hparams.load_system(repository / "recipes/IEMOCAP", "ca_mser", keys, preset=preset).build()
     torch.manual_seed(0)
     net, linear = built["phases"]["ca_mser"]["network"]().eval(), []
     net.ca_mser.co_attention.linear.register_forward_hook(lambda _m, _i, out: linear.append(out))

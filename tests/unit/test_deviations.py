@@ -119,7 +119,7 @@ def test_mappings_are_compared_key_by_key():
     ],
 )
 def test_kept_results_without_the_key_are_compared_by_their_hyperparameters(row, protocol, changes, expected):
-    loaded = hparams.load(RECIPE, "amsnet")
+    loaded = hparams.load_system(RECIPE, "amsnet")
     target = Classes(tuple(loaded.task.classes))
     results = plausible_results(row=row, protocol=protocol, hparams=loaded.plain() | changes)
     results = replace(results, target=target, task=loaded.task.to_dict())

@@ -27,7 +27,7 @@ def test_each_descriptor_frame_enters_the_mel_frame_with_the_nearest_centre():
 
 def test_the_recipes_give_the_frame_lengths_of_the_front_ends(repository):
     for recipe in ("EmoDB", "IEMOCAP", "MSP-IMPROV"):
-        built = hparams.load(repository / "recipes" / recipe, "amsnet").build()
+        built = hparams.load_system(repository / "recipes" / recipe, "amsnet").build()
         net = built["phases"]["early"]["network"]()
         lld, logmel = (built["features"][name]() for name in ("lld", "logmel"))
         assert (net.lld_hop_s, net.lld_frame_s, net.logmel_hop_s) == (lld.hop_s, lld.frame_s, logmel.hop_s)

@@ -13,7 +13,7 @@ RECIPE = RECIPES / "EmoDB", "amsnet"
 
 
 def test_recipe_values_reach_the_system_and_overrides_win():
-    loaded = hparams.load(*RECIPE, {"batch_size": 8})
+    loaded = hparams.load_system(*RECIPE, {"batch_size": 8})
     assert loaded.tree["batch_size"] == 8
     built = loaded.build()
     assert built["batch_size"] == 8 and built["epochs"] == loaded.tree["epochs"]
@@ -37,7 +37,7 @@ def test_recipe_values_reach_the_system_and_overrides_win():
 )
 def test_bad_overrides_name_the_key(key, value, told):
     with pytest.raises(UsageError, match=told):
-        hparams.load(*RECIPE, {key: value})
+        hparams.load_system(*RECIPE, {key: value})
 
 
 SYSTEM = """
@@ -57,50 +57,51 @@ types: {width: integer >= 1, other: integer >= 1, rate: number > 0}
 def test_a_misspelt_key_of_a_recipe_is_refused(tmp_path):
     write_recipe(tmp_path, SYSTEM, "widht: 5\n")
     with pytest.raises(UserError, match=r"hparams/own.yaml: unknown key widht: did you mean width"):
-        hparams.load(tmp_path, "own", trust=True)
+        hparams.load_system(tmp_path, "own", trust=True)
     (tmp_path / "hparams/own.yaml").write_text("width: 5\n")
     (tmp_path / "corpus.yaml").write_text("corpus: null\nprotocl: random5\n")
     with pytest.raises(UserError, match=r"corpus.yaml: unknown key protocl: did you mean protocol"):
-        hparams.load(tmp_path, "own", trust=True)
+        hparams.load_system(tmp_path, "own", trust=True)
     (tmp_path / "corpus.yaml").write_text("corpus: EmoBD\n")
     with pytest.raises(UserError, match=r"corpus.yaml: corpus EmoBD: expected one of .*did you mean EmoDB"):
-        hparams.load(tmp_path, "own", trust=True)
+        hparams.load_system(tmp_path, "own", trust=True)
 
 
 def test_a_recipe_s_file_changes_another_system_by_name(tmp_path):
     write_recipe(tmp_path, SYSTEM, "system: amsnet\nepochs: 3\n")
-    assert hparams.load(tmp_path, "own", trust=True).tree["epochs"] == 3
+    assert hparams.load_system(tmp_path, "own", trust=True).tree["epochs"] == 3
     (tmp_path / "hparams/own.yaml").write_text("system: amsent\n")
     with pytest.raises(UserError, match=r"own.yaml: system: amsent: did you mean amsnet"):
-        hparams.load(tmp_path, "own", trust=True)
+        hparams.load_system(tmp_path, "own", trust=True)
 
 
 def test_a_system_without_changes_can_be_overridden(tmp_path):
     write_recipe(tmp_path, SYSTEM)
     assert (
-        hparams.load(tmp_path, "own", {"width": 7}, trust=True).build()["phases"]["one"]["network"]().in_features == 7
+        hparams.load_system(tmp_path, "own", {"width": 7}, trust=True).build()["phases"]["one"]["network"]().in_features
+        == 7
     )
 
 
 def test_a_phase_depends_on_what_it_refers_to_and_on_common_keys_only(tmp_path):
     write_recipe(tmp_path, SYSTEM)
-    base = hparams.load(tmp_path, "own", trust=True)
+    base = hparams.load_system(tmp_path, "own", trust=True)
     common = TRAINING_TYPES.keys() - set(hparams.NEUTRAL) | {"rate"}
     assert set(base.phase_tree("one")["keys"]) == {"width"} | common
     assert set(base.phase_tree("two")["keys"]) == {"other"} | common
-    changed = hparams.load(tmp_path, "own", {"other": 5}, trust=True)
+    changed = hparams.load_system(tmp_path, "own", {"other": 5}, trust=True)
     assert changed.phase_tree("one") == base.phase_tree("one")
     assert changed.phase_tree("two") != base.phase_tree("two")
     assert base.shared("one") and not base.shared("two")
 
 
 def test_hash_changes_with_values_that_decide_and_with_no_other():
-    base = hparams.load(*RECIPE).sha256()
-    assert hparams.load(*RECIPE, {"lr": 0.001}).sha256() != base
-    assert hparams.load(*RECIPE, {"reduction": 8}).sha256() != base
-    assert hparams.load(*RECIPE, {"checkpoint_epochs": 3}).sha256() == base
-    assert hparams.load(*RECIPE, {"variant": "frlm", "reduction": 8}).sha256() == (
-        hparams.load(*RECIPE, {"variant": "frlm"}).sha256()
+    base = hparams.load_system(*RECIPE).sha256()
+    assert hparams.load_system(*RECIPE, {"lr": 0.001}).sha256() != base
+    assert hparams.load_system(*RECIPE, {"reduction": 8}).sha256() != base
+    assert hparams.load_system(*RECIPE, {"checkpoint_epochs": 3}).sha256() == base
+    assert hparams.load_system(*RECIPE, {"variant": "frlm", "reduction": 8}).sha256() == (
+        hparams.load_system(*RECIPE, {"variant": "frlm"}).sha256()
     )
 
 
@@ -125,16 +126,16 @@ def test_numbers_in_exponent_form_are_numbers():
 
 def test_a_missing_system_or_recipe_is_named(tmp_path):
     with pytest.raises(UsageError, match="--system amsnett: expected one of .*did you mean amsnet"):
-        hparams.load(RECIPES / "EmoDB", "amsnett")
+        hparams.load_system(RECIPES / "EmoDB", "amsnett")
     with pytest.raises(UserError, match="missing .*corpus.yaml"):
-        hparams.load(tmp_path, "amsnet")
+        hparams.load_system(tmp_path, "amsnet")
     write_recipe(tmp_path, "a: [1\n")
     with pytest.raises(UserError, match="own.yaml: not YAML"):
-        hparams.load(tmp_path, "own")
+        hparams.load_system(tmp_path, "own")
 
 
 def test_the_record_is_loadable_and_holds_the_overrides(tmp_path):
     from hyperpyyaml import load_hyperpyyaml
 
-    text = hparams.load(*RECIPE, {"hidden_size": 64}).record()
+    text = hparams.load_system(*RECIPE, {"hidden_size": 64}).record()
     assert load_hyperpyyaml(text)["hidden_size"] == 64

@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def listed(recipe: str, system: str, preset: str = "paper") -> dict[str, str]:
     """Lines of a listing by key."""
-    hp = hparams.load(RECIPES / recipe, system, preset=preset)
+    hp = hparams.load_system(RECIPES / recipe, system, preset=preset)
     lines = [line for line in list_keys(hp, preset).splitlines() if line.startswith("  --")]
     found = {line.split()[0].removeprefix("--"): line for line in lines}
     assert len(found) == len(lines), "a key stands in two lines"
@@ -29,8 +29,8 @@ def listed(recipe: str, system: str, preset: str = "paper") -> dict[str, str]:
 
 @each_recipe
 def test_every_key_is_listed_with_value_type_and_meaning(recipe, system):
-    for preset in ("paper", *(hparams.load(recipe, system).tree.get("presets") or {})):
-        hp = hparams.load(recipe, system, preset=preset)
+    for preset in ("paper", *(hparams.load_system(recipe, system).tree.get("presets") or {})):
+        hp = hparams.load_system(recipe, system, preset=preset)
         lines = listed(recipe.name, system, preset)
         keys = {key for key in hp.tree if key == "variant" or key not in STRUCTURE}
         assert lines.keys() == keys | TASK_KEYS
@@ -44,12 +44,12 @@ def test_every_key_is_listed_with_value_type_and_meaning(recipe, system):
 
 
 def test_meanings_are_of_keys_that_there_are():
-    keys = set().union(*(hparams.load(recipe, system).tree for recipe, system in EVERY))
+    keys = set().union(*(hparams.load_system(recipe, system).tree for recipe, system in EVERY))
     assert keys >= MEANINGS.keys() and TASK_MEANINGS.keys() == TASK_KEYS
 
 
 def test_groups_stand_as_in_the_yaml():
-    text = list_keys(hparams.load(RECIPES / "EmoDB", "am_resnet"))
+    text = list_keys(hparams.load_system(RECIPES / "EmoDB", "am_resnet"))
     places = [
         text.index(word)
         for word in (

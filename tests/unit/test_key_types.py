@@ -22,14 +22,14 @@ EMODB = RECIPES / "EmoDB"
 
 
 def load(system: str, **overrides):
-    return hparams.load(EMODB, system, overrides)
+    return hparams.load_system(EMODB, system, overrides)
 
 
 @each_recipe
 def test_every_key_of_every_yaml_is_declared_and_its_values_fit(recipe, system):
     for source in ("real", "mini"):
-        for preset in ("paper", *(hparams.load(recipe, system).tree.get("presets") or {})):
-            loaded = hparams.load(recipe, system, source=source, preset=preset)
+        for preset in ("paper", *(hparams.load_system(recipe, system).tree.get("presets") or {})):
+            loaded = hparams.load_system(recipe, system, source=source, preset=preset)
             keys = {key for key in loaded.tree if key == "variant" or key not in STRUCTURE}
             assert keys <= loaded.types.keys()
 
@@ -76,7 +76,7 @@ def test_every_number_has_a_bound(system):
 def test_a_wrong_value_names_key_range_and_cure(words, told):
     key, _, value = words.replace("=", " ").partition(" ")
     with pytest.raises(UsageError, match=told):
-        hparams.load(EMODB, "amsnet", hparams.parse_overrides([key, value.replace(":", ": ")]))
+        hparams.load_system(EMODB, "amsnet", hparams.parse_overrides([key, value.replace(":", ": ")]))
 
 
 def test_a_wrong_value_of_a_recipe_names_the_file(tmp_path):
@@ -84,7 +84,7 @@ def test_a_wrong_value_of_a_recipe_names_the_file(tmp_path):
     path = tmp_path / "hparams/amsnet.yaml"
     path.write_text(path.read_text().replace("\nepochs: 200", "\nepochs: 0"))
     with pytest.raises(UserError, match=r"amsnet.yaml: epochs: expected integer >= 1, <= 1000000, found 0: change it"):
-        hparams.load(tmp_path, "amsnet", trust=True)
+        hparams.load_system(tmp_path, "amsnet", trust=True)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_system_without_full_declarations_is_refused(tmp_path, types, told):
     system = "variant: a\nwidth: 3\nrate: 0.5\nfeatures: {}\nphases: {one: {}}\nvariants: {a: [one]}\n"
     write_recipe(tmp_path, f"{system}types: {types}\n")
     with pytest.raises(UserError, match=told):
-        hparams.load(tmp_path, "own", trust=True)
+        hparams.load_system(tmp_path, "own", trust=True)
 
 
 def test_declarations_and_optimisers_are_what_they_say():
@@ -144,7 +144,7 @@ def test_keys_that_do_not_fit_together_are_found_before_stage_1(system, keys, to
 
 @each_recipe
 def test_every_recipe_passes(recipe, system):
-    check_system(hparams.load(recipe, system, source="mini"))
+    check_system(hparams.load_system(recipe, system, source="mini"))
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -13,7 +13,6 @@ from speechbrain_ext.corpora.manifest import (
     Vote,
     manifest_text,
     measure,
-    read_audio,
     read_manifest,
     write_manifest,
 )
@@ -115,7 +114,7 @@ def test_stereo_is_mixed_down_and_said_so(tmp_path):
     (item,), faults, notes = measure([utterance("u")], tmp_path)
     assert faults == [] and item.extra == {"channels": 2} and item.num_samples == 1000
     assert "mixed down" in notes[0] and "u.wav" in notes[0]
-    np.testing.assert_allclose(read_audio(tmp_path, item), (samples[:, 0] + samples[:, 1]) / 2, atol=1e-7)
+    np.testing.assert_allclose(item.read_audio(tmp_path), (samples[:, 0] + samples[:, 1]) / 2, atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -171,19 +170,19 @@ def test_segments_are_read_alone(tmp_path):
     items = [utterance("a", wav="long.wav", start_s=0.25, end_s=0.5), utterance("b", wav="long.wav", start_s=0.75)]
     (a, b), faults, _ = measure(items, tmp_path)
     assert faults == [] and (a.num_samples, b.num_samples) == (4000, 4000) and a.sha256 != b.sha256
-    np.testing.assert_array_equal(read_audio(tmp_path, a), samples[4000:8000, 0])
+    np.testing.assert_array_equal(a.read_audio(tmp_path), samples[4000:8000, 0])
     assert "empty" in one_fault(tmp_path, "c", wav="long.wav", start_s=3.0, end_s=4.0).found
 
 
 def test_read_audio_resamples_a_tone_to_the_same_tone(tmp_path):
     time_s = np.arange(44100) / 44100
     soundfile.write(tmp_path / "u.wav", 0.5 * np.sin(2 * np.pi * 440 * time_s), 44100, subtype="FLOAT")
-    heard = read_audio(tmp_path, utterance("u"))
+    heard = utterance("u").read_audio(tmp_path)
     assert heard.dtype == np.float32 and heard.shape == (16000,)
     expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
     np.testing.assert_allclose(heard[500:-500], expected[500:-500], atol=1e-3)
     with pytest.raises(UserError, match="missing.wav"):
-        read_audio(tmp_path, utterance("missing"))
+        utterance("missing").read_audio(tmp_path)
 
 
 def test_manifest_lines_are_json(tmp_path):

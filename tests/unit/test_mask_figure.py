@@ -22,7 +22,6 @@ from speechbrain_ext.analysis.mask_runs import load_run, mask_maps
 from speechbrain_ext.analysis.run_figures import network_figures
 from speechbrain_ext.bin.mask_figure import main
 from speechbrain_ext.bin.prepare import main as prepare
-from speechbrain_ext.corpora.manifest import read_audio
 from speechbrain_ext.evaluation.evaluate import evaluate
 from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.features.madd import madd
@@ -178,7 +177,7 @@ def test_stage_4_draws_the_figure_and_stage_3_keeps_the_share_of_zeros(work, see
     run = load_run(seed_folder)
     zeros = samples = 0
     for utterance in run.utterances.values():
-        processed, _ = madd(read_audio(run.manifest.root, utterance), 400, 5.0)
+        processed, _ = madd(utterance.read_audio(run.manifest.root), 400, 5.0)
         zeros, samples = zeros + (processed == 0).sum(), samples + len(processed)
     results = json.loads((seed_folder / "results.json").read_text())
     assert results["madd_zero_share"] == pytest.approx(zeros / samples, abs=1e-12) and 0.01 < zeros / samples < 0.9
@@ -193,7 +192,7 @@ def test_stage_4_goes_on_without_the_audio(work, seed_folder, capsys, monkeypatc
     def gone(*arguments):
         raise UserError("x.wav: cannot be read")
 
-    monkeypatch.setattr("speechbrain_ext.analysis.mask_runs.read_audio", gone)
+    monkeypatch.setattr("speechbrain_ext.corpora.manifest.Utterance.read_audio", gone)
     (seed_folder / "silence.png").unlink(missing_ok=True)
     assert draw_run(seed_folder, network_figures(seed_folder, read_results(seed_folder / "results.json"))) == []
     assert "note: no silence.png: x.wav: cannot be read" in capsys.readouterr().out
@@ -203,7 +202,7 @@ def test_default_utterance_has_the_largest_share_between_sounds(seed_folder):
     run = load_run(seed_folder)
     shares = {}
     for identity in run.fold("03").test:
-        processed, _ = madd(read_audio(run.manifest.root, run.utterances[identity]), 400, 5.0)
+        processed, _ = madd(run.utterances[identity].read_audio(run.manifest.root), 400, 5.0)
         for start in range(0, len(processed), 16000):
             segment = processed[start : start + 16000]
             sound = np.flatnonzero(segment)

@@ -27,7 +27,7 @@ class Mean(BaseNetwork):
 
 @pytest.mark.parametrize("system", list_systems(RECIPE))
 def test_every_network_of_every_system_keeps_the_contract(system):
-    for name, node in hparams.load(RECIPE, system).build()["phases"].items():
+    for name, node in hparams.load_system(RECIPE, system).build()["phases"].items():
         if "network" in node:
             kind, options = declared_network(node["network"])
             assert issubclass(kind, BaseNetwork) and set(options) >= {"n_classes"}, name

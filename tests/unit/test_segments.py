@@ -69,7 +69,7 @@ def test_the_papers_schedule_by_epoch():
 def test_both_systems_train_the_same_first_stage(repository):
     """Rows with and without wav2vec 2.0 share one AM-ResNet: its step depends on the same keys in both files."""
     recipe = repository / "recipes/IEMOCAP"
-    one, other = (hparams.load(recipe, name) for name in ("am_resnet", "am_resnet_w2v2_ca"))
+    one, other = (hparams.load_system(recipe, name) for name in ("am_resnet", "am_resnet_w2v2_ca"))
     assert one.phase_tree("am_resnet") == other.phase_tree("am_resnet")
     assert one.shared("am_resnet") and other.shared("am_resnet") and not one.shared("resnet")
     assert "ssl_model" not in other.phase_tree("am_resnet")["keys"] and "ssl_model" in other.phase_tree("ca")["keys"]

@@ -35,7 +35,7 @@ CHANGED = {
 
 
 def load(system: str, **overrides):
-    return hparams.load(RECIPES / "EmoDB", system, overrides)
+    return hparams.load_system(RECIPES / "EmoDB", system, overrides)
 
 
 def test_defaults_fit_their_types_and_keys_have_meanings():

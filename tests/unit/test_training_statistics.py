@@ -44,7 +44,7 @@ def make_run(folder, repository, spoilt: tuple[str, ...] = (), dev: str = "none"
         protocol="speaker",
         dev=dev,
     )
-    built = hparams.load(spec.recipe, spec.system).build()
+    built = hparams.load_system(spec.recipe, spec.system).build()
     for name, frames in FRAMES.items():
         extractor = built["features"][name]()
         with FeatureCache(spec.cache, extractor).writer() as writer:

@@ -67,7 +67,7 @@ HOSTILE = {
 def test_an_override_builds_nothing(tmp_path, kind, key):
     text = HOSTILE[kind].format(marker=tmp_path / MARKER)
     with pytest.raises(UsageError, match=f"--{key}") as fault:
-        hparams.load(*RECIPE, hparams.parse_overrides([f"--{key}", text])).build()
+        hparams.load_system(*RECIPE, hparams.parse_overrides([f"--{key}", text])).build()
     assert "\n" not in str(fault.value) and not (tmp_path / MARKER).exists()
 
 
@@ -84,7 +84,7 @@ def test_a_value_in_memory_builds_nothing(tmp_path, kind):
     if "laughs" in kind:
         pytest.skip("finite, and refused as no value of any key")
     with pytest.raises(UsageError, match="--scheduler"):
-        hparams.load(*RECIPE, {"scheduler": value}).build()
+        hparams.load_system(*RECIPE, {"scheduler": value}).build()
     assert not (tmp_path / MARKER).exists()
 
 
@@ -143,8 +143,8 @@ def test_settings_of_another_kind_are_refused(tmp_path, change, value):
 def test_a_recipe_from_elsewhere_needs_trust_and_then_runs(tmp_path, capsys):
     foreign(tmp_path, "!name:collections.Counter {}")
     with pytest.raises(UserError, match=r"no code \(.*corpus.yaml\), no code .*!name:collections.Counter .*own.yaml:5"):
-        hparams.load(tmp_path, "own")
-    loaded = hparams.load(tmp_path, "own", trust=True)
+        hparams.load_system(tmp_path, "own")
+    loaded = hparams.load_system(tmp_path, "own", trust=True)
     assert [tag.split()[0] for tag in loaded.trusted] == ["no", "no", "!name:collections.Counter"]
     assert loaded.build()["phases"]["one"]["network"]() == {}
     words = ["--recipe", str(tmp_path), "--system", "own", "--data", "d", "--exp", "e", "--device", "cpu"]
@@ -163,7 +163,7 @@ def test_an_own_recipe_with_a_system_from_elsewhere_needs_trust(tmp_path, monkey
     (own / "systems/own.yaml").unlink()
     (own / "systems/own.yaml").symlink_to(outside / "systems/own.yaml")
     with pytest.raises(UserError, match="!name:os.mkdir .*add --trust"):
-        hparams.load(own, "own")
+        hparams.load_system(own, "own")
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_table_holds_plain_values_alone(tmp_path, kind):
 def test_a_strange_recipe_is_one_line(tmp_path, text, told):
     (foreign(tmp_path) / "hparams/own.yaml").write_bytes(text)
     with pytest.raises(UserError, match=told) as fault:
-        hparams.load(tmp_path, "own", trust=True)
+        hparams.load_system(tmp_path, "own", trust=True)
     assert "\n" not in str(fault.value)
 
 
@@ -249,18 +249,18 @@ def test_a_fifo_is_not_read(tmp_path):
     (foreign(tmp_path) / "hparams/own.yaml").unlink()
     os.mkfifo(tmp_path / "hparams/own.yaml")
     with pytest.raises(UserError, match="expected a regular file"):
-        hparams.load(tmp_path, "own", trust=True)
+        hparams.load_system(tmp_path, "own", trust=True)
 
 
 def test_what_is_built_is_what_was_checked(tmp_path):
     foreign(tmp_path, "!name:collections.Counter {}")
-    loaded = hparams.load(tmp_path, "own", trust=True)
+    loaded = hparams.load_system(tmp_path, "own", trust=True)
     (tmp_path / "systems/own.yaml").write_text(f"a: !apply:os.mkdir ['{tmp_path / MARKER}']\n")
     assert "one" in loaded.build()["phases"] and not (tmp_path / MARKER).exists()
 
 
 def test_references_are_resolved_and_checked():
-    changed = hparams.load(*RECIPE, hparams.parse_overrides(["--fusion_epochs", "!ref <epochs> * 2"]))
+    changed = hparams.load_system(*RECIPE, hparams.parse_overrides(["--fusion_epochs", "!ref <epochs> * 2"]))
     assert changed.build()["fusion_epochs"] == 400
     for text, told in {
         "!ref <lr> / 0": "division by zero",
@@ -270,4 +270,4 @@ def test_references_are_resolved_and_checked():
         "!ref <lr>": "expected integer",
     }.items():
         with pytest.raises(UsageError, match=f"--epochs: .*{told}"):
-            hparams.load(*RECIPE, hparams.parse_overrides(["--epochs", text]))
+            hparams.load_system(*RECIPE, hparams.parse_overrides(["--epochs", text]))

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import soxr
 
-from speechbrain_ext.corpora.manifest import Utterance, measure, read_audio
+from speechbrain_ext.corpora.manifest import Utterance, measure
 from speechbrain_ext.features.augment import apply_variant
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extraction import AudioItem, extract
@@ -42,7 +42,7 @@ def items_of(root: Path, records: list[Utterance], *variants: str) -> list[Audio
     """What stage 1 makes of records."""
     return [
         AudioItem(
-            item.sha256, item.wav, functools.partial(read_audio, root, item), variant, item.sample_rate_hz != 16000
+            item.sha256, item.wav, functools.partial(item.read_audio, root), variant, item.sample_rate_hz != 16000
         )
         for item in records
         for variant in (None, *variants)
@@ -182,7 +182,7 @@ def test_integers_are_read_as_their_share_of_full_scale(tmp_path, name, form, ch
     soundfile.write(tmp_path / name, full, 16000, subtype=form)
     (item,) = measured(tmp_path, name)
     values = (integers * step).astype(np.float32).astype(np.float64).mean(axis=1)
-    assert np.array_equal(read_audio(tmp_path, item), values.astype(np.float32))
+    assert np.array_equal(item.read_audio(tmp_path), values.astype(np.float32))
     assert item.extra == ({} if channels == 1 else {"channels": channels})
 
 
@@ -191,7 +191,7 @@ def test_float_files_are_read_as_they_are(tmp_path, form):
     samples = 1.5 * speechlike(2000).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", samples, 16000, subtype=form)
     (item,) = measured(tmp_path, "a.wav")
-    assert np.array_equal(read_audio(tmp_path, item), samples[:, 0])
+    assert np.array_equal(item.read_audio(tmp_path), samples[:, 0])
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (44100, 2), (48000, 1)])
@@ -202,7 +202,7 @@ def test_the_manifest_keeps_the_facts_of_the_file(tmp_path, rate_hz, channels):
     assert item.extra == ({} if channels == 1 else {"channels": channels})
     samples, _ = soundfile.read(tmp_path / "a.flac", dtype="float32", always_2d=True)
     assert item.sha256 == audio.hash_samples(samples, rate_hz)
-    assert len(read_audio(tmp_path, item)) == round(4000 * 16000 / rate_hz)
+    assert len(item.read_audio(tmp_path)) == round(4000 * 16000 / rate_hz)
 
 
 def spectrum_db(samples: np.ndarray) -> np.ndarray:
