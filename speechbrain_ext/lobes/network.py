@@ -16,7 +16,7 @@ from speechbrain_ext.utils.errors import UserError
 
 
 class Network(Protocol):
-    """A network of a system. `BaseNetwork` has a default for all but the call.
+    """A network of a system; all but the call has a default, which `BaseNetwork` inherits.
 
     Attributes
     ----------
@@ -30,10 +30,10 @@ class Network(Protocol):
         Name of the feature whose silence the network masks. A network that names one is a `MaskingNetwork`.
     """
 
-    vectors: ClassVar[tuple[str, ...]]
-    min_batch_size: ClassVar[int]
-    trains_on_dimensions: ClassVar[bool]
-    mask_feature: ClassVar[str | None]
+    vectors: ClassVar[tuple[str, ...]] = ()
+    min_batch_size: ClassVar[int] = 1
+    trains_on_dimensions: ClassVar[bool] = True
+    mask_feature: ClassVar[str | None] = None
 
     def __call__(self, features: Mapping[str, Tensor], lengths: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Classify a batch.
@@ -80,10 +80,12 @@ class Network(Protocol):
     @classmethod
     def outline(cls, **options: Any) -> Network | None:
         """Build the network without memory for weights if it starts from a pretrained model; else None."""
+        return None
 
     @classmethod
     def masks_silence(cls, **options: Any) -> bool:
         """Whether a network with these options masks the silence of `mask_feature`."""
+        return False
 
 
 class MaskingNetwork(Network, Protocol):
@@ -117,35 +119,13 @@ class MaskingNetwork(Network, Protocol):
         """
 
 
-class BaseNetwork(nn.Module):
-    """Defaults of the contract: a network that fits nothing, fetches nothing and masks nothing."""
-
-    vectors: ClassVar[tuple[str, ...]] = ()
-    min_batch_size: ClassVar[int] = 1
-    trains_on_dimensions: ClassVar[bool] = True
-    mask_feature: ClassVar[str | None] = None
-
-    def fit_statistics(self, frames: Callable[[str], Iterable[np.ndarray]]) -> None:
-        """See `Network`."""
-
-    @classmethod
-    def check_resources(cls, **options: Any) -> None:
-        """See `Network`."""
+class BaseNetwork(nn.Module, Network):
+    """A network that, by the defaults of the contract, fits nothing, fetches nothing and masks nothing."""
 
     @classmethod
     def without_weights(cls, **options: Any) -> BaseNetwork:
-        """See `Network`."""
+        """Build it as for training."""
         return cls(**options)
-
-    @classmethod
-    def outline(cls, **options: Any) -> BaseNetwork | None:
-        """See `Network`."""
-        return None
-
-    @classmethod
-    def masks_silence(cls, **options: Any) -> bool:
-        """See `Network`."""
-        return False
 
 
 MEMBERS = tuple(name for name in {**Network.__annotations__, **vars(Network)} if not name.startswith("_"))
