@@ -83,7 +83,9 @@ def parse(recipe: Recipe, words: Sequence[str]) -> Namespace:
     if asked.verify and asked.no_audio_check:
         raise UsageError("--verify and --no-audio-check exclude each other: leave one out")
     _choose_system(recipe, asked)
-    if asked.overrides and asked.overrides != ["--help"] and not asked.tag:
+    if asked.overrides == ["--help"]:
+        return asked
+    if asked.overrides and not asked.tag:
         raise UsageError("overrides need a name for their row: add --tag NAME before --")
     _choose_corpus(recipe, asked)
     named = asked.source == "real" and not any(word.startswith("--corpus-root") for word in words)

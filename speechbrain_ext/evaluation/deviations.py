@@ -93,7 +93,8 @@ class KeptDeviations:
         if results.differs_from_paper is not None:
             return results.differs_from_paper
         here = results.hparams
-        if not isinstance(here, Mapping) or results.system not in hparams.list_systems(self.recipe):
+        is_recipe = (self.recipe / "corpus.yaml").is_file()
+        if not isinstance(here, Mapping) or not is_recipe or results.system not in hparams.list_systems(self.recipe):
             return {}
         classes = {"classes": list(results.target.names)} if isinstance(results.target, Classes) else {}
         paper, protocol = paper_preset(self.recipe, results.system, self._row(results), classes.get("classes", ()))

@@ -159,7 +159,7 @@ def a_variable_that_names_a_file(place: Place):
     place.copy_scored()
     (place.work / "file").write_text("kept")
     place.patch.setenv("SER_CACHE", str(place.work / "file"))
-    told = place.stage("extract", cache="")
+    told = place.stage("extract", cache=None)
     refused(told, "SER_CACHE")
 
 

@@ -75,7 +75,10 @@ def a_csv_named_as_a_path_or_a_device(place: Place):
     for name in ("CON.csv", "..csv", " .csv", "a;b$(x).csv", "é" * 100 + ".csv"):
         place.work.joinpath("data").exists() and shutil.rmtree(place.work / "data")
         told = place.prepare(table(place.work, name=name), *WORDS)
-        if told.status:
+        if told.status == 2:
+            refused(told, "--corpus: an empty value", status=2)
+            assert name == " .csv"
+        elif told.status:
             refused(told, "rename the file")
         else:
             (folder,) = (place.work / "data").iterdir()

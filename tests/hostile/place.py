@@ -117,7 +117,7 @@ def run_words(work: Path, *words: object, **changes: object) -> list[object]:
         "device": "cpu",
         **changes,
     }
-    options = [word for key, value in known.items() for word in (f"--{key}", value)]
+    options = [word for key, value in known.items() if value is not None for word in (f"--{key}", value)]
     return [*options, *words, "--", "--variant", "egemaps", "--classes", "[anger, neutral]", "--c_grid", "[0.01]"]
 
 

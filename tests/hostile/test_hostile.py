@@ -17,7 +17,7 @@ for _path in sorted(Path(__file__).parent.glob("*_cases.py")):
     import_module(_path.stem)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def light():
     """Folds in this process and small pictures: starting workers and drawing would take most of the time."""
     from speechbrain_ext.report import page
@@ -33,7 +33,7 @@ def light():
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scored(tmp_path_factory, light):
     """A corpus in EmoDB's layout, prepared, with cached features, trained and scored by an SVM."""
     pytest.importorskip("opensmile", reason="openSMILE is an extra")

@@ -71,8 +71,8 @@ def test_nkululeko_round_trip(tmp_path, make, protocol, dev, task):
         place = {(item.wav, item.start_s): item.id for item in items}
         renamed = {item.id: place[item.wav, item.start_s] for item in back.utterances}
         utterances = [replace(item, id=renamed[item.id]) for item in back.utterances]
-        names = [tuple(tuple(renamed[id_] for id_ in fold.part(part)) for part in PARTS) for fold in back.folds]
-        folds_back = [Fold(fold.name, *ids) for fold, ids in zip(back.folds, names, strict=True)]
+        members = [tuple(tuple(renamed[id_] for id_ in fold.part(part)) for part in PARTS) for fold in back.folds]
+        folds_back = [Fold(fold.name, *ids) for fold, ids in zip(back.folds, members, strict=True)]
         back = replace(back, utterances=utterances, folds=folds_back)
     assert facts(back.utterances, *names) == facts(of_folds(items, folds), *names)
     assert sorted(parts(back.folds)) == sorted(parts(folds.folds))

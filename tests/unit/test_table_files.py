@@ -22,7 +22,8 @@ def recipe(folder: Path, text: str, name: str = "amsnet_table5.yaml") -> Path:
     made = folder / "recipes/EmoDB"
     (made / "tables").mkdir(parents=True)
     (made / "tables" / name).write_text(text)
-    (made / "hparams").symlink_to(REPOSITORY / "recipes/EmoDB/hparams")
+    for part in ("hparams", "corpus.yaml"):
+        (made / part).symlink_to(REPOSITORY / "recipes/EmoDB" / part)
     (made.parent / "shared").symlink_to(REPOSITORY / "recipes/shared")
     return made
 

@@ -233,7 +233,7 @@ def stage_1_items(root: Path, records: list[Utterance]) -> list[AudioItem]:
     """What stage 1 itself asks for, where all utterances are in the folds."""
     ids = [item.id for item in records]
     experiment = SimpleNamespace(
-        manifest={"root": str(root)},
+        manifest=SimpleNamespace(root=str(root)),
         used=sorted(ids),
         utterances={item.id: item for item in records},
         spec=SimpleNamespace(data="data/C-real"),

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.skipif(ROOT is None, reason="PARITY_ROOT names no folde
 NOT_MODELS = ("sd_caff_inputs", "sd_caff_features", "sd_caff_weights_no_lstm", "sd_caff_3steps")
 MODELS = sorted(p.stem for p in ROOT.glob("sd_caff_*.npz") if p.stem not in NOT_MODELS) if ROOT else []
 TOLERANCE = {"f64": 1e-10, "f32": 1e-5}
+# In float32 the gradients of the small global attention depend on the order in which a CPU sums: those of the plain
+# composition are off by as much.
+GRADIENT_TOLERANCE = {"f64": 1e-10, "f32": 5e-5}
 DTYPE = {"f64": torch.float64, "f32": torch.float32}
 ZERO = re.compile(r"(conv\d|local_att\.[03]|global_att\.[14])\.bias$")
 OUTPUTS = {"out_x": "embedding", "sex": "gender", "sex_center": "gender_center"}
@@ -167,7 +170,8 @@ def test_training(name, kind, build):
             "bn_after": lambda leaf=leaf: after[leaf],
         }.get(what)
         if ours is not None:
-            close(ours(), value, TOLERANCE[kind], key)
+            tolerance = GRADIENT_TOLERANCE if what.startswith("grad") else TOLERANCE
+            close(ours(), value, tolerance[kind], key)
             checked.add(what)
     assert {"out", "loss", "gradnorm"} <= checked
 
