@@ -9,7 +9,7 @@ from speechbrain.dataio.sampler import ReproducibleRandomSampler, ReproducibleWe
 from torch.utils.data import Sampler
 
 
-class ShardSampler(Sampler):
+class ShardSampler(Sampler[int]):
     """Every `world`-th index from `rank` on: all ranks together see each index exactly once.
 
     Example
@@ -28,7 +28,7 @@ class ShardSampler(Sampler):
         return len(self.indices)
 
 
-def training_sampler(targets: Sequence[int], seed: int, balanced: bool) -> Sampler:
+def training_sampler(targets: Sequence[int], seed: int, balanced: bool) -> Sampler[int]:
     """The seeded order of training; `set_epoch` draws the next one.
 
     Arguments

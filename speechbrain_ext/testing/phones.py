@@ -52,11 +52,11 @@ def _sonorant(f1_hz: float, f2_hz: float, f3_hz: float, voice: float) -> tuple[S
     return (Segment((f1_hz, f2_hz, f3_hz, 3400.0), 60.0, voice=voice),)
 
 
-def _fricative(place: tuple, hiss: float, hiss_hz: float, voice: float = 0.0) -> tuple[Segment, ...]:
+def _fricative(place: tuple[float, ...], hiss: float, hiss_hz: float, voice: float = 0.0) -> tuple[Segment, ...]:
     return (Segment(place, 80.0 if voice == 0 else 62.0, voice=voice, hiss=hiss, hiss_hz=hiss_hz, stretch=0.8),)
 
 
-def _stop(place: tuple, hiss: float, hiss_hz: float, voice: float = 0.0) -> tuple[Segment, ...]:
+def _stop(place: tuple[float, ...], hiss: float, hiss_hz: float, voice: float = 0.0) -> tuple[Segment, ...]:
     closure = Segment(place, 48.0 if voice == 0 else 38.0, voice=voice, stretch=0.8)
     burst = Segment(place, 24.0 if voice == 0 else 12.0, voice=voice, hiss=hiss, hiss_hz=hiss_hz, stretch=0.4)
     return (closure, burst)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from scipy.special import log_softmax
@@ -23,6 +23,9 @@ class _Fitted:
 
     machines: Sequence[Any]
     units: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+Linear = TypeVar("Linear", bound="_LinearMachine")
 
 
 class _LinearMachine(ABC):
@@ -60,7 +63,7 @@ class _LinearMachine(ABC):
         self.model: dict[str, np.ndarray] = {}
         self.inner_scores: dict[float, float] = {}
 
-    def fit(self, features: np.ndarray, targets: Sequence[int] | np.ndarray, speakers: Sequence[str]) -> Self:
+    def fit(self: Linear, features: np.ndarray, targets: Sequence[int] | np.ndarray, speakers: Sequence[str]) -> Linear:
         """Choose C and fit on all of the training set.
 
         Arguments
@@ -97,7 +100,7 @@ class _LinearMachine(ABC):
         """Number of coefficients and intercepts."""
         return self.model["coefficients"].size + self.model["intercepts"].size
 
-    def load(self, model: Mapping[str, np.ndarray]) -> Self:
+    def load(self: Linear, model: Mapping[str, np.ndarray]) -> Linear:
         """Take over the arrays of `model` of a fitted one."""
         self.model = {name: np.asarray(model[name]) for name in self.arrays}
         return self

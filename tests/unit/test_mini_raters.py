@@ -9,6 +9,7 @@ import pytest
 
 from speechbrain_ext.bin import mini
 from speechbrain_ext.corpora.labels import EMOTIONS as VOCABULARY
+from speechbrain_ext.testing import find_writers, mini_corpus
 from speechbrain_ext.testing.emotions import EMOTIONS, cast, deliver
 from speechbrain_ext.testing.english import LEXICON, free_talk, phones_of
 from speechbrain_ext.testing.phones import PHONES
@@ -74,6 +75,11 @@ def test_another_rate_holds_the_same_sound():
 @pytest.mark.parametrize("name", ["MSP-IMPROV", "mspimprov", "IEMOCAP", "Emo-DB"])
 def test_the_name_of_a_corpus_is_free_in_case_and_hyphens(name, tmp_path, monkeypatch):
     called = []
-    monkeypatch.setattr(mini, "_write", lambda corpus, root, progress: (called.append(corpus), root.mkdir()))
+
+    def writer_of(corpus):
+        return lambda root, progress: (called.append(corpus), root.mkdir())
+
+    writers = {corpus: writer_of(corpus) for corpus in find_writers()}
+    monkeypatch.setattr(mini_corpus, "find_writers", lambda: writers)
     mini.main(["--corpus", name, "--out", str(tmp_path / "corpus")])
     assert called == [name.replace("-", "").lower()]

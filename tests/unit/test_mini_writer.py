@@ -22,13 +22,13 @@ def quick(monkeypatch):
     """Replace the corpus by two small files; counts the calls."""
     calls = []
 
-    def write(corpus, root, progress):
-        calls.append(corpus)
+    def write(root, progress):
+        calls.append("emodb")
         (root / "wav").mkdir(parents=True)
         (root / "wav" / "a.wav").write_bytes(b"one")
         (root / "README.md").write_text("two")
 
-    monkeypatch.setattr(mini, "_write", write)
+    monkeypatch.setattr(mini, "find_writers", lambda: {"emodb": write})
     return calls
 
 
@@ -114,12 +114,12 @@ def test_what_a_killed_writer_left_is_cleared(tmp_path, quick):
 
 
 def test_a_failing_writer_leaves_nothing(tmp_path, monkeypatch):
-    def fail(corpus, root, progress):
+    def fail(root, progress):
         root.mkdir()
         (root / "half").write_text("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(mini, "_write", fail)
+    monkeypatch.setattr(mini, "find_writers", lambda: {"emodb": fail})
     with pytest.raises(UserError, match="No space left.*--out"):
         mini.write_mini("emodb", tmp_path / "corpus")
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from run_requests import request_of
 
 from speechbrain_ext.bin.prepare import main as prepare
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.finished import write_done
+from speechbrain_ext.training.finished import FinishedPhase, write_done
 from speechbrain_ext.training.paper_tables import load_table
 from speechbrain_ext.training.plan import Plan, load_run, make_plan, plan_text
 from speechbrain_ext.training.print_plan import print_plan
@@ -19,8 +19,19 @@ from speechbrain_ext.utils.files import write_sealed
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes/EmoDB"
 
-# What every finished training records, besides its epochs and seconds.
-MADE = {"optimizer_steps": 1, "parameters": 1, "peak_memory_mib": 1}
+
+def finished(phase: str, epochs: int, train_seconds: float) -> FinishedPhase:
+    return FinishedPhase(
+        phase=phase,
+        checkpoint="model.ckpt",
+        epochs=epochs,
+        selected_epoch=epochs,
+        optimizer_steps=1,
+        train_seconds=train_seconds,
+        parameters=1,
+        parameters_total=1,
+        peak_memory_mib=1,
+    )
 
 
 def specs_of(folder: Path, identity: str, *words: str) -> list:
@@ -81,7 +92,7 @@ def test_complete_steps_are_reused_and_give_the_hours(prepared, tmp_path, monkey
         folder = run.phase_folder(step, "1")
         folder.mkdir(parents=True)
         write_sealed(folder / f"depends-{step}.json", {"hparams": {}})
-        write_done(folder, step, [f"depends-{step}.json"], {**MADE, "epochs": 40, "train_seconds": 40 * 90.0})
+        write_done(folder, finished(step, 40, 40 * 90.0), [f"depends-{step}.json"])
     plan = plan_of(specs)
     assert counts(plan) == {"train": 22, "complete": 3, "shared": 20}
     hours, unknown = plan.hours()
@@ -98,7 +109,7 @@ def test_steps_with_the_same_keys_tell_the_hours_before_those_of_the_same_name(p
         folder = run.corpus_folder / "phases" / name
         folder.mkdir(parents=True)
         write_sealed(folder / "depends-frlm.json", {"hparams": keys})
-        write_done(folder, "frlm", ["depends-frlm.json"], {**MADE, "epochs": 2, "train_seconds": seconds})
+        write_done(folder, finished("frlm", 2, seconds), ["depends-frlm.json"])
     assert {step.epoch_seconds for step in plan_of([spec]).phases} == {2.0}
 
 

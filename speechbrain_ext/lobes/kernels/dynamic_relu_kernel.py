@@ -9,6 +9,7 @@ is done on the same blocks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,7 +66,7 @@ def larger_of_two_lines(
 
 class _Statistics(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, spread: bool, direct: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, x: Tensor, spread: bool, direct: list[Tensor]) -> tuple[Tensor, Tensor]:
         rows = _rows(x)
         mean, squares = rows.new_zeros(2, len(rows), dtype=torch.float64)
         for block in _blocks(rows):
@@ -81,7 +82,7 @@ class _Statistics(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_mean: Tensor, grad_squares: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_mean: Tensor, grad_squares: Tensor) -> tuple[Tensor | None, ...]:
         x, mean = saved_tensors(ctx, NAME)
         rows = _rows(x)
         direct = ctx.direct.pop()
@@ -98,7 +99,7 @@ class _Statistics(torch.autograd.Function):
 class _Larger(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx, x: Tensor, mean: Tensor, slopes: Tensor, offsets: Tensor, pool: bool, direct: list[Tensor]
+        ctx: Any, x: Tensor, mean: Tensor, slopes: Tensor, offsets: Tensor, pool: bool, direct: list[Tensor]
     ) -> Tensor:
         rows, lines = _rows(x), _lines(slopes, offsets, x.dtype)
         shape = (*x.shape[:-2], x.shape[-2] // 2, x.shape[-1] // 2) if pool else x.shape
@@ -118,7 +119,7 @@ class _Larger(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, slopes, offsets = saved_tensors(ctx, NAME)
         rows, lines = _rows(x), _lines(slopes, offsets, x.dtype)
         grad = grad.contiguous()

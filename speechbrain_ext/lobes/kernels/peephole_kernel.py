@@ -14,6 +14,8 @@ bidirectional LSTM", equations 3 to 7.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -58,7 +60,7 @@ def peephole_blstm(x: Tensor, weight: Tensor, peephole: Tensor, lengths: Tensor 
 
 class _PeepholeBLSTM(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, peephole: Tensor, lengths: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, peephole: Tensor, lengths: Tensor | None) -> Tensor:
         batch, time, features = x.shape
         hidden = peephole.shape[2]
         steps, pad = _running_order(x, lengths)
@@ -83,7 +85,7 @@ class _PeepholeBLSTM(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         weight, peephole, z, gates, cells, squashed, steps, pad = saved_tensors(ctx, "the peephole BLSTM")
         with torch.autocast(grad.device.type, enabled=False):
             grad_out = _to_steps(grad, steps, pad)
