@@ -54,7 +54,7 @@ class Recipe:
     @property
     def systems(self) -> list[str]:
         """Names of the systems that the recipe has."""
-        folders = (SYSTEMS, self.folder / "hparams")
+        folders = (SYSTEMS, self.folder / "hparams", self.folder / "systems")
         return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
 
     @property

@@ -27,10 +27,12 @@ from recipe_runs import REPOSITORY, environment, only_error, run
     ],
 )
 def test_a_wrong_override_is_refused_in_stage_0(tmp_path, word, told):
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus/a.wav").write_bytes(b"not read")
     done = subprocess.run(
         [
             *("bash", str(REPOSITORY / "recipes/EmoDB/run.sh"), "--exp", str(tmp_path / "exp")),
-            *("--data", str(tmp_path / "data"), "--tag", "x", "--corpus-root", str(tmp_path), "--"),
+            *("--data", str(tmp_path / "data"), "--tag", "x", "--corpus-root", str(tmp_path / "corpus"), "--"),
             word.format(marker=tmp_path / "EXECUTED"),
         ],
         env=environment(tmp_path / "cache"),
@@ -59,7 +61,10 @@ def test_a_recipe_outside_the_repository_runs_with_trust_alone(tmp_path):
     for name in ("recipes/EmoDB", "recipes/shared", "tools"):
         ignored = shutil.ignore_patterns("exp", "data", "results", "__pycache__")
         shutil.copytree(REPOSITORY / name, tmp_path / "copy" / name, ignore=ignored)
-    base = ["bash", str(tmp_path / "copy/recipes/EmoDB/run.sh"), "--system", "svm", "--stop-stage", "0"]
+    own = tmp_path / "copy/recipes/EmoDB/systems/own.yaml"
+    own.parent.mkdir()
+    shutil.copy(REPOSITORY / "recipes/shared/systems/svm.yaml", own)
+    base = ["bash", str(tmp_path / "copy/recipes/EmoDB/run.sh"), "--system", "own", "--stop-stage", "0"]
     known = {"env": environment(tmp_path / "cache", PYTHONPATH=str(REPOSITORY)), "capture_output": True, "text": True}
     done = subprocess.run(base, **known)
     assert done.returncode == 1 and "Traceback" not in done.stderr
