@@ -14,6 +14,8 @@ import torch
 from speechbrain_ext.lobes.ca_mser import CAMSER, OFFICIAL
 
 TOLERANCE = {"f64": 1e-10, "f32": 1e-5}
+# In float32 the gradients of the first convolution depend on the order in which a CPU sums.
+GRADIENT_TOLERANCE = {"f64": 1e-10, "f32": 2e-4}
 DTYPE = {"f64": torch.float64, "f32": torch.float32}
 
 
@@ -108,6 +110,7 @@ def test_loss_and_every_gradient(vectors, kind):
     loss = torch.nn.functional.cross_entropy(output["emotion"], torch.from_numpy(vectors.z["y"]))
     z, p, tolerance = vectors.z, f"train/{kind}", TOLERANCE[kind]
     close(loss, z[f"{p}/loss"], tolerance, "loss")
+    tolerance = GRADIENT_TOLERANCE[kind]
     loss.backward()
     gradients = {OFFICIAL.name(name): parameter.grad for name, parameter in net.named_parameters()}
     checked = 0
