@@ -15,7 +15,7 @@ from speechbrain_ext.lobes.ca_mser import CAMSER, OFFICIAL
 
 TOLERANCE = {"f64": 1e-10, "f32": 1e-5}
 # In float32 the gradients of the first convolution depend on the order in which a CPU sums.
-GRADIENT_TOLERANCE = {"f64": 1e-10, "f32": 2e-4}
+GRADIENT_TOLERANCE = {"f64": 1e-10, "f32": 5e-5}
 DTYPE = {"f64": torch.float64, "f32": torch.float32}
 
 
@@ -128,6 +128,9 @@ def test_loss_and_every_gradient(vectors, kind):
             # A bias of keys has no true gradient: its norm is compared absolutely.
             scale = max(1.0, float(z[f"{p}/gradnorm/{name}"]))
             found = float(gradient.double().norm()) if what == "gradnorm" else vectors.probe(name, gradient)
+            if what == "gradprobe" and kind == "f32":
+                # A sum over all values, each times a number of about 1: rounding grows with their root.
+                scale *= gradient.numel() ** 0.5
             close(found / scale, z[key] / scale, tolerance, key)
     assert checked == 2 * 74 + 22 + 1
 
