@@ -16,7 +16,7 @@ from speechbrain_ext.lobes.ca_mser import CAMSER, OFFICIAL
 TOLERANCE = {"f64": 1e-10, "f32": 1e-5}
 # In float32 rounding depends on the CPU: max pooling chooses other places among nearly equal values, and the bias of
 # the first convolution sums over all of them.
-GRADIENT_TOLERANCE = {"f64": 1e-10, "f32": 5e-3}
+GRADIENT_TOLERANCE = {"f64": 1e-10, "f32": 2e-2}
 DTYPE = {"f64": torch.float64, "f32": torch.float32}
 
 
