@@ -22,8 +22,8 @@ HEAD = """\
 {title}: from the corpus on disk to a table of results. Usage: ./run.sh [options] [-- --key value ...]
 
   stages  0 prepare: read and check the corpus, make the folds     1 features: compute and cache
-          2 train every fold                                       3 evaluate: predictions, scores, figures
-          4 report page
+          2 train every fold                                       3 evaluate: predictions, scores, vectors
+          4 figures and the report page
 """
 TAIL = """\
   -- --key value ...         hyper-parameters of the system
