@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -146,8 +147,12 @@ def start_ranks(task_file: str, nproc: int) -> None:
         sys.exit(1)
     finally:
         if os.getppid() != parent:
-            # The process that would remove it was killed.
-            shutil.rmtree(folder, ignore_errors=True)
+            # The process that would remove it was killed. What a rank has started may write there a moment longer.
+            for _ in range(100):
+                shutil.rmtree(folder, ignore_errors=True)
+                if not folder.exists():
+                    break
+                time.sleep(0.1)
 
 
 def train_as_rank(task_file: str) -> None:
