@@ -67,8 +67,8 @@ def run(device: str, bf16: bool, size: int, rounds: int) -> None:
         print(f"{name:<26}{seconds:>14.3f}{size / seconds:>12.1f}")
     ratio = least["m_resnet"] / least["resnet"]
     result = {"benchmark": "am_resnet_step", "ratio": round(ratio, 3), "limit": LIMIT, "device": device, "threads": 1}
-    told = {name: round(seconds, 4) for name, seconds in least.items()}
-    print("RESULT " + json.dumps({**result, "precision": precision, "batch": size, "seconds": told}))
+    shown = {name: round(seconds, 4) for name, seconds in least.items()}
+    print("RESULT " + json.dumps({**result, "precision": precision, "batch": size, "seconds": shown}))
 
 
 def main() -> None:

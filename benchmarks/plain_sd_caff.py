@@ -31,7 +31,7 @@ class PlainDynamicReLU(nn.Module):
 
 
 class PlainSDCAFF(nn.Module):
-    """The whole model of layers of PyTorch, pools before the convolutions."""
+    """The complete model from layers of PyTorch, with pooling before the convolutions."""
 
     def __init__(self, bidirectional: bool = False, dyrelu: bool = True, center: bool = True, gender: bool = True):
         super().__init__()

@@ -55,8 +55,8 @@ def side(name: str, bidirectional: bool) -> Callable[[], float]:
 def peak_mib(name: str, bidirectional: bool) -> tuple[float, float]:
     """Peak of the resident memory of a fresh process, and that before its first step."""
     command = [sys.executable, __file__, "--peak-of", name] + ["--bidirectional"] * bidirectional
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return float(told[-2]), float(told[-1])
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return float(printed[-2]), float(printed[-1])
 
 
 def resident_mib() -> float:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the environment: .venv in the repository, pinned by tools/constraints.txt. Nothing to do when it is whole.
+# Builds the environment: .venv in the repository, pinned by tools/constraints.txt. Does nothing when it is complete.
 # Usage: tools/setup_env.sh [--no-constraints]   (newest versions within the ranges of setup.py)
 #        tools/setup_env.sh --check              (exit status 0 where the environment is complete)
 set -euo pipefail
@@ -16,15 +16,15 @@ case "${1:-}" in
   *) echo "error: unknown option $1 (see tools/setup_env.sh --help)" >&2; exit 2 ;;
 esac
 wanted=$(cat "$repository/tools/constraints.txt" "$repository/setup.py" | cksum)-${1:-pinned}
-is_whole() { [ "$(cat "$venv/whole" 2>/dev/null)" = "$wanted" ] && [ -x "$venv/bin/python" ]; }
+is_complete() { [ "$(cat "$venv/complete" 2>/dev/null)" = "$wanted" ] && [ -x "$venv/bin/python" ]; }
 fail() { echo "error: $1" >&2; exit 1; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
-is_whole && exit 0
+is_complete && exit 0
 $checks && exit 1
 exec 9>"$repository/.venv.lock"
 flock 9 # two first runs at once: the second waits
-is_whole && exit 0
+is_complete && exit 0
 
 for interpreter in python3.11 python3.12 python3.13 python3.10 python3; do
   command -v "$interpreter" >/dev/null || continue
@@ -44,7 +44,7 @@ if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
   rm -rf "$venv"
   "$interpreter" -m venv "$venv" || fail "could not make $venv: see above"
 fi
-rm -f "$venv/whole"
+rm -f "$venv/complete"
 (
   "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "${constraints[@]}" \
     -e "$repository[opensmile,audformat,test]"
@@ -72,5 +72,5 @@ wait $installer || {
   fail "the environment could not be built (see $log); is the network there, and 6 GB of disk? Type the same command again"
 }
 "$venv/bin/python" -c 'import torch, torchaudio, speechbrain' 2>>"$log" || fail "torch does not import: see $log"
-printf '%s' "$wanted" >"$venv/whole"
+printf '%s' "$wanted" >"$venv/complete"
 echo "the environment is ready after $((SECONDS - began)) s"

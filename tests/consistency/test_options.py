@@ -69,14 +69,14 @@ def no_environment(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [("", "empty, expected the columns file,speaker,emotion"), (" \n\n", "empty"), (None, "found nothing")],
 )
-def test_a_missing_or_empty_csv_is_found_before_the_environment(no_environment, tmp_path, text, told):
+def test_a_missing_or_empty_csv_is_found_before_the_environment(no_environment, tmp_path, text, message):
     if text is not None:
         (tmp_path / "my.csv").write_text(text)
     words = ["--corpus-root", str(tmp_path / "my.csv"), "--data", str(tmp_path / "data")]
-    with pytest.raises(UserError, match=told) as fault:
+    with pytest.raises(UserError, match=message) as fault:
         run.main([*CSV_RECIPE, *words])
     assert fault.value.exit_status == 1
 

@@ -42,7 +42,7 @@ def test_tables_of_amsnet_on_emodb_are_whole():
 
 
 def test_tables_of_am_resnet_are_whole():
-    """Each number as printed, once for each row that it fits, beside the same row on the other test set."""
+    """Each number as printed, once for each row that it fits, and the same row on the other test set."""
     numbers = {}
     for number in "2345":
         for row in load_table(RECIPES / "IEMOCAP", f"am_resnet/{number}").rows:

@@ -46,9 +46,9 @@ def headers_of_impossible_numbers(place: Place):
         "no sample": riff(),
     }
     for what, data in headers.items():
-        told = with_file(place, "x.wav", data)
-        assert told.status == 1, what
-        refused(told, "x.wav")
+        outcome = with_file(place, "x.wav", data)
+        assert outcome.status == 1, what
+        refused(outcome, "x.wav")
 
 
 @case("audio")
@@ -74,9 +74,9 @@ def files_of_every_container_that_are_cut_in_half(place: Place):
         stream = io.BytesIO()
         soundfile.write(stream, samples, 16000, format=kind, subtype=subtype)
         data = stream.getvalue()
-        told = with_file(place, "x.wav", data[: len(data) // 2])
-        assert told.status == 1, (kind, told)
-        refused(told, "x.wav")
+        outcome = with_file(place, "x.wav", data[: len(data) // 2])
+        assert outcome.status == 1, (kind, outcome)
+        refused(outcome, "x.wav")
         done(with_file(place, "x.wav", data))
         done(place.prepare(place.work / "my.csv", "--force", *WORDS))
         (place.work / "data/my-real/manifest.json").unlink()

@@ -148,9 +148,9 @@ def a_cache_that_is_a_file_or_cannot_be_written(place: Place):
     place.copy_scored()
     (place.work / "file").write_text("kept")
     for where in (place.work / "file", place.work / "file/below", "/proc/cache", "/dev/null", "/dev/full"):
-        told = place.stage("extract", cache=where)
-        refused(told)
-        assert "SER_CACHE" in told.err or "--cache" in told.err, told.err
+        outcome = place.stage("extract", cache=where)
+        refused(outcome)
+        assert "SER_CACHE" in outcome.err or "--cache" in outcome.err, outcome.err
     assert (place.work / "file").read_text() == "kept"
 
 
@@ -159,8 +159,8 @@ def a_variable_that_names_a_file(place: Place):
     place.copy_scored()
     (place.work / "file").write_text("kept")
     place.patch.setenv("SER_CACHE", str(place.work / "file"))
-    told = place.stage("extract", cache=None)
-    refused(told, "SER_CACHE")
+    outcome = place.stage("extract", cache=None)
+    refused(outcome, "SER_CACHE")
 
 
 @case("cache")

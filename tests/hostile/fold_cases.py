@@ -175,8 +175,8 @@ def stage_0_again_after_an_edit_of_the_folds(place: Place):
     words = ["--protocol", "speaker", "--corpus-edition", "a copy for tests", "--recipe"]
     recipe = [words[-1], str(__file__).partition("/tests/")[0] + "/recipes/EmoDB", "--system", "svm"]
     keys = ["--", "--variant", "egemaps", "--classes", "[anger, neutral]"]
-    told = place.prepare(root, *words[:-1], *recipe, *keys)
-    refused(told, "made from")
-    told = place.prepare(root, "--force", *words[:-1], *recipe, *keys)
-    done(told, "wrote")
+    outcome = place.prepare(root, *words[:-1], *recipe, *keys)
+    refused(outcome, "made from")
+    outcome = place.prepare(root, "--force", *words[:-1], *recipe, *keys)
+    done(outcome, "wrote")
     assert len(json.loads(path.read_text())["folds"]) == len(json.loads(before)["folds"])

@@ -46,11 +46,11 @@ def attack(place: Place, change, *parts: str, only=TREES):
         own = type("Own", (), {"work": place.work / str(number)})()
         root, path, corpus = tree(own)
         path.write_bytes(change(path.read_bytes()))
-        told = place.prepare(root, *WORDS, "--force", corpus=corpus)
+        outcome = place.prepare(root, *WORDS, "--force", corpus=corpus)
         if parts:
-            refused(told, *parts)
+            refused(outcome, *parts)
         else:
-            done(told, "8 utterances")
+            done(outcome, "8 utterances")
 
 
 @case("labels")

@@ -20,8 +20,8 @@ def speakers_of_windows_and_of_all_scripts(place: Place):
         for take, word in enumerate(("sad", "angry")):
             wav(place.work / f"n{number}{take}.wav", 100 + 2 * number + take)
             rows.append(f"n{number}{take}.wav,{name},{word}")
-    told = place.prepare(table(place.work, rows), *WORDS)
-    done(told, "wrote")
+    outcome = place.prepare(table(place.work, rows), *WORDS)
+    done(outcome, "wrote")
     (path,) = place.work.glob("data/my-real/folds/*.json")
     assert {fold["name"] for fold in json.loads(path.read_text())["folds"]} == {"a", "b", *names}
 
@@ -65,8 +65,8 @@ def a_corpus_folder_whose_name_is_not_utf_8(place: Place):
     emodb(place.work / "corpus")
     strange = Path(os.fsdecode(os.fsencode(place.work) + b"/c\xff"))
     os.rename(place.work / "corpus", strange)
-    told = place.prepare(strange, *WORDS)
-    refused(told, "UTF-8", status=2)
+    outcome = place.prepare(strange, *WORDS)
+    refused(outcome, "UTF-8", status=2)
     assert not list(place.work.glob("data/*/manifest.json"))
 
 
@@ -74,12 +74,12 @@ def a_corpus_folder_whose_name_is_not_utf_8(place: Place):
 def a_csv_named_as_a_path_or_a_device(place: Place):
     for name in ("CON.csv", "..csv", " .csv", "a;b$(x).csv", "é" * 100 + ".csv"):
         place.work.joinpath("data").exists() and shutil.rmtree(place.work / "data")
-        told = place.prepare(table(place.work, name=name), *WORDS)
-        if told.status == 2:
-            refused(told, "--corpus: an empty value", status=2)
+        outcome = place.prepare(table(place.work, name=name), *WORDS)
+        if outcome.status == 2:
+            refused(outcome, "--corpus: an empty value", status=2)
             assert name == " .csv"
-        elif told.status:
-            refused(told, "rename the file")
+        elif outcome.status:
+            refused(outcome, "rename the file")
         else:
             (folder,) = (place.work / "data").iterdir()
             assert folder.name.isascii() and len(folder.name) < 60

@@ -39,10 +39,10 @@ def attack(
     for option in options:
         for value in HOSTILE:
             words = [f"--{key}={value_}" for key, value_ in {**base, option: value}.items()]
-            told = place.call(module, *first, *words, *more)
-            assert told.status in (0, 1, 2), (option, value)
-            assert told.status == 0 or told.last.startswith("error: "), (option, value, told.err[-500:])
-            assert "Traceback" not in told.err and len(told.last) < 12_000, (option, value)
+            outcome = place.call(module, *first, *words, *more)
+            assert outcome.status in (0, 1, 2), (option, value)
+            assert outcome.status == 0 or outcome.last.startswith("error: "), (option, value, outcome.err[-500:])
+            assert "Traceback" not in outcome.err and len(outcome.last) < 12_000, (option, value)
 
 
 def base_of(place: Place) -> tuple[dict[str, object], list[object]]:
@@ -108,14 +108,14 @@ def of_exchange(place: Place):
         for value in HOSTILE:
             (place.work / "out.csv").unlink(missing_ok=True)
             words = [f"--{key}={value_}" for key, value_ in {**base, option: value}.items()]
-            told = place.call("exchange", "import", *words)
-            assert told.status == 0 or told.last.startswith("error: "), (option, value, told.err[-500:])
+            outcome = place.call("exchange", "import", *words)
+            assert outcome.status == 0 or outcome.last.startswith("error: "), (option, value, outcome.err[-500:])
     base = {"format": "emobox", "data": place.work / "data/EmoDB-real", "out": place.work / "new"}
     for option in ("format", "data", "out", "protocol", "dev", "fold-seed"):
         for value in HOSTILE:
             words = [f"--{key}={value_}" for key, value_ in {**base, option: value}.items()]
-            told = place.call("exchange", "export", *words)
-            assert told.status == 0 or told.last.startswith("error: "), (option, value, told.err[-500:])
+            outcome = place.call("exchange", "export", *words)
+            assert outcome.status == 0 or outcome.last.startswith("error: "), (option, value, outcome.err[-500:])
 
 
 @case("options")
@@ -138,14 +138,14 @@ def of_mini(place: Place):
     (place.work / "taken").mkdir()
     (place.work / "taken/mine.wav").write_text("kept")
     for out in ("", "\0", "/proc/mini", "/dev/null", place.work / "taken", place.victim, "/dev/null/x", "y" * 300):
-        told = place.call("mini", "--corpus", "emodb", f"--out={out}")
-        assert told.status in (1, 2) and told.last.startswith("error: "), (out, told)
+        outcome = place.call("mini", "--corpus", "emodb", f"--out={out}")
+        assert outcome.status in (1, 2) and outcome.last.startswith("error: "), (out, outcome)
     assert (place.work / "taken/mine.wav").read_text() == "kept"
 
 
 @case("options")
-def a_hidden_folder_beside_a_mini_corpus(place: Place):
-    """The writer works in a hidden folder beside the corpus; one that holds something else is not its own."""
+def a_hidden_folder_next_to_a_mini_corpus(place: Place):
+    """The writer works in a hidden folder next to the corpus, and keeps a folder of that name with other files."""
     (place.work / ".mini.part/deep").mkdir(parents=True)
     (place.work / ".mini.part/deep/mine.txt").write_text("kept")
     refused(place.call("mini", "--corpus", "emodb", "--out", place.work / "mini"), ".mini.part", "deep")
@@ -183,9 +183,9 @@ def overrides_that_are_no_overrides(place: Place):
         ["--variant", "../x"], ["--classes", "[anger, anger]"], ["--classes", "[anger, nothing]"], ["--classes", "[]"],
         ["--inner_folds", "1e3"], ["--n_classes", "-1"], ["--__class__", "1"], ["--c.grid", "1"], ["---", "1"],
     ):  # fmt: skip
-        told = place.call("train", *words, *keys, *more)
-        assert told.status in (1, 2), (more, told.out)
-        refused(told, status=told.status)
+        outcome = place.call("train", *words, *keys, *more)
+        assert outcome.status in (1, 2), (more, outcome.out)
+        refused(outcome, status=outcome.status)
 
 
 @case("options")
@@ -198,9 +198,9 @@ def recipes_and_systems_from_elsewhere(place: Place):
         ("preset", "../x"),
     ):
         words = [f"--{name}={one}" for name, one in {**base, key: value}.items()]
-        told = place.call("train", *words, *keys)
-        assert told.status in (1, 2)
-        refused(told, status=told.status)
+        outcome = place.call("train", *words, *keys)
+        assert outcome.status in (1, 2)
+        refused(outcome, status=outcome.status)
 
 
 @case("options")

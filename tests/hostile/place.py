@@ -1,4 +1,4 @@
-"""Where an attack is made: a folder, a victim beside it, commands in this process, and a register of cases."""
+"""Where an attack is made: a folder, a victim next to it, commands in this process, and a register of cases."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def case(kind: str, slow: bool = False) -> Callable[[Case], Case]:
 
 
 @dataclass(frozen=True)
-class Told:
+class Outcome:
     """How a command ended, and what it said."""
 
     status: int
@@ -57,7 +57,7 @@ class Told:
 
 
 class Place:
-    """A folder of an attack; all that stands beside its `work` must stay as it is."""
+    """A folder of an attack; nothing outside its folder `work` may change."""
 
     def __init__(self, root: Path, capsys: pytest.CaptureFixture, patch: pytest.MonkeyPatch, scored: Path) -> None:
         self.root, self.capsys, self.patch, self.scored = root, capsys, patch, scored
@@ -68,12 +68,12 @@ class Place:
         (self.victim / "folder").mkdir()
         (self.victim / "folder/more.wav").write_bytes(b"also kept")
 
-    def call(self, module: str, *words: object) -> Told:
+    def call(self, module: str, *words: object) -> Outcome:
         """Run a command's main function in this process, as the command itself does."""
         main = import_module(f"speechbrain_ext.bin.{module}").main
         return self.guarded(partial(main, [str(word) for word in words]))
 
-    def guarded(self, function: Callable[[], object]) -> Told:
+    def guarded(self, function: Callable[[], object]) -> Outcome:
         """Call a function under the guard of all commands; an exception that is no UserError is the test's failure."""
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         self.capsys.readouterr()
@@ -86,9 +86,9 @@ class Place:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
         said = self.capsys.readouterr()
-        return Told(status, said.out, said.err)
+        return Outcome(status, said.out, said.err)
 
-    def prepare(self, root: Path, *words: object, corpus: str = "") -> Told:
+    def prepare(self, root: Path, *words: object, corpus: str = "") -> Outcome:
         """Stage 0 of a corpus in `work`; a CSV is a corpus of its own."""
         name = corpus or (root.stem if root.suffix.lower() == ".csv" else "EmoDB")
         known = ["--corpus", name, "--corpus-root", root, "--data", self.work / "data", "--jobs", 1]
@@ -99,7 +99,7 @@ class Place:
         shutil.copytree(self.scored, self.work, dirs_exist_ok=True, symlinks=True)
         return next(self.work.glob("exp/*/*/*/*/seed-1"))
 
-    def stage(self, module: str, *words: object, **changes: object) -> Told:
+    def stage(self, module: str, *words: object, **changes: object) -> Outcome:
         """A stage of the experiment that `copy_scored` gives."""
         return self.call(module, *run_words(self.work, *words, **changes))
 
@@ -121,22 +121,22 @@ def run_words(work: Path, *words: object, **changes: object) -> list[object]:
     return [*options, *words, "--", "--variant", "egemaps", "--classes", "[anger, neutral]", "--c_grid", "[0.01]"]
 
 
-def refused(told: Told, *parts: str, status: int = 1) -> None:
+def refused(outcome: Outcome, *parts: str, status: int = 1) -> None:
     """Check that a command ended with one clear line of an error that names these parts."""
-    said = f"status {told.status}\n{told.out[-1500:]}\n{told.err[-1500:]}"
-    assert told.status == status, said
-    assert told.last.startswith("error: ") and "Traceback" not in told.err, said
-    assert told.err.count("error: ") == 1 and len(told.last) < 2000, said
+    said = f"status {outcome.status}\n{outcome.out[-1500:]}\n{outcome.err[-1500:]}"
+    assert outcome.status == status, said
+    assert outcome.last.startswith("error: ") and "Traceback" not in outcome.err, said
+    assert outcome.err.count("error: ") == 1 and len(outcome.last) < 2000, said
     for part in parts:
-        assert part in told.err, f"expected {part!r} in\n{said}"
+        assert part in outcome.err, f"expected {part!r} in\n{said}"
 
 
-def done(told: Told, *parts: str) -> None:
+def done(outcome: Outcome, *parts: str) -> None:
     """Check that a command ended well and said these parts."""
-    said = f"status {told.status}\n{told.out[-1500:]}\n{told.err[-1500:]}"
-    assert told.status == 0 and "Traceback" not in told.err, said
+    said = f"status {outcome.status}\n{outcome.out[-1500:]}\n{outcome.err[-1500:]}"
+    assert outcome.status == 0 and "Traceback" not in outcome.err, said
     for part in parts:
-        assert part in told.out, f"expected {part!r} in\n{said}"
+        assert part in outcome.out, f"expected {part!r} in\n{said}"
 
 
 @contextmanager

@@ -86,8 +86,8 @@ def links_inside_an_experiment_that_lead_to_a_victim(place: Place):
         os.rename(path, place.work / "aside")
         path.symlink_to(place.victim / "folder")
         for stage in ("train", "evaluate"):
-            told = place.stage(stage, "--force")
-            refused(told)
+            outcome = place.stage(stage, "--force")
+            refused(outcome)
         path.unlink()
         os.rename(place.work / "aside", path)
     done(place.stage("evaluate"))

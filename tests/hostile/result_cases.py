@@ -40,9 +40,9 @@ def an_edition_of_other_letters(place: Place):
     seed, recipe = place.copy_scored(), recipe_of(place)
     for number, edition in enumerate(("日本語", "../..", "/", "...", "é" * 400, "x" * 400)):
         reseal(seed / "results.json", lambda record, edition=edition: record.update(edition=edition))
-        told = keep(place, seed)
-        done(told, "kept")
-        kept = Path(told.out.split("kept ")[1].splitlines()[0])
+        outcome = keep(place, seed)
+        done(outcome, "kept")
+        kept = Path(outcome.out.split("kept ")[1].splitlines()[0])
         assert kept.exists() and (recipe / "results") in kept.parents, (number, kept)
         assert len(kept.relative_to(recipe / "results").parts) == 2
 
@@ -113,10 +113,10 @@ def results_with_missing_or_strange_values(place: Place):
             except UserError as fault:
                 assert "\n" not in str(fault) and key in str(fault)
                 continue
-            for told in (page(place), keep(place, seed)):
-                assert told.status in (0, 1), (key, value, told.err)
-                if told.status:
-                    refused(told)
+            for outcome in (page(place), keep(place, seed)):
+                assert outcome.status in (0, 1), (key, value, outcome.err)
+                if outcome.status:
+                    refused(outcome)
         (seed / "results.json").write_bytes(before)
 
 
@@ -149,8 +149,8 @@ def names_that_are_html(place: Place):
             fold["name"] = XSS + fold["name"]
 
     reseal(seed / "results.json", change)
-    told = page(place)
-    done(told, "wrote")
+    outcome = page(place)
+    done(outcome, "wrote")
     text = (place.work / "report.html").read_text()
     assert "alert(1)" in text and "<script>alert" not in text and "<img src=x" not in text
     assert "onerror=alert" not in re.sub(r"&lt;.*?&gt;", "", text)
@@ -222,8 +222,8 @@ def a_summary_that_is_no_summary(place: Place):
     for change in ({"seeds": 3}, {"pooled": None}, {"row": [1]}, {"protocol": None}, {"seeds": [1, 2], "pooled": {}}):
         before = path.read_bytes()
         reseal(path, lambda record, change=change: record.update(change))
-        told = page(place)
-        assert told.status == 0 or told.last.startswith("error: "), told.err
+        outcome = page(place)
+        assert outcome.status == 0 or outcome.last.startswith("error: "), outcome.err
         path.write_bytes(before)
 
 
@@ -249,5 +249,5 @@ def records_of_folds_that_are_none(place: Place):
     ):
         (seed / "fold-03/fold.json").write_text(text)
         exp = place.work / "exp/EmoDB-real"
-        told = place.call("report", "page", "--exp", exp, "--out", place.work / "r.html", "--paper")
-        assert told.status == 0 or told.last.startswith("error: "), told.err
+        outcome = place.call("report", "page", "--exp", exp, "--out", place.work / "r.html", "--paper")
+        assert outcome.status == 0 or outcome.last.startswith("error: "), outcome.err

@@ -34,10 +34,10 @@ def killed_at_many_moments(
         process = start(place, module, *words)
         time.sleep(moments.uniform(0.05, most_s))
         process.send_signal(number)
-        _, told = process.communicate(timeout=50)
+        _, messages = process.communicate(timeout=50)
         # A signal while the interpreter itself starts or ends is answered by it.
         if process.returncode == 130:
-            assert told.splitlines()[-1].startswith("error: interrupted"), told
+            assert messages.splitlines()[-1].startswith("error: interrupted"), messages
 
 
 @case("signals", slow=True)
@@ -92,7 +92,7 @@ def stage_4_is_killed(place: Place):
 
 @case("signals", slow=True)
 def stage_3_is_killed(place: Place):
-    """Results never stand beside predictions that they were not made from."""
+    """Results and predictions in a folder always belong together."""
     place.copy_scored()
     words = run_words(place.work, "--force")
     killed_at_many_moments(place, signal.SIGKILL, "evaluate", *words, tries=4, most_s=12.0)
@@ -105,8 +105,8 @@ def two_commands_that_redo_the_same(place: Place):
     place.copy_scored()
     words = run_words(place.work, "--force")
     both = [start(place, "train", *words) for _ in range(2)]
-    told = [process.communicate(timeout=55)[1] for process in both]
-    assert 0 in [process.returncode for process in both], told
-    for process, said in zip(both, told, strict=True):
+    messages = [process.communicate(timeout=55)[1] for process in both]
+    assert 0 in [process.returncode for process in both], messages
+    for process, said in zip(both, messages, strict=True):
         assert process.returncode == 0 or "is in use by process" in said.splitlines()[-1], said
     done(place.stage("evaluate"))

@@ -10,9 +10,9 @@ WORDS = ("--protocol", "speaker")
 @case("table")
 def a_hundred_thousand_columns(place: Place):
     head = "file,speaker,emotion," + ",".join(f"c{number}" for number in range(100_000))
-    told = place.prepare(table(place.work, head=head), *WORDS)
-    done(told, "wrote")
-    assert len(told.out) < 20_000
+    outcome = place.prepare(table(place.work, head=head), *WORDS)
+    done(outcome, "wrote")
+    assert len(outcome.out) < 20_000
 
 
 @case("table")
@@ -55,15 +55,15 @@ def a_byte_order_mark_and_old_line_ends(place: Place):
 def numbers_that_are_none(place: Place):
     numbers = ["1e400", "-1e400", "nan", "inf", "0x10", "1_000", "1e9", "-3", "１", "9" * 5000]
     rows = [f"0.wav,a,sad,{number}," for number in numbers]
-    told = place.prepare(table(place.work, rows, head="file,speaker,emotion,start,end"), *WORDS)
-    refused(told, "line 10", "1e400", "line 16")
+    outcome = place.prepare(table(place.work, rows, head="file,speaker,emotion,start,end"), *WORDS)
+    refused(outcome, "line 10", "1e400", "line 16")
 
 
 @case("table")
 def a_start_behind_the_end_of_the_file(place: Place):
     rows = ["0.wav,a,sad,5,6", "1.wav,b,sad,0.05,7"]
-    told = place.prepare(table(place.work, rows, head="file,speaker,emotion,start,end"), *WORDS)
-    refused(told, "0.wav", "5", "1.wav")
+    outcome = place.prepare(table(place.work, rows, head="file,speaker,emotion,start,end"), *WORDS)
+    refused(outcome, "0.wav", "5", "1.wav")
 
 
 @case("table")

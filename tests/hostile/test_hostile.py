@@ -60,7 +60,7 @@ def scored(tmp_path_factory, light):
 
 @pytest.fixture
 def place(tmp_path, capsys, monkeypatch, scored):
-    """A place for an attack; afterwards, all beside its folder `work` is as it was."""
+    """A place for an attack; afterwards, nothing outside its folder `work` has changed."""
     found = Place(tmp_path, capsys, monkeypatch, scored)
     outside = REPOSITORY / "recipes"
     before, kept = snapshot(tmp_path, found.work), snapshot(outside, outside / "none")

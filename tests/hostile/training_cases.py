@@ -102,8 +102,8 @@ def a_specification_of_other_folders(place: Place):
     for key in places:
         before = (seed / "spec.json").read_bytes()
         reseal(seed / "spec.json", lambda record, key=key: record.update({key: str(place.victim)}))
-        told = place.call("mask_figure", "--run", seed, "--out", place.work / "x.png")
-        refused(told)
+        outcome = place.call("mask_figure", "--run", seed, "--out", place.work / "x.png")
+        refused(outcome)
         (seed / "spec.json").write_bytes(before)
     reseal(seed / "spec.json", lambda record: record.update(row="../../../../../victim", seed=10**30))
     refused(place.call("mask_figure", "--run", seed, "--out", place.work / "x.png"))
@@ -150,5 +150,5 @@ def a_training_log_that_is_no_log(place: Place):
         (folder / name).write_bytes(text.encode("latin-1"))
         hashed = sha256_file(folder / name)
         reseal(folder / "done-egemaps.json", lambda r, hashed=hashed: r["files"].update({name: hashed}))
-        told = place.stage("evaluate", "--force")
-        assert told.status == 0 or told.last.startswith("error: ")
+        outcome = place.stage("evaluate", "--force")
+        assert outcome.status == 0 or outcome.last.startswith("error: ")

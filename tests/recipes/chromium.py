@@ -52,20 +52,20 @@ class Chromium:
     """
 
     def __init__(self, program: str, profile: Path) -> None:
-        (hears, self._commands), (self._answers, tells) = _pipe(), _pipe()
+        (child_reads, self._commands), (self._answers, child_writes) = _pipe(), _pipe()
         # The browser reads from descriptor 3 and writes to descriptor 4.
-        start = ["bash", "-c", f'exec "$@" 3<&{hears} 4>&{tells}', "bash", program, *FLAGS]
+        start = ["bash", "-c", f'exec "$@" 3<&{child_reads} 4>&{child_writes}', "bash", program, *FLAGS]
         start += [f"--user-data-dir={profile}", "about:blank"]
         self._process = subprocess.Popen(
             start,
-            pass_fds=(hears, tells),
+            pass_fds=(child_reads, child_writes),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        os.close(hears)
-        os.close(tells)
+        os.close(child_reads)
+        os.close(child_writes)
         self._rest, self._number, self._session = b"", 0, ""
         self.events: list[dict[str, Any]] = []
         tab = next(one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page")
@@ -129,9 +129,9 @@ class Chromium:
         asked = [event["params"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
         return [one["request"]["url"] for one in asked]
 
-    def screenshot(self, whole: bool = False) -> bytes:
+    def screenshot(self, full_page: bool = False) -> bytes:
         """The page as a PNG."""
-        return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
+        return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=full_page)["data"])
 
     def pdf(self) -> bytes:
         """The page as it prints on A4."""

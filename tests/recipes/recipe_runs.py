@@ -46,7 +46,7 @@ def run(
 
 
 def only_error(done: subprocess.CompletedProcess) -> str:
-    """The one line of the error; a slow machine shows progress bars beside it."""
+    """The one line of the error, without the progress bars that a slow machine shows."""
     lines = [line for line in done.stderr.splitlines() if line.strip() and not PROGRESS.search(line)]
     assert "Traceback" not in done.stderr, done.stderr
     assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr

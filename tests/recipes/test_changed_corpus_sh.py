@@ -78,6 +78,6 @@ def test_a_label_map_and_confounded_speakers_stand_in_the_results(tmp_path):
     (found,) = (tmp_path / "exp").rglob("results.json")
     results = json.loads(found.read_text())
     assert results["label_map"] == {"cross": "anger"} and results["classes"] == ["anger", "sadness"]
-    told = "emotion and speaker are confounded: 4 of 5 speakers (80 %) have one emotion only"
-    assert told in results["warnings"] and f"warning: {told}" in done.stdout
+    message = "emotion and speaker are confounded: 4 of 5 speakers (80 %) have one emotion only"
+    assert message in results["warnings"] and f"warning: {message}" in done.stdout
     assert "sentences unknown (no column text)" in results["warnings"][0]

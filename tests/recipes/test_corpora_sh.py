@@ -43,7 +43,7 @@ def test_amsnet_goes_the_whole_way(tmp_path, recipe):
 
 @pytest.mark.slow
 def test_tasks_have_folds_of_their_own(tmp_path):
-    """Unmerged, improvised, votes: each under its own name beside the others, and trained on what it says."""
+    """Unmerged, improvised, votes: each run has its own name and trains on what the name says."""
     words = (*SVM.split(), "--stop-stage", "3", "--folds", "1")
     overrides = ("--variant", "egemaps", "--c_grid", "[0.01]")
     tasks = {

@@ -99,7 +99,7 @@ def test_a_corpus_without_values_says_so(folder):
 
 
 def only_error_of(done):
-    """The line of the error: progress bars of training stand beside it."""
+    """The line of the error, without the progress bars of training."""
     assert "Traceback" not in done.stderr, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     return line

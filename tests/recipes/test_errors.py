@@ -1,4 +1,4 @@
-"""What a user does wrong is told in one line, with what to type, and leaves nothing half-written."""
+"""A user's mistake gives one line with what to type next, and leaves no half-written file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recipe_runs import command, environment, only_error, run
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--protcol", "speaker"), "unknown option --protcol: did you mean --protocol?"),
         (("--protocol",), "--protocol: missing value"),
@@ -29,10 +29,10 @@ from recipe_runs import command, environment, only_error, run
         (("--selection", "lsat"), "expected one of last, dev, test, found 'lsat': did you mean last?"),
     ],
 )
-def test_command_line_faults_end_with_2(tmp_path, words, told):
+def test_command_line_faults_end_with_2(tmp_path, words, message):
     done = run(tmp_path, *words, small=False)
     assert done.returncode == 2
-    assert told in only_error(done)
+    assert message in only_error(done)
     assert not list(tmp_path.iterdir())
 
 
@@ -121,8 +121,8 @@ def test_a_second_run_on_the_same_experiment_is_refused_by_host_and_process(trai
     words[words.index("--epochs") + 1] = "5000"
     done = subprocess.run(words, env=environment(folder / "cache"), capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
-    told = only_error(done)
-    assert f"process {lock.read_text().split()[1]} on {os.uname().nodename}" in told and "--wait" in told
+    message = only_error(done)
+    assert f"process {lock.read_text().split()[1]} on {os.uname().nodename}" in message and "--wait" in message
     assert process.poll() is None
 
 
@@ -134,12 +134,12 @@ def test_an_interrupted_run_says_so_and_leaves_no_process(training, number, to_g
         os.killpg(process.pid, number)
     else:
         os.kill(process.pid, number)
-    _, told = process.communicate(timeout=60)
-    assert "Traceback" not in told and "resource_tracker" not in told, told
+    _, message = process.communicate(timeout=60)
+    assert "Traceback" not in message and "resource_tracker" not in message, message
     assert process.returncode != 0
     if to_group:
         assert process.returncode == 130
-        assert [line for line in told.splitlines() if line.startswith("error: interrupted")], told
+        assert [line for line in message.splitlines() if line.startswith("error: interrupted")], message
     for _ in range(100):
         if not living(process.pid):
             break

@@ -87,7 +87,7 @@ def test_every_stage_runs_on_a_corpus_of_any_name(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--jobs", "99999999999999999999"), "--jobs: expected a whole number from 1 to 1024"),
         (("--jobs", "99999"), "--jobs: expected a whole number from 1 to 1024, found '99999'"),
@@ -103,10 +103,10 @@ def test_every_stage_runs_on_a_corpus_of_any_name(tmp_path, name):
         (("--verify", "--no-audio-check", "--stop-stage", "0"), "exclude each other"),
     ],
 )
-def test_odd_values_of_options_are_one_line(tmp_path, words, told):
+def test_odd_values_of_options_are_one_line(tmp_path, words, message):
     done = run(tmp_path, *words, small=False)
     assert done.returncode == 2, done.stderr
-    assert told in only_error(done)
+    assert message in only_error(done)
 
 
 def test_a_csv_without_a_name_is_refused(tmp_path):

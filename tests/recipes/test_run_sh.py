@@ -13,8 +13,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
+def finished_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished-run")
     done = run(folder, "--protocol", "speaker", "--folds", "03,08")
     assert done.returncode == 0, done.stderr
     return folder, done
@@ -24,8 +24,8 @@ def seed_folder(folder, row="small", protocol="speaker"):
     return folder / "exp/EmoDB-mini/amsnet" / row / protocol / "seed-1"
 
 
-def test_every_stage_leaves_its_files(whole):
-    folder, done = whole
+def test_every_stage_leaves_its_files(finished_run):
+    folder, done = finished_run
     data = folder / "data/EmoDB-mini"
     assert (data / "manifest.jsonl").exists() and (data / "folds/speaker.json").exists()
     seed = seed_folder(folder)
@@ -36,8 +36,8 @@ def test_every_stage_leaves_its_files(whole):
     assert done.stdout.count("MINI CORPUS") == 2
 
 
-def test_predictions_and_results_agree(whole):
-    folder, _ = whole
+def test_predictions_and_results_agree(finished_run):
+    folder, _ = finished_run
     results = json.loads((seed_folder(folder) / "results.json").read_text())
     with open(seed_folder(folder) / "predictions.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -53,8 +53,8 @@ def test_predictions_and_results_agree(whole):
     assert any("partial: 2 of 10 folds" in warning for warning in results["warnings"])
 
 
-def test_shared_steps_lie_once_and_the_fold_says_where(whole):
-    folder, _ = whole
+def test_shared_phases_are_stored_once_and_the_fold_names_them(finished_run):
+    folder, _ = finished_run
     steps = json.loads((seed_folder(folder) / "fold-03/fold.json").read_text())["phases"]
     assert list(steps) == ["frlm", "urlm", "fusion"]
     for name in ("frlm", "urlm"):
@@ -62,8 +62,8 @@ def test_shared_steps_lie_once_and_the_fold_says_where(whole):
     assert len(list((folder / "exp/EmoDB-mini/phases").iterdir())) == 4
 
 
-def test_a_second_run_does_nothing_anew(whole):
-    folder, _ = whole
+def test_a_second_run_repeats_no_work(finished_run):
+    folder, _ = finished_run
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("done-*.json")}
     predictions = (seed_folder(folder) / "predictions.csv").stat().st_mtime_ns
     done = run(folder, "--protocol", "speaker", "--folds", "03,08")
@@ -73,10 +73,10 @@ def test_a_second_run_does_nothing_anew(whole):
     assert (seed_folder(folder) / "predictions.csv").stat().st_mtime_ns == predictions
 
 
-def test_another_variant_reuses_the_shared_step(whole):
+def test_another_variant_reuses_the_shared_phase(finished_run):
     from recipe_runs import SMALL, command, environment
 
-    folder, _ = whole
+    folder, _ = finished_run
     words = command(folder, "--protocol", "speaker", "--folds", "03", "--stage", "2", "--stop-stage", "3")
     words[words.index("small")] = "frlm"
     import subprocess
@@ -92,10 +92,10 @@ def test_another_variant_reuses_the_shared_step(whole):
     assert results["variant"] == "frlm" and results["folds"][0]["name"] == "03"
 
 
-def test_a_row_made_from_other_values_is_refused_by_name(whole):
+def test_a_row_made_from_other_values_is_refused_by_name(finished_run):
     from recipe_runs import command, environment
 
-    folder, _ = whole
+    folder, _ = finished_run
     import subprocess
 
     words = command(folder, "--protocol", "speaker", "--folds", "03", "--stage", "2", "--stop-stage", "2")
@@ -110,8 +110,8 @@ def test_a_row_made_from_other_values_is_refused_by_name(whole):
     )
 
 
-def test_two_ranks_train_a_fold_and_one_process_scores_it(whole, tmp_path):
-    folder, _ = whole
+def test_two_ranks_train_a_fold_and_one_process_scores_it(finished_run, tmp_path):
+    folder, _ = finished_run
     words = ("--protocol", "speaker", "--folds", "09", "--nproc", "2", "--stop-stage", "3")
     done = run(tmp_path, *words, cache=folder / "cache")
     assert done.returncode == 0, done.stderr

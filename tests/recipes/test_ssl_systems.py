@@ -29,7 +29,7 @@ def run_system(folder, system, *words, overrides=(), **more):
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)
-def whole(request, tmp_path_factory):
+def finished_run(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     write_tiny(folder / "model", "wav2vec2-layer" if request.param == "ssl_finetune" else "wav2vec2-group")
     done = run_system(folder, request.param)
@@ -41,8 +41,8 @@ def seed_folder(folder, system):
     return folder / "exp/EmoDB-mini" / system / "tiny/speaker/seed-1"
 
 
-def test_every_stage_leaves_its_files(whole):
-    folder, system, done = whole
+def test_every_stage_leaves_its_files(finished_run):
+    folder, system, done = finished_run
     assert f"features {SYSTEMS[system]}: 280 computed" in done.stdout
     seed = seed_folder(folder, system)
     results = json.loads((seed / "results.json").read_text())
@@ -55,9 +55,9 @@ def test_every_stage_leaves_its_files(whole):
     assert not any(key.startswith("normalizers.") for key in state)
 
 
-def test_predicting_again_needs_no_weights(whole):
+def test_predicting_again_needs_no_weights(finished_run):
     """The fine-tuned model is all in its checkpoint; the probe's cache is known by what its model holds."""
-    folder, system, _ = whole
+    folder, system, _ = finished_run
     seed = seed_folder(folder, system)
     before = (seed / "predictions.csv").read_bytes()
     away = system == "ssl_finetune"
@@ -70,15 +70,15 @@ def test_predicting_again_needs_no_weights(whole):
     assert (seed / "predictions.csv").read_bytes() == before
 
 
-def test_what_would_mix_layers_is_refused(whole):
-    folder, system, _ = whole
+def test_what_would_mix_layers_is_refused(finished_run):
+    folder, system, _ = finished_run
     words = ("--stage", "2", "--stop-stage", "2", "--tag", "mixed")
     text = only_error(run_system(folder, system, *words, overrides=("--speaker_normalisation", "True")))
     assert "speaker_normalisation" in text
 
 
-def test_a_model_out_of_reach_is_one_line(whole):
-    folder, system, _ = whole
+def test_a_model_out_of_reach_is_one_line(finished_run):
+    folder, system, _ = finished_run
     stage = {"ssl_probe": "1", "ssl_finetune": "2"}[system]
     call = command(folder, "--system", system, *OPTIONS, "--stage", stage, "--stop-stage", stage, small=False)
     more = {"HF_HOME": str(folder / "hub"), "HF_ENDPOINT": "http://127.0.0.1:9", "no_proxy": "*"}
@@ -89,8 +89,8 @@ def test_a_model_out_of_reach_is_one_line(whole):
     assert "--ssl_model facebook/wav2vec2-base" in text and "HF_HOME" in text and "out of reach" in text
 
 
-def test_other_weights_in_the_same_folder_are_another_model(whole):
-    folder, system, _ = whole
+def test_other_weights_in_the_same_folder_are_another_model(finished_run):
+    folder, system, _ = finished_run
     config = json.loads((folder / "model/config.json").read_text())
     before = (folder / "model/config.json").read_text()
     (folder / "model/config.json").write_text(json.dumps({**config, "other": 1}))

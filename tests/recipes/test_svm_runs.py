@@ -29,11 +29,11 @@ def test_every_stage_on_the_mini_corpus(tmp_path):
     assert (tmp_path / "exp/EmoDB-mini/report.html").stat().st_size > 10000
     again = run(tmp_path, *words, "--stage", "1", "--stop-stage", "3", small=False)
     assert again.returncode == 0 and "2 of 2 folds are trained already" in again.stdout, again.stderr
-    told = run(
+    done = run(
         tmp_path, *words, "--stage", "1", "--stop-stage", "3", "--tag", "egemaps-norm",
         "--", "--variant", "egemaps", "--speaker_normalisation", "True", "--c_grid", "[1e-3, 0.01]", small=False,
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
+    assert done.returncode == 0, done.stderr
     results = results_of(tmp_path, row="egemaps-norm")
     assert results["parameters"] == 21 * 89
     assert any(warning.startswith("transductive") for warning in results["warnings"])

@@ -12,7 +12,7 @@ ROWS = ["early fusion", "FRLM", "URLM", "concat", "AMSNet"]
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--table", "amsnte/5"), "did you mean amsnet/5?"),
         (("--table", "amsnet/figur6"), "did you mean amsnet/figure6?"),
@@ -22,9 +22,9 @@ ROWS = ["early fusion", "FRLM", "URLM", "concat", "AMSNet"]
         (("--tag", "table5-frlm"), "such names are for the rows of --table"),
     ],
 )
-def test_faults_of_the_command_line_end_with_2(tmp_path, words, told):
+def test_faults_of_the_command_line_end_with_2(tmp_path, words, message):
     done = run(tmp_path, *words, small=False)
-    assert done.returncode == 2 and told in only_error(done)
+    assert done.returncode == 2 and message in only_error(done)
     assert not list(tmp_path.iterdir())
 
 
@@ -44,7 +44,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def finished_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("table")
     words = short("--table", "amsnet/5", "--stop-stage", "3")
     done = run(folder, *words, small=False)
@@ -59,8 +59,8 @@ def short(*words: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_every_row_is_trained_once_and_stands_beside_the_paper(whole):
-    folder, done = whole
+def test_every_row_is_trained_once_and_shown_with_the_papers_number(finished_run):
+    folder, done = finished_run
     exp = folder / "exp/EmoDB-mini"
     place = exp / "tables"
     kinds = ("csv", "md", "pdf", "png", "tex")
@@ -78,8 +78,8 @@ def test_every_row_is_trained_once_and_stands_beside_the_paper(whole):
 
 
 @pytest.mark.slow
-def test_results_carry_the_numbers_of_the_row_and_the_mean_over_folds_is_shown(whole):
-    folder, _ = whole
+def test_results_carry_the_numbers_of_the_row_and_the_mean_over_folds_is_shown(finished_run):
+    folder, _ = finished_run
     exp = folder / "exp/EmoDB-mini"
     results = json.loads((exp / "amsnet/table5-frlm.short/random5/seed-1/results.json").read_text())
     assert results["variant"] == "frlm" and results["row"] == "table5-frlm.short"
@@ -91,8 +91,8 @@ def test_results_carry_the_numbers_of_the_row_and_the_mean_over_folds_is_shown(w
 
 
 @pytest.mark.slow
-def test_what_is_whole_is_reused_by_the_table_and_by_others(whole):
-    folder, _ = whole
+def test_completed_work_is_reused_by_the_table_and_by_others(finished_run):
+    folder, _ = finished_run
     done = run(folder, *short("--table", "amsnet/5", "--dry-run"), small=False)
     assert "trainings to do: 0" in done.stdout and "25 complete already" in done.stdout
     done = run(folder, *short("--table", "amsnet/figure4", "--dry-run"), small=False)
@@ -106,15 +106,15 @@ def test_what_is_whole_is_reused_by_the_table_and_by_others(whole):
 
 
 @pytest.mark.slow
-def test_an_override_of_the_row_itself_is_refused(whole):
-    folder, _ = whole
+def test_an_override_of_the_row_itself_is_refused(finished_run):
+    folder, _ = finished_run
     done = run(folder, *short("--table", "amsnet/3", "--stage", "2", "--stop-stage", "2"), small=False)
     assert done.returncode == 2 and "row r = 2 of --table amsnet/3 sets it itself" in only_error(done)
 
 
 @pytest.mark.slow
-def test_several_seeds_stand_in_one_row_with_their_deviation(whole):
-    folder, _ = whole
+def test_several_seeds_stand_in_one_row_with_their_deviation(finished_run):
+    folder, _ = finished_run
     words = short("--table", "amsnet/figure4", "--seeds", "2,3", "--stage", "1", "--stop-stage", "3")
     done = run(folder, *words, small=False)
     assert done.returncode == 0, done.stderr

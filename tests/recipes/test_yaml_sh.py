@@ -10,7 +10,7 @@ from recipe_runs import REPOSITORY, environment, only_error, run
 
 
 @pytest.mark.parametrize(
-    ("word", "told"),
+    ("word", "message"),
     [
         ("--scheduler=!apply:os.mkdir [{marker}]", "--scheduler: found the tag !apply:os.mkdir"),
         ("--scheduler=(!!python/object/apply:os.mkdir [{marker}])", "must not begin with a parenthesis"),
@@ -26,7 +26,7 @@ from recipe_runs import REPOSITORY, environment, only_error, run
         ("--batch_size=0", "--batch_size: expected integer >= 1"),
     ],
 )
-def test_a_wrong_override_is_refused_in_stage_0(tmp_path, word, told):
+def test_a_wrong_override_is_refused_in_stage_0(tmp_path, word, message):
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus/a.wav").write_bytes(b"not read")
     done = subprocess.run(
@@ -39,7 +39,7 @@ def test_a_wrong_override_is_refused_in_stage_0(tmp_path, word, told):
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 2 and told in only_error(done)
+    assert done.returncode == 2 and message in only_error(done)
     assert not (tmp_path / "EXECUTED").exists() and not (tmp_path / "exp").exists()
 
 
