@@ -18,28 +18,8 @@ PAGE = "README.md"
 COMMAND = "python -m speechbrain_ext.bin.table list --write"
 NONE = "none"
 OWN_CORPUS = """\
-## A corpus of your own
-
-One CSV lists it, an utterance a line; `file,speaker,emotion` are needed, `gender,session,text,fold` and
-`valence,activation,dominance` may stand beside them. Paths are relative to the CSV's folder, or absolute.
-
-```
-file,speaker,gender,emotion
-clips/001.wav,anna,F,angry
-clips/002.flac,ben,M,neutral
-```
-```
-cd recipes/shared
-./run.sh --corpus-root my.csv                                        # svm, leave one speaker out, all labels found
-./run.sh --corpus-root my.csv --system amsnet --protocol random5
-./run.sh --corpus-root my.csv --protocol given                       # the folds of the column fold
-./run.sh --corpus-root my.csv --tag three -- --classes "[anger, neutral, sadness]"
-```
-
-The corpus's name is the file's; results lie in `exp/<name>-real/`. All faults of the CSV are told at once, by line.
-A name with other characters than letters, digits, `-` and `_` gets a folder name of its own; its `corpus.json` has the
-true name. Emotions outside the vocabulary mean what `--label-map FILE` says: `{"elated": "happiness", "noise": null}`.
-Folds and labels of other tools (EmoBox, audformat, nkululeko): `python -m speechbrain_ext.bin.exchange --help`.
+A corpus of your own is listed in one CSV and run by `shared/run.sh`: see
+[Running a recipe](../docs/running.md#a-corpus-in-one-csv).
 """
 
 
