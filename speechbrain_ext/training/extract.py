@@ -28,11 +28,15 @@ def extract(request: RunRequest) -> None:
     ------
     UserError
         Stage 0 is missing, an earlier run of the row had other inputs, or audio cannot be read.
+    UsageError
+        There is no such fold.
     """
     if not request.force:
         for run in request.experiments:
             run.check_earlier_inputs()
     experiment = request.experiments[0]
+    # Stage 1 needs every utterance; a wrong name of a fold is found before hours of work for stage 2.
+    request.fold_names(experiment)
     check_system(experiment.hp)
     check_audio_unchanged(experiment.spec.data, [experiment.utterances[identity] for identity in experiment.used])
     built = experiment.hp.build()
