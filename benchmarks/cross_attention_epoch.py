@@ -73,7 +73,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         history, started = History(), time.process_time()
 
-        def ignore(epoch: int) -> None:
+        def record_epoch(epoch: int) -> None:
             nonlocal started
             spent.append(time.process_time() - started)
             wall_s = history.rows[-1]["seconds"]
@@ -82,7 +82,7 @@ def main() -> None:
             )
             started = time.process_time()
 
-        brain = brain_of(folder, history, ignore)
+        brain = brain_of(folder, history, record_epoch)
         started = time.process_time()
         brain.fit(EpochCounter(options.rounds), data)
     ratio = min(spent) / LIMIT_S

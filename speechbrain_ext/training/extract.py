@@ -35,7 +35,7 @@ def extract(request: RunRequest) -> None:
         for run in request.experiments:
             run.check_earlier_inputs()
     experiment = request.experiments[0]
-    # Stage 1 needs every utterance; a wrong name of a fold is found before hours of work for stage 2.
+    # Features do not depend on it, but a wrong name of a fold is found before they are computed.
     request.fold_names(experiment)
     check_system(experiment.hp)
     check_audio_unchanged(experiment.spec.data, [experiment.utterances[identity] for identity in experiment.used])
