@@ -46,7 +46,7 @@ class Progress:
     -------
     >>> progress = Progress([TimedPhase(0, "frlm", 10, 2.0), TimedPhase(0, "fusion", 4)], 1)
     >>> progress.text()
-    '0 of 2 phases, about 20 s left and fusion, which is unknown until an epoch of it is measured'
+    '0 of 2 phases, about 20 s left, not counting fusion (no epoch measured yet)'
     >>> progress.epoch(0, "frlm", 10, 1.0)
     >>> progress.epoch(0, "fusion", 1, 5.0)
     >>> progress.text(), progress.done_s, progress.total_s
@@ -106,12 +106,16 @@ class Progress:
     def text(self) -> str:
         """Say how many phases are done, how long the rest takes, and of which phases that is not known."""
         done = sum(not self._left(phase) for phase in self.phases)
-        told = f"{done} of {len(self.phases)} phases"
+        complete = f"{done} of {len(self.phases)} phases"
+        known = f"about {seconds_text(self.left_s)} left"
         if not self.unknown:
-            return f"{told}, about {seconds_text(self.left_s)} left"
-        which = ", ".join(self.unknown)
-        rule = f"{which}, which is unknown until an epoch of it is measured"
-        return f"{told}, about {seconds_text(self.left_s)} left and {rule}" if self.left_s else f"{told}, left: {rule}"
+            return f"{complete}, {known}"
+        missing = f"{', '.join(self.unknown)} (no epoch measured yet)"
+        return (
+            f"{complete}, {known}, not counting {missing}"
+            if self.left_s
+            else f"{complete}, time left unknown: {missing}"
+        )
 
     def _left(self, phase: TimedPhase) -> int:
         return max(0, phase.epochs - self._reached.get((phase.task, phase.name), 0))

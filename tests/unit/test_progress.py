@@ -35,9 +35,9 @@ def test_measured_seconds_replace_those_of_earlier_trainings():
 def test_an_unknown_phase_is_said_until_one_epoch_of_it_is_measured():
     progress = Progress([TimedPhase(0, "frlm", 2), TimedPhase(0, "fusion", 10)], 1)
     assert progress.unknown == ["frlm", "fusion"] and progress.total_s == 0
-    assert progress.text() == "0 of 2 phases, left: frlm, fusion, which is unknown until an epoch of it is measured"
+    assert progress.text() == "0 of 2 phases, time left unknown: frlm, fusion (no epoch measured yet)"
     progress.epoch(0, "frlm", 1, 7.0)
-    assert "about 7 s left and fusion, which is unknown" in progress.text()
+    assert "about 7 s left, not counting fusion (no epoch measured yet)" in progress.text()
     progress.epoch(0, "frlm", 2, 7.0)
     progress.epoch(0, "fusion", 1, 1.0)
     assert progress.unknown == [] and progress.text() == "1 of 2 phases, about 9 s left"
