@@ -17,7 +17,7 @@ from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.mfcc_frames import MfccFrames
 from speechbrain_ext.losses.joint import JointCenterLoss
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.fold import fold_facts, phases_of, predict_fold, train_fold
+from speechbrain_ext.training.fold import phases_of, predict_fold, train_fold
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.errors import UserError
 
@@ -158,7 +158,7 @@ def test_a_selection_on_the_test_part_says_what_it_gained(spec):
     results = plausible_results(selection="test")
     told = replace(results, folds=(replace(results.folds[0], optimism=facts["optimism"]),)).optimism
     assert "selected on the test fold" in told and f"UAR {100 * (max(scores) - scores[-1]):+.2f}" in told
-    assert "optimism" not in fold_facts(Experiment(spec), FOLD)
+    assert "optimism" not in train_fold(spec, FOLD)
 
 
 def test_what_the_loss_cannot_do_is_told(spec):
