@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests. Usage: tools/run_tests.sh [--all] [pytest arguments]   (--all adds the slow ones)
-# EMODB_ROOT names a copy of EmoDB, PARITY_ROOT reference vectors; without them what needs them is skipped.
+# EMODB_ROOT and RAVDESS_ROOT name copies of these corpora, PARITY_ROOT reference vectors; without them what needs them is skipped.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 case "${1:-}" in

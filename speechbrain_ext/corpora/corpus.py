@@ -38,7 +38,8 @@ class Subset:
 class Expected:
     """A corpus's own published counts, also by label, speaker and part; and the subsets that papers use.
 
-    `audio_sha256` is `preparation.edition.hash_audio` of the corpus as its owners publish it, where it is known.
+    `audio_sha256` is `preparation.edition.hash_audio` of the corpus as its owners publish it, where it is known;
+    `known_copies` has that hash of copies in another form, by the name of their edition.
     """
 
     utterances: int | None
@@ -48,6 +49,7 @@ class Expected:
     parts: Mapping[str, int] = field(default_factory=dict)
     subsets: tuple[Subset, ...] = ()
     audio_sha256: str | None = None
+    known_copies: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

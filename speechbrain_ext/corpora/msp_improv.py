@@ -193,7 +193,7 @@ CORPUS = Corpus(
     key="mspimprov",
     scan=scan,
     task=FOUR,
-    protocols=("session", "speaker", "random5", "speaker-text"),
+    protocols=("session", "speaker", "speaker5", "random5", "speaker-text"),
     expected=Expected(
         utterances=8438,
         parts=dict(P=2785, R=620, S=4381, T=652),

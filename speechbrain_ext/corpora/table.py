@@ -152,7 +152,9 @@ def _protocols(utterances: Sequence[Utterance]) -> tuple[str, ...]:
     counts = {name: 0 if None in found else len(set(found)) for name, found in values.items()}
     # folds that somebody gave may test one speaker alone; all others leave a speaker out
     enough = {name: count > 1 and (name == "given" or counts["speaker"] > 1) for name, count in counts.items()}
-    allowed = [name for name, is_enough in enough.items() if is_enough]
+    enough["speaker5"] = counts["speaker"] >= 5
+    order = ("given", "speaker", "speaker5", "session", "speaker-text")
+    allowed = [name for name in order if enough[name]]
     return (*allowed, "random5")
 
 

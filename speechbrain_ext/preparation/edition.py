@@ -191,8 +191,8 @@ def name_edition(
     -------
     str
         "as published" where the hash is the published one; "counts and hours as published" (or "counts as published"
-        where no hours are published) where no hash is known; "not as published" with the size otherwise. The size
-        alone for a corpus that nobody published.
+        where no hours are published) where no hash is known; the name of a known copy in another form; "not as
+        published" with the size otherwise. The size alone for a corpus that nobody published.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def name_edition(
     if asked is None and corpus.expected is None:
         return found
     if asked is None:
-        return named or f"not {AS_PUBLISHED}: {found}"
+        return _known_copy(corpus, audio_sha256) or named or f"not {AS_PUBLISHED}: {found}"
     if asked.lower() in PUBLISHED:
         if named is None:
             published = _published_size(corpus.expected)
@@ -228,6 +228,11 @@ def _published_size(expected: Expected | None) -> str:
     hours = "" if expected.hours is None else f", {expected.hours:.2f} h"
     audio = "" if expected.audio_sha256 is None else f", audio of SHA-256 {expected.audio_sha256[:12]}"
     return f"{expected.utterances} utterances{hours}{audio}"
+
+
+def _known_copy(corpus: Corpus, audio_sha256: str | None) -> str | None:
+    copies = corpus.expected.known_copies if corpus.expected else {}
+    return next((name for name, known in copies.items() if known == audio_sha256), None)
 
 
 def _published_name(corpus: Corpus, counts: CorpusCounts, audio_sha256: str | None) -> str | None:

@@ -18,6 +18,7 @@ DECLARED: dict[str, frozenset[str]] = {
     "random5": frozenset({"speaker", "session", "text"}),
     # Two speakers share a session where a corpus has dialogues.
     "speaker": frozenset({"session", "text"}),
+    "speaker5": frozenset({"session", "text"}),
     "session": frozenset({"text"}),
     "speaker-text": frozenset({"session"}),
     # What the folds of another tool share is reported, not refused.

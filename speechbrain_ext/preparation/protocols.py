@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import NoReturn
 
 from speechbrain_ext.corpora.labels import in_order
@@ -21,6 +22,7 @@ from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.nearest import nearest
 
 DEV_FRACTION = 0.1
+FOLDS = 5  # of random5 and speaker5
 
 Split = tuple[str, list[Utterance], list[Utterance]]  # name, training part, tested part
 
@@ -39,9 +41,10 @@ def make_folds(
     utterances : sequence of Utterance
         In any order; those that the task does not use are left out.
     protocol : str
-        "random5" (5 parts, stratified by label), "speaker" (leave one speaker out), "session" (leave one session
-        out), "speaker-text" (one speaker and one half of the sentences, trained on the others and the other half),
-        "given" (the folds that a table names for its utterances).
+        "random5" (5 parts, stratified by label), "speaker" (leave one speaker out), "speaker5" (5 parts of speakers,
+        balanced by label and gender), "session" (leave one session out), "speaker-text" (one speaker and one half
+        of the sentences, trained on the others and the other half), "given" (the folds that a table names for its
+        utterances).
     dev : str
         "none"; "speaker" or "session" (the next one after the tested one, taken out of training); "fraction"
         (a tenth of the training part, stratified by label).
@@ -123,23 +126,70 @@ def exclude_shared_units(
 
 
 def _random5(used: Sequence[Utterance]) -> list[Split]:
-    """Deal each label's utterances to 5 folds; labels continue where the last one ended, so that sizes are even."""
+    """Deal each label's utterances to the folds; labels continue where the last one ended, so that sizes are even."""
     fold_of, of_audio, dealt = {}, dict[str, int](), 0
     labels = {item.label or "" for item in used}
     for label in [""] if "" in labels else in_order(labels):
         of_label = [item for item in used if item.label == label]
-        if len(of_label) < 5:
+        if len(of_label) < FOLDS:
             found = f"{len(of_label)} utterances{f' of {label}' if label else ''}"
-            _refuse("random5", f"{found}, expected at least 5", "--protocol speaker")
+            _refuse("random5", f"{found}, expected at least {FOLDS}", "--protocol speaker")
         for item in of_label:
             # The same audio under two ids stays on one side of every fold.
-            fold_of[item.id] = of_audio.setdefault(item.sha256, dealt % 5) if item.sha256 else dealt % 5
+            fold_of[item.id] = of_audio.setdefault(item.sha256, dealt % FOLDS) if item.sha256 else dealt % FOLDS
             dealt += 1
-    return _leave_one_out(used, [str(fold) for fold in range(1, 6)], lambda item: str(fold_of[item.id] + 1))
+    return _numbered(used, lambda item: fold_of[item.id])
 
 
 def _speaker(used: Sequence[Utterance]) -> list[Split]:
     return _leave_one_out(used, _values(used, "speaker", "speaker"), lambda item: item.speaker)
+
+
+def _speaker5(used: Sequence[Utterance]) -> list[Split]:
+    speakers = _values(used, "speaker", "speaker5")
+    if len(speakers) < FOLDS:
+        _refuse("speaker5", f"{len(speakers)} speakers, expected at least {FOLDS}", "--protocol speaker or random5")
+    fold_of = _deal_speakers(used)
+    return _numbered(used, lambda item: fold_of[item.speaker])
+
+
+def _deal_speakers(used: Sequence[Utterance]) -> dict[str, int]:
+    """Deal the speakers to folds so that labels and genders are spread evenly.
+
+    Each speaker goes where the folds stay most alike; then two speakers of different folds change places as long as
+    that makes the folds more alike. Unlike means: the sum of squares, over folds and categories (a label or a gender),
+    of a fold's share of the category's utterances, in whole numbers, so that every machine finds the same folds.
+    """
+    counts: dict[str, Counter[tuple[str, str | None]]] = {}
+    for item in used:
+        of_speaker = counts.setdefault(item.speaker, Counter())
+        of_speaker["label", item.label] += 1
+        if item.gender is not None:
+            of_speaker["gender", item.gender] += 1
+    totals = sum(counts.values(), Counter())
+    weights = {category: 10**18 // total**2 for category, total in totals.items()}
+    folds: list[Counter[tuple[str, str | None]]] = [Counter() for _ in range(FOLDS)]
+
+    def added(fold: int, more: Counter[tuple[str, str | None]], less: Counter[tuple[str, str | None]]) -> int:
+        """What a fold's squares grow by when speakers come and go."""
+        changes = ((category, more[category] - less[category]) for category in more.keys() | less.keys())
+        return sum(weights[category] * n * (2 * folds[fold][category] + n) for category, n in changes)
+
+    fold_of = {}
+    for speaker, mine in counts.items():
+        fold_of[speaker] = min(range(FOLDS), key=lambda fold: added(fold, mine, Counter()))
+        folds[fold_of[speaker]].update(mine)
+    better = True
+    while better:
+        better = False
+        for one, other in combinations(counts, 2):
+            a, b, here, there = counts[one], counts[other], fold_of[one], fold_of[other]
+            if here != there and added(here, b, a) + added(there, a, b) < 0:
+                folds[here] = folds[here] - a + b
+                folds[there] = folds[there] - b + a
+                fold_of[one], fold_of[other] = there, here
+                better = True
+    return fold_of
 
 
 def _session(used: Sequence[Utterance]) -> list[Split]:
@@ -167,6 +217,10 @@ def _given(used: Sequence[Utterance]) -> list[Split]:
         found = f"{missing} utterances name no fold" if missing else "only one fold is named"
         _refuse("given", found, "another protocol, or fill the column fold")
     return _leave_one_out(used, names, lambda item: str(item.extra["fold"]))
+
+
+def _numbered(used: Sequence[Utterance], fold_of: Callable[[Utterance], int]) -> list[Split]:
+    return _leave_one_out(used, [str(fold + 1) for fold in range(FOLDS)], lambda item: str(fold_of(item) + 1))
 
 
 def _leave_one_out(
@@ -220,6 +274,7 @@ def _stratified_tenth(train: Sequence[Utterance]) -> list[Utterance]:
 _SPLITS: dict[str, Callable[[Sequence[Utterance]], list[Split]]] = {
     "random5": _random5,
     "speaker": _speaker,
+    "speaker5": _speaker5,
     "session": _session,
     "speaker-text": _speaker_text,
     "given": _given,

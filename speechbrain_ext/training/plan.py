@@ -21,7 +21,7 @@ from speechbrain_ext.utils.files import sha256_json
 from speechbrain_ext.utils.yaml_tree import REFERENCE
 
 # Folds of protocols whose number no corpus decides.
-FOLDS = {"random5": 5}
+FOLDS = {"random5": 5, "speaker5": 5}
 
 
 @dataclass(frozen=True)

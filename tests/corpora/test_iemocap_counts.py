@@ -76,5 +76,5 @@ def test_the_counts_of_the_tree_are_those_that_the_corpus_knows(published):
 
 def test_facts_of_the_corpus():
     assert CORPUS.classes == ("anger", "happiness", "neutral", "sadness") and CORPUS.task.merge_excited
-    assert CORPUS.protocols == ("session", "speaker", "random5", "speaker-text")
+    assert CORPUS.protocols == ("session", "speaker", "speaker5", "random5", "speaker-text")
     assert CORPUS.scan is iemocap.scan and CORPUS.download is None and CORPUS.labels_apart

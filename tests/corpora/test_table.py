@@ -193,6 +193,10 @@ def test_corpus_has_the_name_of_its_file_and_the_protocols_of_its_columns(tmp_pa
     ("text", "protocols"),
     [
         ("file,speaker,emotion\na.wav,1,sad\nb.wav,1,sad\n", ("random5",)),
+        (
+            "file,speaker,emotion\n" + "".join(f"{n}.wav,{n},sad\n" for n in range(5)),
+            ("speaker", "speaker5", "random5"),
+        ),
         ("file,speaker,emotion,session\na.wav,1,sad,1\nb.wav,2,sad,\n", ("speaker", "random5")),
         ("file,speaker,emotion,fold\na.wav,1,sad,1\nb.wav,1,sad,2\n", ("given", "random5")),
         ("file,speaker,emotion,fold\na.wav,1,sad,1\nb.wav,,sad,2\n", ("random5",)),

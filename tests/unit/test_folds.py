@@ -3,7 +3,9 @@
 import hashlib
 from collections import Counter
 from dataclasses import replace
+from itertools import combinations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -111,6 +113,90 @@ def test_random5_is_stratified():
         assert max(counts) - min(counts) <= 1
 
 
+def speakers_of(counts, genders="FM", label_of=lambda speaker, number: LABELS[number % 3]):
+    """Utterances of speakers by their count; genders in turn."""
+    return [
+        Utterance(
+            id=f"s{speaker:02d}u{number}",
+            corpus="C",
+            wav="w",
+            speaker=f"s{speaker:02d}",
+            gender=genders[speaker % len(genders)],
+            label=label_of(speaker, number),
+            sha256=f"{speaker}-{number}",
+        )
+        for speaker, count in enumerate(counts)
+        for number in range(count)
+    ]
+
+
+def parts_of(items, fold_seed=0):
+    """The tested utterances of each fold of speaker5."""
+    by_id = {item.id: item for item in items}
+    folds = make_folds(items, "speaker5", fold_seed=fold_seed).folds
+    assert [fold.name for fold in folds] == list("12345")
+    return [[by_id[id_] for id_ in fold.test] for fold in folds]
+
+
+def unlikeness(parts, items):
+    """The sum of squares that speaker5 keeps small, by its definition."""
+    kinds = [("label", label) for label in {item.label for item in items}]
+    kinds += [("gender", gender) for gender in {item.gender for item in items} - {None}]
+    return sum(
+        (sum(getattr(item, field) == value for item in part) / sum(getattr(item, field) == value for item in items))
+        ** 2
+        for field, value in kinds
+        for part in parts
+    )
+
+
+@pytest.mark.parametrize("fold_seed", range(4))
+def test_speaker5_balances_labels_and_genders(fold_seed):
+    items = speakers_of([60] * 20)
+    for part in parts_of(items, fold_seed):
+        assert Counter(item.gender for item in part) == {"F": 120, "M": 120}
+        assert Counter(item.label for item in part) == dict.fromkeys(LABELS, 80)
+    # Speakers whose labels differ: half of them are angry, the other half sad.
+    items = speakers_of([12] * 20, "FFMM", lambda speaker, number: LABELS[2 * (speaker % 2)])
+    for part in parts_of(items, fold_seed):
+        assert Counter(item.label for item in part) == {"anger": 24, "sadness": 24}
+        assert Counter(item.gender for item in part) == {"F": 24, "M": 24}
+
+
+@pytest.mark.parametrize("fold_seed", range(3))
+def test_speaker5_is_as_balanced_as_any_exchange_of_two_speakers_could_make_it(fold_seed):
+    random = np.random.RandomState(fold_seed)
+    items = speakers_of(random.randint(3, 40, 13), label_of=lambda speaker, number: LABELS[(speaker * number) % 3])
+    parts = parts_of(items, fold_seed)
+    found = unlikeness(parts, items)
+    for one, other in combinations(range(5), 2):
+        for left in {item.speaker for item in parts[one]}:
+            for right in {item.speaker for item in parts[other]}:
+                moved = [list(part) for part in parts]
+                moved[one] = [item for item in parts[one] if item.speaker != left]
+                moved[one] += [item for item in parts[other] if item.speaker == right]
+                moved[other] = [item for item in parts[other] if item.speaker != right]
+                moved[other] += [item for item in parts[one] if item.speaker == left]
+                assert unlikeness(moved, items) > found - 1e-9
+    whole = [{item.speaker for item in part} for part in parts]
+    assert not any(left & right for left, right in combinations(whole, 2))
+
+
+def test_speaker5_takes_another_split_from_another_seed():
+    items = speakers_of([60] * 20)
+    splits = {
+        tuple(sorted(tuple(sorted({item.speaker for item in part})) for part in parts_of(items, seed)))
+        for seed in range(4)
+    }
+    assert len(splits) == 4
+
+
+def test_speaker5_needs_five_speakers_and_no_gender():
+    with pytest.raises(UserError, match="4 speakers, expected at least 5: choose --protocol speaker or random5"):
+        make_folds(corpus(speakers=4), "speaker5")
+    assert [len({item.speaker for item in part}) for part in parts_of(speakers_of([6] * 5, [None]))] == [1] * 5
+
+
 def test_speaker_text_halves_alternate():
     folds = make_folds(ITEMS, "speaker-text").folds
     assert [fold.name for fold in folds] == [f"s{n}-{half}" for n in range(6) for half in "ab"]
@@ -136,12 +222,12 @@ def test_fold_seed_gives_another_split():
 
 @settings(max_examples=30, deadline=None)
 @given(
-    order=st.permutations(ITEMS[:96]),
+    order=st.permutations(ITEMS[:120]),
     rule=st.sampled_from([pair for pair in ALL if "session" not in pair[1]]),
     seed=st.integers(0, 5),
 )
 def test_order_of_input_changes_nothing(order, rule, seed):
-    assert make_folds(order, *rule, fold_seed=seed) == make_folds(ITEMS[:96], *rule, fold_seed=seed)
+    assert make_folds(order, *rule, fold_seed=seed) == make_folds(ITEMS[:120], *rule, fold_seed=seed)
 
 
 @settings(max_examples=60, deadline=None)
@@ -152,7 +238,7 @@ def test_any_corpus_is_split_without_leaks_or_refused_in_one_line(rows):
         for n, (who, text, label) in enumerate(rows)
     ]
     by_id = {item.id: item for item in items}
-    for protocol in ("random5", "speaker", "speaker-text"):
+    for protocol in ("random5", "speaker", "speaker5", "speaker-text"):
         for dev in ("none", "speaker", "fraction"):
             try:
                 folds = make_folds(items, protocol, dev)

@@ -50,6 +50,7 @@ def test_ambiguous_utterances_train_alone_and_never_beside_their_unit(protocol, 
     kept_apart = {
         "random5": (),
         "speaker": ("speaker",),
+        "speaker5": ("speaker",),
         "session": ("session",),
         "speaker-text": ("speaker", "text_id"),
     }
