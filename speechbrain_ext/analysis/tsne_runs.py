@@ -12,6 +12,7 @@ from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.evaluation.vectors import EMBEDDING, MAKE_VECTORS, NAME, Vectors, read_vectors
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import check_sha256
+from speechbrain_ext.utils.json_values import JsonObject
 
 ALL_FOLDS = "all"
 # What two pictures in one figure must share.
@@ -50,7 +51,7 @@ def has_coattention(results: Results) -> bool:
     return _variant(results)[0].endswith(WITH)
 
 
-def _variant(results: Results) -> tuple[str, dict[str, Any], list[Any]]:
+def _variant(results: Results) -> tuple[str, JsonObject, list[Any]]:
     """The variant of a run, its other hyper-parameters, and what else its counterpart shares."""
     keys = dict(results.hparams) if isinstance(results.hparams, Mapping) else {}
     variant = str(keys.pop("variant", ""))

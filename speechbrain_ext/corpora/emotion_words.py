@@ -7,6 +7,7 @@ from pathlib import Path
 
 from speechbrain_ext.corpora.labels import EMOTIONS
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.nearest import nearest
 from speechbrain_ext.utils.regular_file import read_regular
 
@@ -66,7 +67,7 @@ def words_expected(word: str) -> str:
     return f"{near}? The emotions are {known}" if near else f"one of {known}"
 
 
-def read_words(path: str | Path) -> dict[str, object]:
+def read_words(path: str | Path) -> JsonObject:
     """Read a JSON object that says what words mean, in words.
 
     Raises

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from speechbrain_ext.corpora.task import LISTS, Task
+from speechbrain_ext.utils.json_values import JsonObject
 
 SOURCES = ("real", "mini")
 NO_VALUE = "none"  # counts utterances without a label, session, ...
@@ -112,7 +113,7 @@ class CorpusFacts:
         return [label for label in self.counts.labels if label != NO_VALUE]
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> CorpusFacts:
+    def from_json(cls, content: Any) -> CorpusFacts:
         """Check and read the content of manifest.json; ValueError says what was expected and found."""
         for name, kind in _KINDS.items():
             if not isinstance(content.get(name), kind) or (name == "source" and content[name] not in SOURCES):
@@ -128,7 +129,7 @@ class CorpusFacts:
         made = {"task": task, "counts": CorpusCounts(**counts), "notes": tuple(content["notes"])}
         return cls(**{item.name: content[item.name] for item in fields(cls) if item.name in content} | made)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The content of manifest.json."""
         content: dict[str, Any] = {}
         for name, value in asdict(self).items():

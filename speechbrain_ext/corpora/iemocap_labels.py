@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from speechbrain_ext.corpora.manifest import Fault, Vote
+from speechbrain_ext.utils.json_values import JsonObject
 
 EMOTION_OF_CODE = {
     "neu": "neutral",
@@ -68,12 +69,14 @@ class Block:
     @property
     def votes(self) -> list[Vote]:
         """One vote for each evaluator, sorted by number."""
-        return [Vote(rater, **self._said(rater)) for rater in self._raters() if rater.startswith("E")]
+        raters = [rater for rater in self._raters() if rater.startswith("E")]
+        return [Vote(rater, self.labels.get(rater, []), vad=self.attributes.get(rater)) for rater in raters]
 
     @property
-    def own(self) -> dict[str, dict[str, Any]]:
+    def own(self) -> JsonObject:
         """What the actors said of themselves."""
-        return {rater: self._said(rater) for rater in self._raters() if not rater.startswith("E")}
+        actors = [rater for rater in self._raters() if not rater.startswith("E")]
+        return {name: {"labels": self.labels.get(name, []), "vad": self.attributes.get(name)} for name in actors}
 
     def facts(self) -> tuple[object, ...]:
         """Everything but the place, to compare two blocks of one name."""
@@ -87,9 +90,6 @@ class Block:
 
     def _raters(self) -> list[str]:
         return sorted(self.labels.keys() | self.attributes.keys(), key=lambda rater: (int(rater[1:]), rater))
-
-    def _said(self, rater: str) -> dict[str, Any]:
-        return {"labels": self.labels.get(rater, []), "vad": self.attributes.get(rater)}
 
 
 def parse_labels(text: str, dialog: str, file: str) -> tuple[list[Block], list[Fault]]:

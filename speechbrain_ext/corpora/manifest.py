@@ -16,6 +16,7 @@ from tqdm import tqdm
 from speechbrain_ext.corpora.utterance_fields import check_fields
 from speechbrain_ext.utils import audio
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.regular_file import NotRegularFile, read_regular
 
 
@@ -99,12 +100,12 @@ class Utterance:
             return np.ascontiguousarray(mono)
         return audio.resample(mono, rate_hz, sample_rate_hz)  # [samples at the new rate]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Give the record as plain values, in the order of the manifest."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Utterance:
+    def from_dict(cls, record: Any) -> Utterance:
         """Make the record from plain values.
 
         Raises

@@ -17,6 +17,7 @@ from speechbrain_ext.corpora.labels import (
 )
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.utils.errors import UsageError
+from speechbrain_ext.utils.json_values import JsonObject, JsonValue
 
 CHOICES = {
     "emotion": ("perceived", "intended"),
@@ -68,7 +69,7 @@ class Task:
     dimensions: tuple[str, ...] = ()
 
     @classmethod
-    def from_keys(cls, keys: Mapping[str, Any], where: str) -> Task:
+    def from_keys(cls, keys: Mapping[str, JsonValue], where: str) -> Task:
         """Read the keys of a recipe; None is the default.
 
         Raises
@@ -89,7 +90,7 @@ class Task:
             raise UsageError(f"{where}: merge_excited: excited is a class of its own: set it to False or leave it out")
         return task
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values, tuples as lists."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from speechbrain_ext.corpora.labels import EMOTIONS
+from speechbrain_ext.utils.json_fields import is_number
+from speechbrain_ext.utils.json_values import JsonObject
 
 TEXTS = ("id", "corpus", "wav", "speaker")
 TEXTS_OR_NONE = ("sha256", "gender", "session", "text_id", "scenario", "part")
@@ -13,7 +14,7 @@ TIMES = ("start_s", "end_s")
 COUNTS = ("sample_rate_hz", "num_samples")
 
 
-def check_fields(record: dict[str, Any]) -> None:
+def check_fields(record: JsonObject) -> None:
     """Refuse a record with a value of another kind than its field has.
 
     Arguments
@@ -39,7 +40,7 @@ def check_fields(record: dict[str, Any]) -> None:
     for name in TEXTS_OR_NONE:
         _expect(record[name] is None or isinstance(record[name], str), name, "a text or null", record)
     for name in TIMES:
-        value = record[name]
+        value: Any = record[name]
         _expect(value is None or (is_number(value) and value >= 0), name, "a time in seconds or null", record)
     for name in COUNTS:
         value = record[name]
@@ -47,11 +48,6 @@ def check_fields(record: dict[str, Any]) -> None:
     _expect(record["vad"] is None or _is_vad(record["vad"]), "vad", "three numbers, null where unknown", record)
     _expect(isinstance(record["extra"], dict), "extra", "an object", record)
     _expect(isinstance(record["votes"], list) and all(map(_is_vote, record["votes"])), "votes", "raters' words", record)
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite number, of a size that a float holds."""
-    return type(value) is int and abs(value) < 2**63 or type(value) is float and math.isfinite(value)
 
 
 def _is_vad(value: Any) -> bool:
@@ -67,6 +63,6 @@ def _is_vote(value: Any) -> bool:
     )
 
 
-def _expect(is_right: Any, name: str, expected: str, record: dict[str, Any]) -> None:
+def _expect(is_right: Any, name: str, expected: str, record: JsonObject) -> None:
     if not is_right:
         raise ValueError(f"{name}: expected {expected}, found {str(record[name])[:80]!r}")

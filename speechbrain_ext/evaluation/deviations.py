@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from speechbrain_ext import hparams
 from speechbrain_ext.evaluation.records import Difference, Differences, Results
 from speechbrain_ext.evaluation.targets import Classes
 from speechbrain_ext.training.paper_tables import TableRow, load_table
 from speechbrain_ext.training.table_names import table_files
+from speechbrain_ext.utils.json_values import JsonObject, JsonValue
 
 # n_classes follows from the classes; the others are lists of names that a variant or a preset chooses from.
 NOT_SETTINGS = {"n_classes", "presets", "variants", *hparams.NEUTRAL}
 
 
-def settings(hp: hparams.Hparams, protocol: str, preset: str) -> dict[str, Any]:
+def settings(hp: hparams.Hparams, protocol: str, preset: str) -> JsonObject:
     """Collect all that decides the scores of a run: preset, protocol, task and hyper-parameters.
 
     Arguments
@@ -33,7 +33,7 @@ def settings(hp: hparams.Hparams, protocol: str, preset: str) -> dict[str, Any]:
     return {"preset": preset, "protocol": protocol, **hp.task.to_dict(), **tree}
 
 
-def differing(paper: Mapping[str, Any], here: Mapping[str, Any]) -> Differences:
+def differing(paper: Mapping[str, JsonValue], here: Mapping[str, JsonValue]) -> Differences:
     """List the settings that differ; of two `settings`, only keys of both are compared.
 
     Example
@@ -112,15 +112,18 @@ class KeptDeviations:
         return next(found, None)
 
 
-def _pairs(paper: Mapping[str, Any], here: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any, Any]]:
+def _pairs(
+    paper: Mapping[str, JsonValue], here: Mapping[str, JsonValue], before: str
+) -> Iterator[tuple[str, JsonValue, JsonValue]]:
     for key, value in paper.items():
         if key not in here or key in hparams.NEUTRAL:
             continue
-        if isinstance(value, Mapping) and isinstance(here[key], Mapping):
-            yield from _pairs(value, here[key], f"{before}{key}.")
+        now = here[key]
+        if isinstance(value, Mapping) and isinstance(now, Mapping):
+            yield from _pairs(value, now, f"{before}{key}.")
         else:
-            yield f"{before}{key}", _as_list(value), _as_list(here[key])
+            yield f"{before}{key}", _as_list(value), _as_list(now)
 
 
-def _as_list(value: Any) -> Any:
+def _as_list(value: JsonValue) -> JsonValue:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

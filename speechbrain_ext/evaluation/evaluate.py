@@ -5,25 +5,24 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from speechbrain_ext.corpora.data_folder import check_audio_unchanged
-from speechbrain_ext.evaluation.json_fields import plain
 from speechbrain_ext.evaluation.predictions import write_predictions
 from speechbrain_ext.evaluation.provenance import differs_from_paper, paper_of, run_facts
 from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results import make_results, make_summary
 from speechbrain_ext.evaluation.results_files import MAKE_RESULTS, read_results, write_results, write_summary
-from speechbrain_ext.evaluation.results_json import fold_facts_from_json
 from speechbrain_ext.evaluation.targets import Prediction
 from speechbrain_ext.evaluation.vectors import EMBEDDING, NAME, make_vectors, write_vectors
 from speechbrain_ext.training import launch
 from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import FoldFacts
 from speechbrain_ext.training.fold import check_trained, fold_facts, predict_fold
 from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.run_request import RunRequest
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import check_files, folder_lock, sha256_json
+from speechbrain_ext.utils.json_fields import plain
 
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
 
@@ -59,7 +58,7 @@ def evaluate(request: RunRequest) -> list[Results]:
             facts = [fold_facts(run, fold) for fold in folds]
             differs = differs_from_paper(run)
             known = plain({"paper": paper_of(run, differs), "differs": differs})
-            made_from = sha256_json({"folds": facts, "depends": run.depends(), **known})
+            made_from = sha256_json({"folds": plain(facts), "depends": run.depends(), **known})
             path = run.seed_folder / "results.json"
             scored = _read_scored(path) if path.exists() and not request.force else None
             if scored is not None and scored.made_from == made_from:
@@ -83,8 +82,7 @@ def _read_scored(path: Path) -> Results | None:
         return None
 
 
-def _score(run: Experiment, facts: list[dict[str, Any]], made_from: str, jobs: int) -> Results:
-    folds = [fold_facts_from_json(fact) for fact in facts]
+def _score(run: Experiment, folds: list[FoldFacts], made_from: str, jobs: int) -> Results:
     outputs = launch.map_folds(predict_fold, [(run.spec, fold.name) for fold in folds], jobs, "evaluate")
     found = [(fold, output) for (_, fold), some in outputs.items() for output in some]
     path = run.seed_folder / "results.json"

@@ -10,15 +10,16 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from speechbrain_ext.evaluation.deviations import differing, paper_preset, settings
-from speechbrain_ext.evaluation.json_fields import record_of
-from speechbrain_ext.evaluation.records import Differences, Facts, FoldFacts, Identity, Paper, difference_sentence
+from speechbrain_ext.evaluation.records import Differences, Facts, Identity, Paper, difference_sentence
 from speechbrain_ext.evaluation.targets import Classes, Dimensions
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.hparams import PAPER
 from speechbrain_ext.preparation.audit import confounded, describe
 from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import FoldFacts
 from speechbrain_ext.training.paper_tables import load_table
 from speechbrain_ext.utils.declared import declared
+from speechbrain_ext.utils.json_fields import record_of
 from speechbrain_ext.utils.repository import REPOSITORY
 
 VERSIONED = "speechbrain_ext torch torchaudio speechbrain transformers numpy scikit-learn opensmile".split()

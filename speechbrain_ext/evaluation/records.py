@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from speechbrain_ext.evaluation import json_fields as parse
-from speechbrain_ext.evaluation.json_fields import optional, required
 from speechbrain_ext.evaluation.targets import Confusion, Dimensions, Target
 from speechbrain_ext.metrics.bootstrap import Interval
 from speechbrain_ext.preparation.edition import is_other_edition
+from speechbrain_ext.training.finished import FoldFacts
+from speechbrain_ext.utils import json_fields as parse
+from speechbrain_ext.utils.json_fields import optional, required
 from speechbrain_ext.utils.text import DASH, in_range, with_interval, with_std
 
 SCHEMA = 2
@@ -229,39 +230,6 @@ class Facts(Identity):
         if isinstance(self.hparams, Mapping):
             return json.dumps(self.hparams, indent=2, ensure_ascii=False)
         return self.hparams or ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PhaseFacts:
-    """How a phase of a fold was trained."""
-
-    epochs: int = required(parse.count)
-    selected_epoch: int | None = optional(parse.or_none(parse.count))
-    optimizer_steps: int = required(parse.count)
-    train_seconds: float = required(parse.number)
-    checkpoint: str | None = optional(parse.or_none(parse.text))
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoldFacts:
-    """How a fold was trained; `optimism` is by how much selection on the test fold raised its scores."""
-
-    name: str = required(parse.text)
-    n_train: int = required(parse.count)
-    n_dev: int = required(parse.count)
-    n_test: int = required(parse.count)
-    epochs: int = required(parse.count)
-    train_seconds: float = required(parse.number)
-    optimizer_steps: int | None = optional(parse.count)
-    phases: Mapping[str, PhaseFacts] | None = optional(parse.mapping_of(parse.record_of(PhaseFacts)))
-    parameters: int | None = optional(parse.count)
-    parameters_total: int | None = optional(parse.count)
-    peak_memory_mib: float | None = optional(parse.or_none(parse.number))
-    optimism: Mapping[str, float] | None = optional(parse.mapping_of(parse.number))
-    dev_wa: float | None = optional(parse.number)
-    dev_uar: float | None = optional(parse.number)
-    dev_ccc: float | None = optional(parse.number)
-    warnings: tuple[str, ...] | None = optional(parse.texts)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from speechbrain_ext.evaluation.predictions import check_predictions
-from speechbrain_ext.evaluation.records import Facts, FoldFacts, FoldResults, Identity, Pooled, Results, Score, Summary
+from speechbrain_ext.evaluation.records import Facts, FoldResults, Identity, Pooled, Results, Score, Summary
 from speechbrain_ext.evaluation.targets import Prediction
+from speechbrain_ext.training.finished import FoldFacts
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.text import natural_key
+
+T = TypeVar("T", FoldResults, Results, Summary)
 
 
 def make_results(rows: Sequence[Prediction], facts: Facts, folds: Sequence[FoldFacts]) -> Results:
@@ -45,8 +48,9 @@ def make_results(rows: Sequence[Prediction], facts: Facts, folds: Sequence[FoldF
         found = target.score(own)
         by_fold.append(found)
         scored.append(
-            FoldResults(
-                **_values(fold, FoldFacts),
+            _extended(
+                FoldResults,
+                fold,
                 scores={name: Score(found[name]) for name in target.scores.fold},
                 confusion=target.confusion(own),
                 speakers_test=tuple(sorted({row.speaker for row in own}, key=natural_key)),
@@ -54,8 +58,9 @@ def make_results(rows: Sequence[Prediction], facts: Facts, folds: Sequence[FoldF
         )
     found, intervals = target.score(rows), target.intervals(rows)
     pooled = {name: Score(found[name], intervals.get(name)) for name in target.scores.pooled}
-    return Results(
-        **_values(facts, Facts),
+    return _extended(
+        Results,
+        facts,
         pooled=Pooled(len(rows), pooled, target.confusion(rows)),
         folds=tuple(scored),
         mean={name: mean_of([one[name] for one in by_fold]) for name in target.scores.mean},
@@ -88,8 +93,9 @@ def make_summary(seeds: Sequence[Results]) -> Summary:
     if len(set(numbers)) != len(numbers):
         raise UserError(f"seeds: expected each once, found {numbers}: give each result once")
     target = ordered[0].target
-    return Summary(
-        **_values(ordered[0], Identity),
+    return _extended(
+        Summary,
+        ordered[0],
         seeds=tuple(numbers),
         pooled={name: _over_seeds([one.pooled[name].value for one in ordered]) for name in target.scores.summary},
         mean={name: _over_seeds([one.mean[name].value for one in ordered]) for name in target.scores.mean},
@@ -118,5 +124,7 @@ def development_uar(seeds: Sequence[Results]) -> float | None:
     return float(np.mean(known)) if len(known) == len(found) else None
 
 
-def _values(record: Identity | FoldFacts, kind: type) -> dict[str, Any]:
-    return {one.name: getattr(record, one.name) for one in fields(kind)}
+def _extended(kind: type[T], record: Identity | FoldFacts, **others: Any) -> T:
+    """Make a record of a kind that has the fields of another one and further ones."""
+    shared = {one.name for one in fields(kind)} & {one.name for one in fields(record)} - others.keys()
+    return kind(**{name: getattr(record, name) for name in shared}, **others)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.evaluation import results_json
-from speechbrain_ext.evaluation.json_fields import UnexpectedField
 from speechbrain_ext.evaluation.predictions import read_predictions
 from speechbrain_ext.evaluation.records import SCHEMA, Results, Summary
 from speechbrain_ext.evaluation.results import make_results
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, check_sha256, read_sealed, sha256_file, write_sealed
+from speechbrain_ext.utils.json_fields import UnexpectedField
+from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.regular_file import read_regular
 
 MAKE_RESULTS = "./run.sh --stage 2 --stop-stage 3"
@@ -124,13 +125,13 @@ def check_scores(path: str | Path, results: Results) -> None:
         ) from None
 
 
-def _check_same(where: str, written: Mapping[str, Any], computed: Mapping[str, Any]) -> None:
+def _check_same(where: str, written: JsonObject, computed: JsonObject) -> None:
     for key, value in computed.items():
         if written.get(key) != value:
             raise ValueError(f"{where}{key} is {written.get(key)}, computed again {value}")
 
 
-def _read(path: str | Path) -> dict[str, Any]:
+def _read(path: str | Path) -> JsonObject:
     try:
         record = read_sealed(path, MAKE_RESULTS)
     except DamagedFile:

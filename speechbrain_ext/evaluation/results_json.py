@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from speechbrain_ext.evaluation import json_fields as parse
 from speechbrain_ext.evaluation.records import (
     SCHEMA,
-    FoldFacts,
     FoldResults,
     Pooled,
     Results,
@@ -17,6 +15,8 @@ from speechbrain_ext.evaluation.records import (
     Summary,
 )
 from speechbrain_ext.evaluation.targets import Classes, Confusion, Dimensions, Target
+from speechbrain_ext.utils import json_fields as parse
+from speechbrain_ext.utils.json_values import JsonObject, JsonValue
 
 DIMENSIONS = "dimensions"
 # Other keys follow these.
@@ -32,9 +32,9 @@ STD: Spreads = {"std": ("_std", parse.number)}
 INTERVAL: Spreads = {"interval": ("_ci95", parse.interval)}
 
 
-def results_to_json(results: Results) -> dict[str, Any]:
+def results_to_json(results: Results) -> JsonObject:
     """Write results as a JSON object."""
-    scores = {
+    scores: JsonObject = {
         "pooled": pooled_to_json(results),
         "folds": [fold_to_json(fold) for fold in results.folds],
         "mean": mean_to_json(results),
@@ -43,7 +43,7 @@ def results_to_json(results: Results) -> dict[str, Any]:
     return _ordered({"schema": SCHEMA, **known, **_target_to_json(results.target), **scores})
 
 
-def results_from_json(record: Mapping[str, Any]) -> Results:
+def results_from_json(record: JsonObject) -> Results:
     """Read results from a JSON object.
 
     Raises
@@ -52,8 +52,9 @@ def results_from_json(record: Mapping[str, Any]) -> Results:
         A value is missing or not what stage 3 writes; its key is named.
     """
     target = _target_from_json(record)
-    return Results(
-        **parse.parse_fields(Results, record),
+    return parse.read_record(
+        Results,
+        record,
         target=target,
         pooled=parse.parse_field(record, "pooled", lambda pooled: _pooled(pooled, target)),
         folds=parse.parse_field(record, "folds", lambda folds: _folds(folds, target)),
@@ -61,10 +62,10 @@ def results_from_json(record: Mapping[str, Any]) -> Results:
     )
 
 
-def summary_to_json(summary: Summary) -> dict[str, Any]:
+def summary_to_json(summary: Summary) -> JsonObject:
     """Write a summary as a JSON object."""
 
-    def write(scores: Scores) -> dict[str, Any]:
+    def write(scores: Scores) -> JsonObject:
         spreads = {name: {"mean": one.value, "std": one.std, "values": [*one.of_seeds]} for name, one in scores.items()}
         return _put((name, "", spread) for name, spread in spreads.items())
 
@@ -73,7 +74,7 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
     return _ordered({"schema": SCHEMA, **known, **_target_to_json(summary.target), **scores})
 
 
-def summary_from_json(record: Mapping[str, Any]) -> Summary:
+def summary_from_json(record: JsonObject) -> Summary:
     """Read a summary from a JSON object; errors are those of `results_from_json`."""
     target = _target_from_json(record)
 
@@ -87,15 +88,16 @@ def summary_from_json(record: Mapping[str, Any]) -> Summary:
     def spreads(names: tuple[str, ...]) -> Callable[[Any], Scores]:
         return lambda value: {name: _take(value, name, "", spread) for name in names}
 
-    return Summary(
-        **parse.parse_fields(Summary, record),
+    return parse.read_record(
+        Summary,
+        record,
         target=target,
         pooled=parse.parse_field(record, "pooled", spreads(target.scores.summary)),
         mean=parse.parse_field(record, "mean", spreads(target.scores.mean)),
     )
 
 
-def pooled_to_json(results: Results) -> dict[str, Any]:
+def pooled_to_json(results: Results) -> JsonObject:
     """Write the pooled scores."""
     pooled, target = results.pooled, results.target
     values = []
@@ -106,7 +108,7 @@ def pooled_to_json(results: Results) -> dict[str, Any]:
     return {"n": pooled.n, **_put(values), **_confusion_to_json(pooled.confusion)}
 
 
-def mean_to_json(results: Results) -> dict[str, Any]:
+def mean_to_json(results: Results) -> JsonObject:
     """Write the means over folds."""
     return _put(
         (name, suffix, value)
@@ -115,27 +117,24 @@ def mean_to_json(results: Results) -> dict[str, Any]:
     )
 
 
-def fold_to_json(fold: FoldResults) -> dict[str, Any]:
+def fold_to_json(fold: FoldResults) -> JsonObject:
     """Write a fold with its scores."""
     scores = _put((name, "", score.value) for name, score in fold.scores.items())
     return _ordered({**parse.write_fields(fold, FoldResults), **scores, **_confusion_to_json(fold.confusion)})
 
 
-def fold_facts_from_json(record: Mapping[str, Any]) -> FoldFacts:
-    """Read how a fold was trained; errors are those of `results_from_json`."""
-    return FoldFacts(**parse.parse_fields(FoldFacts, record))
-
-
-def _ordered(record: dict[str, Any]) -> dict[str, Any]:
+def _ordered(record: JsonObject) -> JsonObject:
     return {key: record[key] for key in ORDER if key in record} | record
 
 
-def _target_to_json(target: Target) -> dict[str, Any]:
-    names = list(target.names)
-    return {"target": DIMENSIONS, DIMENSIONS: names} if isinstance(target, Dimensions) else {"classes": names}
+def _target_to_json(target: Target) -> JsonObject:
+    names: list[JsonValue] = [*target.names]
+    if isinstance(target, Dimensions):
+        return {"target": DIMENSIONS, DIMENSIONS: names}
+    return {"classes": names}
 
 
-def _target_from_json(record: Mapping[str, Any]) -> Target:
+def _target_from_json(record: JsonObject) -> Target:
     if record.get("target") == DIMENSIONS:
         return Dimensions(parse.parse_field(record, DIMENSIONS, parse.names))
     return Classes(parse.parse_field(record, "classes", parse.names))
@@ -148,9 +147,8 @@ def _pooled(record: Any, target: Target) -> Pooled:
 
 def _folds(value: Any, target: Target) -> tuple[FoldResults, ...]:
     def fold(record: Any) -> FoldResults:
-        facts = parse.parse_fields(FoldResults, record)
         scores = _scores(record, target, target.scores.fold, {})
-        return FoldResults(**facts, scores=scores, confusion=_confusion(record, target))
+        return parse.read_record(FoldResults, record, scores=scores, confusion=_confusion(record, target))
 
     folds = parse.list_of(fold)(value)
     if not folds:
@@ -184,19 +182,21 @@ def _confusion(record: Any, target: Target) -> Confusion:
     return parse.parse_field(record, "confusion", matrix)
 
 
-def _confusion_to_json(confusion: Confusion) -> dict[str, Any]:
+def _confusion_to_json(confusion: Confusion) -> JsonObject:
     return {"confusion": parse.plain(confusion)} if confusion else {}
 
 
-def _put(values: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
+def _put(values: Iterable[tuple[str, str, JsonValue]]) -> JsonObject:
     """Put (name, suffix, value) in the place that JSON has for it: `ccc.valence` is `valence` of the object `ccc`."""
-    record: dict[str, Any] = {}
+    record: JsonObject = {}
     for name, suffix, value in values:
         key, _, dimension = name.partition(".")
-        if dimension:
-            record.setdefault(key + suffix, {})[dimension] = value
-        else:
+        if not dimension:
             record[key + suffix] = value
+            continue
+        values_of = record.setdefault(key + suffix, {})
+        assert isinstance(values_of, dict)
+        values_of[dimension] = value
     return record
 
 

@@ -21,6 +21,7 @@ from speechbrain_ext.exchange.audformat_tables import DatabaseReader
 from speechbrain_ext.exchange.given import GENDER_WORDS, Given, used_utterances
 from speechbrain_ext.preparation.folds import PARTS, Folds
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.regular_file import read_regular
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _columns(used: Sequence[Utterance]) -> list[str]:
     return ["emotion", "speaker", *(name for name in ("session", "text") if name in there), "id", *dimensions]
 
 
-def _scheme(name: str, used: Sequence[Utterance]) -> dict[str, Any]:
+def _scheme(name: str, used: Sequence[Utterance]) -> JsonObject:
     if name == "emotion":
         return {"dtype": "str", "labels": in_order(item.label for item in used if item.label)}
     if name == "speaker":

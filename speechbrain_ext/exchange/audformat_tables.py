@@ -15,6 +15,7 @@ from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, r
 from speechbrain_ext.exchange.given import Given
 from speechbrain_ext.preparation.folds import PARTS, Fold
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.json_values import JsonObject, JsonValue
 
 Place = tuple[str, float | None, float | None]  # file, start and end in seconds
 FACTS = ("emotion", "speaker", "gender", "session", "text", "id", *DIMENSIONS)
@@ -32,12 +33,12 @@ class DatabaseReader:
         What `db.yaml` says; `tables` is a dict.
     """
 
-    def __init__(self, folder: Path, header: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, header: JsonObject) -> None:
         self.folder, self.header = folder, header
         self.faults: list[Fault] = []
         self.facts: dict[Place, dict[str, str]] = {}
         self.parts: dict[tuple[str, str], list[Place]] = {}
-        for name, table in header["tables"].items():
+        for name, table in _mapping(header["tables"]).items():
             self._read_table(str(name), _mapping(table))
 
     def given(self) -> Given:
@@ -88,7 +89,7 @@ class DatabaseReader:
             if ids.setdefault(item.id, place) != place:
                 raise UserError(f"{self.folder}: {place[0]} and {ids[item.id][0]} have one id, {item.id}: rename one")
 
-    def _read_table(self, name: str, table: Mapping[str, Any]) -> None:
+    def _read_table(self, name: str, table: Mapping[str, JsonValue]) -> None:
         path = self.folder / f"db.{name}.csv"
         kind = table.get("type")
         if kind not in ("filewise", "segmented") or not re.fullmatch(r"[\w.-]+", name):
@@ -117,7 +118,7 @@ class DatabaseReader:
                         Fault(row.where, f"{fact} {value} of {place[0]}", f"{known[fact]}, as another table")
                     )
 
-    def _aliases(self, table: Mapping[str, Any]) -> dict[str, str]:
+    def _aliases(self, table: Mapping[str, JsonValue]) -> dict[str, str]:
         """Names of columns: usual ones, and that of the only column whose scheme is a fact."""
         columns = {
             str(name): _text(_mapping(column).get("scheme_id"))
@@ -131,7 +132,7 @@ class DatabaseReader:
                 aliases[named[0]] = fact
         return aliases
 
-    def _part_of(self, table: Mapping[str, Any]) -> tuple[str, str] | None:
+    def _part_of(self, table: Mapping[str, JsonValue]) -> tuple[str, str] | None:
         split = table.get("split_id")
         kind = _mapping(_mapping(self.header.get("splits")).get(split) if isinstance(split, str) else None).get("type")
         return (_text(table.get("fold", "1")), kind) if kind in PARTS else None

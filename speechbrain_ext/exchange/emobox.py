@@ -6,7 +6,7 @@ Source: EmoBox (Ma et al., Interspeech 2024), the folder `data/<corpus>/` of its
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, Spoken, missing_s
 from speechbrain_ext.preparation.folds import PARTS, Fold, Folds
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_json, write_text
+from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.regular_file import read_regular
 
 # The words of EmoBox's own files, with its spelling of boredom.
@@ -96,7 +97,7 @@ def export_emobox(folder: str | Path, utterances: Sequence[Utterance], folds: Fo
         spoken_by_name(dataset, item.id) != Spoken(item.speaker, item.gender, item.session, item.text_id)
         for item in used
     ):
-        rows = ({"key": records[item.id]["key"], **_cells(item)} for item in used)
+        rows = ({"key": str(records[item.id]["key"]), **_cells(item)} for item in used)
         write_text(folder / SPEAKERS_FILE, csv_text(SPEAKER_COLUMNS, rows))
     names = folds.names if folds else []
     numbers = [str(number + 1) for number in range(len(names))]
@@ -140,10 +141,10 @@ def import_emobox(folder: str | Path, speakers: str | Path | None = None) -> Giv
     main, fold_files = find_files(folder)
     faults: list[Fault] = []
     everything = {file: read_records(file, folder, faults) for file in [*main, *fold_files]}
-    records: dict[str, dict[str, Any]] = {}
+    records: dict[str, JsonObject] = {}
     for file in main or fold_files:
         for where, record in everything[file]:
-            old = records.setdefault(record["key"], record)
+            old = records.setdefault(str(record["key"]), record)
             if _content(old) != _content(record):
                 faults.append(Fault(where, f"{record['key']}: {_content(record)}", f"{_content(old)}, as above"))
     folds = _folds(folder, {file: everything[file] for file in fold_files}, records, faults)
@@ -156,7 +157,7 @@ def import_emobox(folder: str | Path, speakers: str | Path | None = None) -> Giv
     return _given(folder, records, folds, known)
 
 
-def _content(record: Mapping[str, Any]) -> tuple[Any, ...]:
+def _content(record: JsonObject) -> tuple[Any, ...]:
     return (
         text_of(record, "wav", "audio"),
         text_of(record, "emo", "label"),
@@ -169,8 +170,8 @@ def _cells(item: Utterance) -> dict[str, str | None]:
     return {"speaker": item.speaker, "gender": item.gender, "session": item.session, "text": item.text_id}
 
 
-def _record(item: Utterance, dataset: str) -> dict[str, Any]:
-    record: dict[str, Any] = {"key": f"{dataset}-{item.id}", "dataset": dataset}
+def _record(item: Utterance, dataset: str) -> JsonObject:
+    record: JsonObject = {"key": f"{dataset}-{item.id}", "dataset": dataset}
     record["wav"] = item.wav if item.wav.startswith("/") else f"downloads/{dataset}/{item.wav}"
     record["type"] = "raw"
     if item.num_samples is not None:
@@ -186,11 +187,11 @@ def _record(item: Utterance, dataset: str) -> dict[str, Any]:
     return record | {name: value for name, value in times.items() if value is not None}
 
 
-def _lines(records: Iterable[Mapping[str, Any]]) -> str:
+def _lines(records: Iterable[JsonObject]) -> str:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
-def _folds(folder: Path, files: Mapping[Path, Records], records: Mapping[str, Any], faults: list[Fault]) -> list[Fold]:
+def _folds(folder: Path, files: Mapping[Path, Records], records: Collection[str], faults: list[Fault]) -> list[Fold]:
     names: Any = {}
     if (folder / NAMES_FILE).exists():
         try:
@@ -205,9 +206,9 @@ def _folds(folder: Path, files: Mapping[Path, Records], records: Mapping[str, An
         number, part = fold_part(path)
         in_parts = keys.setdefault(number, {name: [] for name in PARTS})
         for where, record in pairs:
-            if record["key"] not in records:
-                faults.append(Fault(where, record["key"], "a key of the corpus's own file"))
-            in_parts[part].append(record["key"])
+            if str(record["key"]) not in records:
+                faults.append(Fault(where, str(record["key"]), "a key of the corpus's own file"))
+            in_parts[part].append(str(record["key"]))
     return [
         Fold(str(names.get(number, number)), **{part: tuple(found) for part, found in in_parts.items()})
         for number, in_parts in keys.items()
@@ -224,9 +225,14 @@ def _label_map(folder: Path) -> dict[str, str]:
     return {}
 
 
+def _seconds(record: JsonObject, key: str) -> float | None:
+    value = record.get(key)
+    return value if isinstance(value, (int, float)) else None
+
+
 def _given(
     folder: Path,
-    records: Mapping[str, Mapping[str, Any]],
+    records: Mapping[str, JsonObject],
     folds: Sequence[Fold],
     known: Mapping[str, Spoken] | None,
 ) -> Given:
@@ -255,8 +261,8 @@ def _given(
                 id=ids[key],
                 corpus=corpus,
                 wav=wav,
-                start_s=record.get("start_time"),
-                end_s=record.get("end_time"),
+                start_s=_seconds(record, "start_time"),
+                end_s=_seconds(record, "end_time"),
                 speaker=spoken.speaker,
                 gender=spoken.gender,
                 session=spoken.session,

@@ -11,6 +11,7 @@ from typing import Any
 from speechbrain_ext.corpora.manifest import Fault
 from speechbrain_ext.corpora.table import LONGEST_S
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.json_values import JsonObject, JsonValue
 from speechbrain_ext.utils.regular_file import read_regular
 
 PART_WORDS = {"train": "train", "dev": "valid", "test": "test"}
@@ -18,7 +19,7 @@ NAMES_FILE = "fold_names.json"
 MAP_FILES = ("label_map.json", "label_dict.json")
 FOLD_FILE = re.compile(r"[^.].*_(?P<part>train|valid|test)_fold(?P<line>_?)(?P<number>[0-9]+)\.(?P<suffix>jsonl?)")
 
-Records = list[tuple[str, dict[str, Any]]]  # with the places of the lines
+Records = list[tuple[str, JsonObject]]  # with the places of the lines
 
 
 def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -102,7 +103,7 @@ def _fault_of(record: Any) -> str | None:
     return None
 
 
-def text_of(record: Mapping[str, Any], *names: str) -> str | None:
+def text_of(record: Mapping[str, JsonValue], *names: str) -> str | None:
     """The text of the first of these fields that a record has; None where it is no text."""
     value = next((record[name] for name in names if name in record), None)
     return value if isinstance(value, str) and value.strip() and value.isprintable() else None

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from speechbrain_ext.corpora.labels import DIMENSIONS
 from speechbrain_ext.corpora.manifest import Utterance
@@ -141,7 +140,7 @@ def seconds_text(value: float | None) -> str:
     return "" if value is None else repr(float(value))
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, str | None]]) -> str:
     """Rows as the text of a CSV; None and missing cells are empty, cells of no column left out."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, restval="", extrasaction="ignore", lineterminator="\n")
@@ -196,7 +195,7 @@ def write_table(path: str | Path, given: Given, audio_root: str | Path) -> list[
     return notes
 
 
-def _row(item: Utterance, file: str) -> dict[str, Any]:
+def _row(item: Utterance, file: str) -> dict[str, str]:
     vad = item.vad or [None] * len(DIMENSIONS)
     return {
         "file": file,

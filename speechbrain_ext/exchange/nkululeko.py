@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from speechbrain_ext.corpora.labels import DIMENSIONS
 from speechbrain_ext.corpora.manifest import Utterance
@@ -110,7 +109,7 @@ def _fold(name: str, utterances: Sequence[Utterance]) -> Fold:
     return Fold(name, tuple(item.id for item in utterances if item.extra.get("fold") != name), (), test)
 
 
-def _cells(item: Utterance, root: str, fold: str) -> dict[str, Any]:
+def _cells(item: Utterance, root: str, fold: str) -> dict[str, str | None]:
     valence, activation, dominance = item.vad or (None, None, None)
     return {
         "file": (Path(root) / item.wav).as_posix(),

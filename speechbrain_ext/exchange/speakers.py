@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def _msp_improv(name: str) -> Spoken | None:
     return Spoken(speaker, gender, session, text)
 
 
-def missing_speakers(names: Mapping[str, object], where: str) -> UserError:
+def missing_speakers(names: Collection[str], where: str) -> UserError:
     """The error for utterances without a known speaker."""
     first = next(iter(names))
     return UserError(

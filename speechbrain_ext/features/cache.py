@@ -24,6 +24,7 @@ from speechbrain_ext.features.shards import (
 )
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_json, write_json
+from speechbrain_ext.utils.json_values import JsonObject
 
 ABOUT = "feature.json"
 REMAKE = "./run.sh --stage 1 --stop-stage 1"
@@ -112,7 +113,7 @@ class FeatureCache:
             f"remove this file and make it again with: {REMAKE}"
         )
 
-    def _facts(self) -> dict[str, Any] | None:
+    def _facts(self) -> JsonObject | None:
         """Read what the folder says of itself; None where it says nothing; another feature is refused."""
         about = self.folder / ABOUT
         if not os.path.lexists(about):

@@ -13,6 +13,7 @@ import numpy as np
 
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import sha256_json
+from speechbrain_ext.utils.json_values import JsonObject
 
 
 class Extractor(ABC):
@@ -80,7 +81,7 @@ class Extractor(ABC):
         """One line about these facts for the log of stage 1."""
         return ""
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> JsonObject:
         """Say in clear what decides the values of this feature."""
         return {
             "name": self.name,

@@ -9,6 +9,7 @@ import numpy as np
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.features.extractor import Extractor, one_thread
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.json_values import JsonObject
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +23,7 @@ class FramesOfModel(Extractor):
     package = "transformers"
     column = "ssl"
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> JsonObject:
         """Say in clear what decides the values: the model's own content, wherever it lies."""
         return {**super().identity(), "params": {**self.params, "ssl_model": self.model.identity}}
 

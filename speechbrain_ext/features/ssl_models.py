@@ -13,6 +13,7 @@ from typing import Any
 from speechbrain_ext.features import hub
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import sha256_file, sha256_json
+from speechbrain_ext.utils.json_values import JsonObject, JsonValue
 
 KINDS = ("wav2vec2", "hubert", "wavlm")
 RATE_HZ = 16000
@@ -159,7 +160,7 @@ def find(name: str | SSLModel) -> SSLModel:
     return SSLModel(name, folder, config, bool(preprocessor.get("do_normalize", True)))
 
 
-def configured(config: dict[str, Any]) -> Any:
+def configured(config: JsonObject) -> Any:
     """A configuration of transformers without what is random, or not the model proper.
 
     Without layer drop and masking every weight has a gradient in every step, which
@@ -167,14 +168,15 @@ def configured(config: dict[str, Any]) -> Any:
     """
     from transformers import AutoConfig
 
-    known = AutoConfig.for_model(**without_code(config))
+    keys: dict[str, Any] = without_code(config)
+    known = AutoConfig.for_model(**keys)
     known.layerdrop = 0.0
     known.apply_spec_augment = False
     known.add_adapter = False
     return known
 
 
-def without_code(config: Mapping[str, Any]) -> dict[str, Any]:
+def without_code(config: Mapping[str, JsonValue]) -> JsonObject:
     """Fields of a configuration without those that name code of a hub, which a received model could run.
 
     Example
@@ -185,7 +187,7 @@ def without_code(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key not in CODE_FIELDS}
 
 
-def blank(config: dict[str, Any]) -> Any:
+def blank(config: JsonObject) -> Any:
     """The model of a configuration with random weights, to be filled from a checkpoint."""
     from transformers import AutoModel
 
@@ -210,7 +212,7 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
 
 
-def _read(name: str, path: Path) -> dict[str, Any]:
+def _read(name: str, path: Path) -> JsonObject:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -225,7 +227,7 @@ def _read(name: str, path: Path) -> dict[str, Any]:
     return content
 
 
-def _check(name: str, folder: Path, config: dict[str, Any], preprocessor: dict[str, Any]) -> None:
+def _check(name: str, folder: Path, config: JsonObject, preprocessor: JsonObject) -> None:
     kind = config.get("model_type")
     if kind not in KINDS:
         raise UserError(f"--ssl_model {name}: expected a model of {', '.join(KINDS)}, found {kind!r}: {TYPE}")

@@ -24,6 +24,7 @@ from speechbrain_ext.hparams.system_checks import STRUCTURE, check_references, c
 from speechbrain_ext.hparams.training import training_defaults
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import sha256_json
+from speechbrain_ext.utils.json_values import JsonObject, JsonValue
 from speechbrain_ext.utils.nearest import nearest
 from speechbrain_ext.utils.yaml_safety import refuse_objects, refuse_tags
 from speechbrain_ext.utils.yaml_tree import is_number, merge, parse, plain, reached
@@ -100,26 +101,28 @@ class Hparams:
         variants = sum(phase in phases for phases in self.tree["variants"].values())
         return variants > 1 or bool(self.tree["phases"][phase].get("shared"))
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> JsonObject:
         """The keys that are plain values: what a table of hyper-parameters shows."""
         scalar = (str, int, float, bool, type(None), list)
         return {key: value for key, value in self.tree.items() if isinstance(value, scalar) and key != "phases"}
 
-    def phase_tree(self, phase: str) -> dict[str, Any]:
-        """All that a phase depends on: its own node, what it refers to, and the common training keys."""
+    def phase_tree(self, phase: str) -> JsonObject:
+        """All that a phase depends on: its own node, its features, and its keys."""
+        return {
+            "phase": self.tree["phases"][phase],
+            "features": {name: self.tree["features"][name] for name in self.phase_features(phase)},
+            "keys": self.phase_keys(phase),
+        }
+
+    def phase_keys(self, phase: str) -> JsonObject:
+        """The keys that a phase depends on: those that it or its features refer to, and those of every training."""
         nodes = self.tree["phases"]
         by_phase = {name: reached(node, self.tree) for name, node in nodes.items()}
         used = {name: reached(node, self.tree) for name, node in self.tree["features"].items()}
         private = set().union(*by_phase.values(), *used.values(), STRUCTURE, NEUTRAL)
         keys = {key for key in self.tree if key not in private} | by_phase[phase]
-        names = self.phase_features(phase)
-        for name in names:
-            keys |= used[name]
-        return {
-            "phase": nodes[phase],
-            "features": {name: self.tree["features"][name] for name in names},
-            "keys": {key: self.tree[key] for key in sorted(keys)},
-        }
+        keys = keys.union(*(used[name] for name in self.phase_features(phase)))
+        return {key: self.tree[key] for key in sorted(keys)}
 
     def phase_features(self, phase: str) -> list[str]:
         """Names of the cached features that a phase reads."""
@@ -154,7 +157,7 @@ class Hparams:
         resolved = resolve_references(*self._document())
         return f"# {self.system_name} for {self.corpus}, overrides applied\n{resolved.read()}"
 
-    def _document(self) -> tuple[str, dict[str, Any]]:
+    def _document(self) -> tuple[str, JsonObject]:
         """The system's YAML as text, and the overrides; HyperPyYAML refuses a mapping where there was null."""
         # The text that was checked: the file may have changed since.
         document = parse(self._text, str(self.system_path))
@@ -172,7 +175,7 @@ class Hparams:
 def load_system(
     recipe: str | Path,
     system: str,
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, JsonValue] | None = None,
     source: str = "real",
     labels: Iterable[str] = (),
     preset: str = PAPER,
@@ -255,7 +258,7 @@ def load_system(
     return loaded
 
 
-def _split(overrides: Mapping[str, Any], system_path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split(overrides: Mapping[str, JsonValue], system_path: Path) -> tuple[JsonObject, JsonObject]:
     """Split the user's values into those of the task and those of the system; refuse all but values and references."""
     for key, value in overrides.items():
         refuse_objects(value, f"--{key}", UsageError)
@@ -266,8 +269,8 @@ def _split(overrides: Mapping[str, Any], system_path: Path) -> tuple[dict[str, A
 
 
 def _preset(
-    name: str, system: str, of_system: Mapping[str, Any] | None, of_recipe: Mapping[str, Any] | None
-) -> dict[str, Any]:
+    name: str, system: str, of_system: Mapping[str, JsonValue] | None, of_recipe: Mapping[str, JsonValue] | None
+) -> JsonObject:
     """Values of a preset: the system's, then the recipe's."""
     known = {PAPER: None, **(of_system or {}), **(of_recipe or {})}
     if name not in known:
@@ -277,14 +280,14 @@ def _preset(
     return {key: value for each in (of_system, of_recipe) for key, value in ((each or {}).get(name) or {}).items()}
 
 
-def _task(path: Path, facts: dict[str, Any], overrides: dict[str, Any], labels: Iterable[str]) -> Task:
+def _task(path: Path, facts: JsonObject, overrides: JsonObject, labels: Iterable[str]) -> Task:
     """The recipe's task with the user's values; the message of a wrong value names the option or the file."""
     asked = Task.from_keys(overrides, "option") if overrides else None
     task = Task.from_keys({**facts, **overrides}, "option" if asked else str(path))
     return task.with_classes(labels)
 
 
-def parse_overrides(words: list[str]) -> dict[str, Any]:
+def parse_overrides(words: list[str]) -> JsonObject:
     """Turn `--key value --other=value` into a mapping, values read as YAML.
 
     Raises

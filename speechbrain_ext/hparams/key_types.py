@@ -23,6 +23,7 @@ from functools import lru_cache
 from typing import Any
 
 from speechbrain_ext.hparams.training import TRAINING_MEANINGS, TRAINING_TYPES
+from speechbrain_ext.utils.json_values import JsonValue
 
 # Keys other than those of a training that several systems have: type, meaning.
 COMMON = {
@@ -141,7 +142,7 @@ def parse_type(text: str) -> KeyType:
     raise ValueError(f"expected a type such as `integer >= 1` or `one of a, b or null`, found {text!r}")
 
 
-def declared_types(own: Mapping[str, Any]) -> dict[str, KeyType]:
+def declared_types(own: Mapping[str, JsonValue]) -> dict[str, KeyType]:
     """Types of all keys that a system may have: the common ones and, above them, its own.
 
     Raises

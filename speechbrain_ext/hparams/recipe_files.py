@@ -9,6 +9,7 @@ from typing import Any
 from speechbrain_ext.corpora import get_corpus
 from speechbrain_ext.corpora.task import TASK_KEYS
 from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.nearest import suggestion
 from speechbrain_ext.utils.repository import RECIPES
 from speechbrain_ext.utils.yaml_safety import Tag, code_to_trust, scan
@@ -110,7 +111,7 @@ def read_recipe(recipe: Path, system: str, trust: bool = False) -> RecipeFiles:
     )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], list[str]]:
+def _read(path: Path) -> tuple[JsonObject, list[str]]:
     """Keys of a recipe's own file, and its tags that need the user's trust."""
     text = read_text(path)
     tags: list[Tag] = scan(text, str(path))
@@ -127,7 +128,7 @@ def _find(name: str, recipe: Path, named_by: Path) -> Path:
     raise UserError(f"{named_by}: system: {name[:80]}: {suggestion(name, known, 'systems')}")
 
 
-def _usual(corpus: str | None, path: Path) -> dict[str, Any]:
+def _usual(corpus: str | None, path: Path) -> JsonObject:
     """Protocol and task that the corpus's module names."""
     if corpus is None:
         return {"protocol": "speaker"}

@@ -10,13 +10,14 @@ from typing import Any
 from speechbrain_ext.hparams.key_types import KeyType, declared_types, parse_type
 from speechbrain_ext.hparams.training import TRAINING_TYPES
 from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.json_values import JsonValue
 from speechbrain_ext.utils.yaml_tree import resolved
 
 STRUCTURE = ("variant", "variants", "phases", "features", "presets", "types", "mini")
 LOSS_RATE = parse_type("number >= 0, <= 10 or null")
 
 
-def declarations(tree: Mapping[str, Any], path: Path) -> dict[str, KeyType]:
+def declarations(tree: Mapping[str, JsonValue], path: Path) -> dict[str, KeyType]:
     """Declared type of each key of a system.
 
     Arguments
@@ -51,11 +52,11 @@ def declarations(tree: Mapping[str, Any], path: Path) -> dict[str, KeyType]:
 
 
 def check_values(
-    tree: Mapping[str, Any],
+    tree: Mapping[str, JsonValue],
     types: Mapping[str, KeyType],
     files: Mapping[str, Path],
-    usual: Mapping[str, Any],
-    asked: Mapping[str, Any],
+    usual: Mapping[str, JsonValue],
+    asked: Mapping[str, JsonValue],
 ) -> None:
     """Check each value against its declared type, also those that single phases are trained with.
 
@@ -84,7 +85,8 @@ def check_values(
             if key in asked:
                 raise UsageError(f"--{key}: {fault}: {_cure(key, usual[key])}")
             raise UserError(f"{files[key]}: {key}: {fault}: change it")
-    phases, of_user = tree["phases"], "phases" in asked
+    phases: Any = tree["phases"]
+    of_user = "phases" in asked
     for name, node in phases.items():
         where = f"--phases: {name}" if of_user else f"{files['phases']}: phase {name}"
         error = UsageError if of_user else UserError
@@ -104,7 +106,7 @@ def check_values(
             raise UserError(f"{files[key]}: {key}: {fault}: change it") from None
 
 
-def check_references(tree: Mapping[str, Any], path: Path) -> None:
+def check_references(tree: Mapping[str, JsonValue], path: Path) -> None:
     """Check the names of phases and features that a system's parts use.
 
     Raises
@@ -115,27 +117,27 @@ def check_references(tree: Mapping[str, Any], path: Path) -> None:
     for key in ("variants", "phases", "features"):
         if not isinstance(tree[key], dict):
             raise UserError(f"{path}: {key}: expected names with values, found {tree[key]!r}: correct it")
-    for name, node in tree["phases"].items():
+    nodes: Any = tree["phases"]
+    variants: Any = tree["variants"]
+    features: Any = tree["features"]
+    for name, node in nodes.items():
         if not isinstance(node, dict):
             raise UserError(f"{path}: phase {name}: expected keys with values, found {node!r}: correct it")
-    for variant, phases in tree["variants"].items():
+    for variant, phases in variants.items():
         for phase in phases:
-            if phase not in tree["phases"]:
-                raise UserError(
-                    f"{path}: variant {variant}: unknown phase {phase}: phases: {', '.join(tree['phases'])}"
-                )
+            if phase not in nodes:
+                raise UserError(f"{path}: variant {variant}: unknown phase {phase}: phases: {', '.join(nodes)}")
         for place, phase in enumerate(phases):
-            for frozen in tree["phases"][phase].get("frozen") or []:
+            for frozen in nodes[phase].get("frozen") or []:
                 if frozen not in phases[:place]:
                     raise UserError(f"{path}: variant {variant}: phase {phase}: frozen {frozen} is no earlier phase")
-    for name, phase in tree["phases"].items():
-        for feature in phase.get("features") or []:
-            if feature not in tree["features"]:
-                known = ", ".join(tree["features"])
-                raise UserError(f"{path}: phase {name}: unknown feature {feature}: features: {known}")
+    for name, node in nodes.items():
+        for feature in node.get("features") or []:
+            if feature not in features:
+                raise UserError(f"{path}: phase {name}: unknown feature {feature}: features: {', '.join(features)}")
 
 
-def _fault(value: Any, kind: KeyType, tree: Mapping[str, Any]) -> str:
+def _fault(value: Any, kind: KeyType, tree: Mapping[str, JsonValue]) -> str:
     """What is wrong with a value, or ""."""
     try:
         found = resolved(value, dict(tree))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from speechbrain_ext.utils.json_values import JsonObject
+
 OPTIMIZERS = "Adadelta, Adagrad, Adam, AdamW, Adamax, ASGD, NAdam, RAdam, RMSprop, Rprop, SGD"
 
 
@@ -61,9 +63,10 @@ TRAINING_TYPES = {item.name: item.metadata["type"] for item in fields(Training)}
 TRAINING_MEANINGS = {item.name: item.metadata["meaning"] for item in fields(Training)}
 
 
-def training_defaults() -> dict[str, Any]:
+def training_defaults() -> JsonObject:
     """Give the default of every key, as YAML has it."""
-    return {item.name: list(item.default) if item.default == () else item.default for item in fields(Training)}
+    defaults: dict[str, Any] = {item.name: item.default for item in fields(Training)}
+    return {name: [] if default == () else default for name, default in defaults.items()}
 
 
 def training_of(built: Mapping[str, Any], phase: str) -> Training:

@@ -21,6 +21,7 @@ from speechbrain_ext.lobes.co_attention import CoAttention
 from speechbrain_ext.lobes.official_state import OfficialState
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.json_values import JsonObject
 
 STREAMS = ("spectrogram", "mfcc", "w2e")
 _NAMES = {
@@ -121,7 +122,7 @@ class CAMSER(EncoderInState):
 
     def __init__(
         self,
-        ssl_model: str | Mapping[str, Any] | Any | None,
+        ssl_model: str | JsonObject | Any | None,
         n_classes: int = 4,
         variant: str = FULL,
         coatt_from: str = "both",

@@ -131,7 +131,7 @@ class CAMSERClassifier(SSLNetwork):
         found = net(image, mfcc, audio, frames=frames)
         return {"logits": found["emotion"], **found}
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
         # Called before the parts' own weights are looked up, hence the place to make them.
         if self.ca_mser is None:
             config = state_dict.get(f"{prefix}ca_mser._extra_state")

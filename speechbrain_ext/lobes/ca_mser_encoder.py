@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from speechbrain_ext.lobes.adapters import AdapterSettings, adapter_settings, add_adapters, unlike
 from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import use_fast_convolutions
@@ -50,7 +50,7 @@ class EncoderInState(nn.Module):
     def set_extra_state(self, state: str) -> None:
         """No-op: the encoder was already built when the state was loaded."""
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
         # Called before the parts' own weights are looked up, hence the place to make the encoder.
         about = state_dict.get(f"{prefix}_extra_state")
         if about and self.takes_encoder:

@@ -9,7 +9,6 @@ sections 2.2 and 3.4; sizes, head names, `dd_caff` and `ss_caff` as in the autho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -340,7 +339,7 @@ def _arguments(
     bidirectional: bool | None,
     center: bool | None,
     gender: bool | None,
-) -> dict[str, Any]:
+) -> dict[str, int | str]:
     """The arguments of `SDCAFF` that a state of the authors' module asks for; None: as the state shows."""
     emotion, lstm, sex = "integral_fc_emotion.weight", "lstm.weight_hh_l0", "integral_fc_sex.weight"
     OFFICIAL.matrices(state, [emotion, "lstm.weight_ih_l0", lstm, *([sex] if sex in state else [])])

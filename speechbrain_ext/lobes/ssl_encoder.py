@@ -10,6 +10,7 @@ from torch import nn
 
 from speechbrain_ext.features import ssl_models
 from speechbrain_ext.lobes.network import BaseNetwork
+from speechbrain_ext.utils.json_values import JsonObject
 
 TRAINING_KEYS = ("layerdrop", "apply_spec_augment")
 
@@ -24,7 +25,7 @@ class SSLNetwork(BaseNetwork):
             return cls(**{**options, "ssl_model": ssl_models.outline(str(options["ssl_model"]))})
 
 
-def encoder_of(ssl_model: str | Mapping[str, Any] | Any) -> nn.Module:
+def encoder_of(ssl_model: str | JsonObject | Any) -> nn.Module:
     """Build or load an encoder whose layer drop and masking in training are those of its configuration.
 
     Masking draws from numpy's global generator, layer drop from torch's.

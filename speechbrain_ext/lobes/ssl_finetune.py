@@ -115,7 +115,7 @@ class SSLFinetune(SSLNetwork):
     def set_extra_state(self, state: str) -> None:
         """No-op: the encoder was already built when the state was loaded."""
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
         # Called before the parts' own weights are looked up, hence the place to make the parts.
         if state := state_dict.get(f"{prefix}_extra_state"):
             about = json.loads(state)

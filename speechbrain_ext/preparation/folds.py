@@ -9,6 +9,7 @@ from typing import Any
 
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_sealed, sha256_json
+from speechbrain_ext.utils.json_values import JsonObject
 
 PARTS = ("train", "dev", "test")
 KINDS = {"protocol": str, "corpus": str, "fold_seed": int, "dev": str, "classes": list, "folds": list, "audit": dict}
@@ -93,7 +94,7 @@ class Audit:
         return {"speaker": self.speaker_overlap, "session": self.session_overlap, "text": self.text_overlap}[kind]
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Audit:
+    def from_json(cls, content: Any) -> Audit:
         """Read an audit, whose values `check_folds` compares with the folds; ValueError where its keys are others."""
         try:
             return cls(**_with_tuples(content))
@@ -138,7 +139,7 @@ class Folds:
         return [fold.name for fold in self.folds]
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Folds:
+    def from_json(cls, content: Any) -> Folds:
         """Check and read the content of a file of folds; ValueError says what was found instead."""
         if wrong := [name for name, kind in KINDS.items() if type(content.get(name)) is not kind]:
             raise ValueError(f"{', '.join(wrong)} of another kind or missing")
@@ -153,7 +154,7 @@ class Folds:
         texts = {name: content[name] for name in ("protocol", "corpus", "fold_seed", "dev")}
         return cls(**texts, classes=tuple(content["classes"]), folds=folds, audit=audit)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The content of the file."""
         content = asdict(self)
         if self.audit.text_missing is None:

@@ -20,6 +20,7 @@ from speechbrain_ext.training.phase import Phase
 from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_checked, replacing, write_text
+from speechbrain_ext.utils.json_values import JsonObject
 
 RETRY = "make the features again (remove their folder in the cache, ./run.sh --stage 1), then --stage 2 --force"
 
@@ -59,7 +60,7 @@ class Classifier(Protocol):
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Embedding of each utterance, [utterance, class or dimension]."""
 
-    def training_scores(self, features: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    def training_scores(self, features: np.ndarray, targets: np.ndarray) -> JsonObject:
         """Scores on the training set by name, for the log."""
 
     @classmethod

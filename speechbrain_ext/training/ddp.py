@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from speechbrain_ext.training.experiment import Experiment
+from speechbrain_ext.training.finished import FoldFacts
 from speechbrain_ext.training.fold import fold_facts, train_fold
 from speechbrain_ext.training.launch import kill_group
 from speechbrain_ext.training.received import read_spec
@@ -31,7 +31,7 @@ LAUNCHER = "SER_LAUNCHER"
 ERROR_LINE = re.compile(r"error: (.+)")
 
 
-def train_fold_ddp(experiment: Experiment, fold: str, nproc: int) -> dict[str, Any]:
+def train_fold_ddp(experiment: Experiment, fold: str, nproc: int) -> FoldFacts:
     """Train a fold with `nproc` ranks under torchrun.
 
     Arguments

@@ -6,7 +6,6 @@ import contextlib
 from dataclasses import InitVar, asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from speechbrain_ext import hparams
 from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
@@ -22,6 +21,7 @@ from speechbrain_ext.training.run_spec import SELECTIONS, RunSpec
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import DamagedFile, read_sealed, sha256_file, sha256_json, write_sealed, write_text
 from speechbrain_ext.utils.folders import check_inside, folder_name
+from speechbrain_ext.utils.json_values import JsonObject
 
 PREPARE = "./run.sh --stage 0 --stop-stage 0"
 
@@ -98,7 +98,7 @@ class Experiment:
         return self.folds.sha256
 
     @cached_property
-    def models(self) -> dict[str, Any]:
+    def models(self) -> JsonObject:
         """The pretrained model's identity, by content and not by name, where the system has one.
 
         A trained row has recorded the model that it was made from, so it can be scored where the model is missing.
@@ -154,16 +154,15 @@ class Experiment:
         name = f"{phase}-{sha256_json(self.phase_depends(phase, fold))[:12]}"
         return check_inside(self.spec.exp, self.corpus_folder / "phases" / name)
 
-    def phase_depends(self, phase: str, fold: str) -> dict[str, Any]:
+    def phase_depends(self, phase: str, fold: str) -> JsonObject:
         """All that decides the weights of a phase: keys, data, part of the corpus, seed."""
         parts = self.fold(fold)
         used = ("train", "dev", "test") if self.selection == "test" else ("train", "dev")
-        tree = self.hp.phase_tree(phase)
-        return (self.models if "ssl_model" in tree["keys"] else {}) | {
+        return (self.models if "ssl_model" in self.hp.phase_keys(phase) else {}) | {
             "phase": phase,
             "corpus": Path(self.spec.data).name,
             "fold": fold,
-            "hparams": tree,
+            "hparams": self.hp.phase_tree(phase),
             "manifest_sha256": self.manifest_sha256,
             "fold_sha256": sha256_json({part: parts.part(part) for part in used}),
             "task": self.task.to_dict(),
@@ -173,12 +172,11 @@ class Experiment:
             "frozen": {name: self.phase_depends(name, fold) for name in self.hp.frozen(phase)},
         }
 
-    def depends(self) -> dict[str, Any]:
+    def depends(self) -> JsonObject:
         """The inputs of this row and seed."""
-        trees = [self.hp.phase_tree(phase)["keys"] for phase in self.hp.phases]
         return {
             "hparams_sha256": self.hp.sha256(),
-            "hparams": {key: value for tree in trees for key, value in tree.items()},
+            "hparams": {key: value for phase in self.hp.phases for key, value in self.hp.phase_keys(phase).items()},
             "manifest_sha256": self.manifest_sha256,
             "folds_sha256": self.folds_sha256,
             "selection": self.selection,

@@ -1,13 +1,14 @@
-"""The record of a finished training, `done-<phase>.json`: read, checked against the files that it names, written."""
+"""Records of finished trainings: of a phase (`done-<phase>.json`, checked against its files), and of a fold."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from speechbrain_ext.corpora.utterance_fields import is_number
+from speechbrain_ext.utils import json_fields as parse
 from speechbrain_ext.utils.files import DamagedFile, check_files, read_sealed, sha256_file, write_sealed
+from speechbrain_ext.utils.json_fields import is_number, optional, required
 
 TRAIN = "./run.sh --stage 2 --stop-stage 2"
 
@@ -49,6 +50,44 @@ class FinishedPhase:
     last_dev_scores: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseFacts:
+    """How a phase of a fold was trained."""
+
+    epochs: int = required(parse.count)
+    selected_epoch: int | None = optional(parse.or_none(parse.count))
+    optimizer_steps: int = required(parse.count)
+    train_seconds: float = required(parse.number)
+    checkpoint: str | None = optional(parse.or_none(parse.text))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldFacts:
+    """How a fold was trained.
+
+    `epochs` are those of the first phase, which the papers count; `dev_wa`, `dev_uar` and `dev_ccc` are scores of the
+    chosen epoch on the development part. `optimism` is by how much selection on the test fold raised its scores: the
+    scores of the chosen epoch less those of the last one.
+    """
+
+    name: str = required(parse.text)
+    n_train: int = required(parse.count)
+    n_dev: int = required(parse.count)
+    n_test: int = required(parse.count)
+    epochs: int = required(parse.count)
+    train_seconds: float = required(parse.number)
+    optimizer_steps: int | None = optional(parse.count)
+    phases: Mapping[str, PhaseFacts] | None = optional(parse.mapping_of(parse.record_of(PhaseFacts)))
+    parameters: int | None = optional(parse.count)
+    parameters_total: int | None = optional(parse.count)
+    peak_memory_mib: float | None = optional(parse.or_none(parse.number))
+    optimism: Mapping[str, float] | None = optional(parse.mapping_of(parse.number))
+    dev_wa: float | None = optional(parse.number)
+    dev_uar: float | None = optional(parse.number)
+    dev_ccc: float | None = optional(parse.number)
+    warnings: tuple[str, ...] | None = optional(parse.texts)
 
 
 NUMBERS = tuple(each.name for each in fields(FinishedPhase) if each.type in ("int", "float"))

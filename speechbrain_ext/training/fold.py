@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import partial
-from typing import Any
 
 import torch
 from speechbrain.utils.distributed import if_main_process
 
 from speechbrain_ext.training.classifier_phase import ClassifierPhase
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.finished import FinishedPhase, check_done, is_finished
+from speechbrain_ext.training.finished import FinishedPhase, FoldFacts, PhaseFacts, check_done, is_finished
 from speechbrain_ext.training.network_phase import NetworkPhase
 from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.phase import Phase
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.files import write_json, write_text
 
-PHASE_FACTS = ("epochs", "selected_epoch", "optimizer_steps", "train_seconds", "checkpoint")
+DEV_SCORES = ("dev_wa", "dev_uar", "dev_ccc")
 
 
 def phases_of(experiment: Experiment, fold: str) -> list[Phase]:
@@ -49,7 +49,7 @@ def check_trained(experiment: Experiment, fold: str) -> bool:
     return all(check_done(experiment.phase_folder(name, fold), name) for name in experiment.hp.phases)
 
 
-def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | None = None) -> dict[str, Any]:
+def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | None = None) -> FoldFacts:
     """Train the incomplete phases of a fold.
 
     Arguments
@@ -62,8 +62,8 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | 
 
     Returns
     -------
-    dict
-        Facts of the fold for results.json: epochs, training seconds, parameters by phase.
+    FoldFacts
+        What was trained: epochs, training seconds, parameters by phase.
     """
     experiment = Experiment(spec)
     folder = experiment.fold_folder(fold)
@@ -77,44 +77,41 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | 
     return fold_facts(experiment, fold)
 
 
-def fold_facts(experiment: Experiment, fold: str) -> dict[str, Any]:
-    """Training metadata of a fold, read from the records of its phases."""
+def fold_facts(experiment: Experiment, fold: str) -> FoldFacts:
+    """How a fold was trained, from the records of its phases."""
     parts = experiment.fold(fold)
     phases = {phase.name: phase.trained for phase in phases_of(experiment, fold)}
     finished = list(phases.values())
-    warnings = list(dict.fromkeys(warning for each in finished for warning in each.warnings))
+    last = finished[-1]
+    by_test = experiment.selection == "test"
+    return FoldFacts(
+        name=fold,
+        n_train=len(parts.train),
+        n_dev=len(parts.dev),
+        n_test=len(parts.test),
+        epochs=finished[0].epochs,
+        optimizer_steps=sum(each.optimizer_steps for each in finished),
+        phases={
+            name: PhaseFacts(**{each.name: getattr(done, each.name) for each in fields(PhaseFacts)})
+            for name, done in phases.items()
+        },
+        train_seconds=round(sum(each.train_seconds for each in finished), 2),
+        parameters=sum(each.parameters for each in finished),
+        parameters_total=sum(each.parameters_total for each in finished),
+        peak_memory_mib=max(each.peak_memory_mib for each in finished),
+        optimism=_optimism(last) or None if by_test else None,
+        **{name: None if by_test else last.dev_scores.get(name) for name in DEV_SCORES},
+        warnings=tuple(dict.fromkeys(warning for each in finished for warning in each.warnings)) or None,
+    )
+
+
+def _optimism(last: FinishedPhase) -> dict[str, float]:
+    """How much higher the scores of the chosen epoch are than those of the last one."""
     return {
-        "name": fold,
-        "n_train": len(parts.train),
-        "n_dev": len(parts.dev),
-        "n_test": len(parts.test),
-        # Of the first phase, which the paper counts; those of all phases stand under "phases".
-        "epochs": finished[0].epochs,
-        "optimizer_steps": sum(each.optimizer_steps for each in finished),
-        "phases": {name: {key: getattr(done, key) for key in PHASE_FACTS} for name, done in phases.items()},
-        "train_seconds": round(sum(each.train_seconds for each in finished), 2),
-        "parameters": sum(each.parameters for each in finished),
-        "parameters_total": sum(each.parameters_total for each in finished),
-        "peak_memory_mib": max(each.peak_memory_mib for each in finished),
-        **_dev_scores(experiment, finished[-1]),
-        **({"warnings": warnings} if warnings else {}),
-    }
-
-
-def _dev_scores(experiment: Experiment, last: FinishedPhase) -> dict[str, Any]:
-    """Scores of the chosen epoch on the development set, or its optimism.
-
-    Where the epoch was chosen on the test set, the optimism is how much higher its scores are there than those of the
-    last epoch.
-    """
-    if experiment.selection != "test":
-        return dict(last.dev_scores)
-    gaps = {
         key.removeprefix("dev_"): score - last.last_dev_scores[key]
         for key, score in last.dev_scores.items()
         if key in last.last_dev_scores
     }
-    return {"optimism": gaps} if gaps else {}
 
 
 def predict_fold(spec: RunSpec, fold: str) -> list[Output]:

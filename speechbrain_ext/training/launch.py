@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -19,15 +19,17 @@ from speechbrain_ext.training.progress import Progress
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.utils.workers import worker_pool
 
+T = TypeVar("T")
+
 
 def map_folds(
-    function: Callable[..., Any],
+    function: Callable[..., T],
     tasks: Sequence[tuple[RunSpec, str]],
     jobs: int,
     title: str,
     progress: Progress | None = None,
-    on_done: Callable[[RunSpec, str, Any], None] | None = None,
-) -> dict[tuple[RunSpec, str], Any]:
+    on_done: Callable[[RunSpec, str, T], None] | None = None,
+) -> dict[tuple[RunSpec, str], T]:
     """Call a function of a run specification and a fold for every task.
 
     Arguments
@@ -56,7 +58,7 @@ def map_folds(
     """
     if not tasks:
         return {}
-    results: dict[tuple[RunSpec, str], Any] = {}
+    results: dict[tuple[RunSpec, str], T] = {}
     bar = tqdm(total=len(tasks), desc=title, unit="fold", delay=2.0, mininterval=_pause(), miniters=0)
     broken = f"{title}: a worker process was killed"
     with (
@@ -85,7 +87,7 @@ def map_folds(
     return results
 
 
-def _call(function: Callable[..., Any], spec: RunSpec, fold: str, number: int, ticks: str | None) -> Any:
+def _call(function: Callable[..., T], spec: RunSpec, fold: str, number: int, ticks: str | None) -> T:
     return function(spec, fold) if ticks is None else function(spec, fold, _Ticker(Path(ticks), number))
 
 

@@ -21,6 +21,7 @@ from speechbrain_ext.preparation.names import PROTOCOLS
 from speechbrain_ext.training.printed_scores import check_keys, folds_of, fraction, printed, recalls_of
 from speechbrain_ext.training.table_names import table_files
 from speechbrain_ext.utils.errors import UsageError, UserError
+from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.nearest import suggestion
 from speechbrain_ext.utils.yaml_tree import plain, read
 
@@ -107,7 +108,7 @@ class Table:
                 return row
         raise UsageError(f"--row {name}: {suggestion(name, [row.name for row in self.rows], f'rows of {self.id}')}")
 
-    def paper_of(self, row: TableRow) -> dict[str, Any] | None:
+    def paper_of(self, row: TableRow) -> JsonObject | None:
         """What results.json says of the paper; None where it prints no number for the row."""
         if row.paper_wa is None and row.paper_uar is None:
             return None

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from speechbrain_ext import hparams
 from speechbrain_ext.corpora.data_folder import read_facts
@@ -18,6 +17,7 @@ from speechbrain_ext.training.run_request import print_trusted
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.schedule import scaled_epochs
 from speechbrain_ext.utils.files import sha256_json
+from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.yaml_tree import REFERENCE
 
 # Folds of protocols whose number no corpus decides.
@@ -208,7 +208,7 @@ def folds_of(run: PlannedRun) -> int | None:
     return next((one["folds_of_protocol"] for one in kept if one.get("protocol") == run.protocol), None)
 
 
-def epochs_of(tree: dict[str, Any], phase: str) -> int:
+def epochs_of(tree: JsonObject, phase: str) -> int:
     """The epochs that a phase is trained, with the schedule's scale."""
     value = (tree["phases"][phase].get("training") or {}).get("epochs", tree.get("epochs", 1))
     while isinstance(value, str) and (found := REFERENCE.search(value)):

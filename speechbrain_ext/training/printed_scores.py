@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, TypeVar
 
 from speechbrain_ext.corpora.labels import EMOTIONS
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.nearest import suggestion
 
+T = TypeVar("T")
 
-def printed(path: Path, rows: Sequence[dict[str, Any]], key: str, read: Callable[[Any, str], Any]) -> dict[str, Any]:
+
+class Row(TypedDict):
+    """What is read here of a row of a table's file."""
+
+    name: str
+    paper: dict[str, Any] | None
+
+
+def printed(path: Path, rows: Sequence[Row], key: str, read: Callable[[Any, str], T]) -> dict[str, T]:
     """What the paper prints beyond WA and UAR, by the row's name, where it prints it.
 
     Arguments

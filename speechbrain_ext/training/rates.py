@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from speechbrain_ext import hparams
+from speechbrain_ext.utils.json_values import JsonObject
 
 HERE = "finished trainings here"
 
@@ -126,13 +126,13 @@ class Rates:
                         yield phase, _Kept(results["corpus"], results["device"], same, seconds, fold["n_train"])
 
 
-def kept_results(recipe: Path) -> list[dict[str, Any]]:
+def kept_results(recipe: Path) -> list[JsonObject]:
     """Read the kept results of a recipe, those of a whole protocol."""
     found = [_read(path) for path in sorted(recipe.glob("results/*/*.json"))]
     return [one for one in found if "folds_of_protocol" in one]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> JsonObject:
     """Read a JSON object; an estimate goes without a file that is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

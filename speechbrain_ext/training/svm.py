@@ -15,6 +15,7 @@ from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.metrics.classes import unweighted_average_recall, weighted_accuracy
 from speechbrain_ext.training.objectives import mean_concordance
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.json_values import JsonObject
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,7 @@ class LinearSVM(_LinearMachine):
         """Log-posteriors [utterance, class], a softmax of the scores: not calibrated."""
         return log_softmax(self.scores(features), axis=1)
 
-    def training_scores(self, features: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    def training_scores(self, features: np.ndarray, targets: np.ndarray) -> JsonObject:
         """Scores of the choice of C, and WA and UAR on the training set, for the log."""
         found = self.predict(features).argmax(axis=1)  # [utterance]
         return {
@@ -293,7 +294,7 @@ class LinearSVR(_LinearMachine):
         """Predictions in the units of the values [utterance, dimension]."""
         return self.scores(features) * self.model["value_deviation"] + self.model["value_mean"]
 
-    def training_scores(self, features: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    def training_scores(self, features: np.ndarray, targets: np.ndarray) -> JsonObject:
         """Scores of the choice of C, and mean CCC on the training set, for the log."""
         return {"inner_ccc": self.inner_scores, "train_ccc": mean_concordance(targets, self.predict(features))}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any
 
 from tqdm import tqdm
 
@@ -11,7 +10,7 @@ from speechbrain_ext.corpora.data_folder import check_audio_unchanged, write_cor
 from speechbrain_ext.training import launch
 from speechbrain_ext.training.ddp import train_fold_ddp
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.finished import is_finished
+from speechbrain_ext.training.finished import FoldFacts, is_finished
 from speechbrain_ext.training.fold import is_trained, train_fold
 from speechbrain_ext.training.plan import epochs_of
 from speechbrain_ext.training.progress import Progress, TimedPhase
@@ -88,12 +87,10 @@ def _phases(run: Experiment, fold: str, number: int, rates: Rates) -> list[Timed
     return phases
 
 
-def _report(spec: RunSpec, fold: str, facts: dict[str, Any]) -> None:
+def _report(spec: RunSpec, fold: str, facts: FoldFacts) -> None:
     # A classifier that is fitted at once has no optimiser.
-    phases = f"{facts['optimizer_steps']} optimiser steps, " if facts["optimizer_steps"] else ""
-    tqdm.write(
-        f"train: seed {spec.seed} fold {fold}: {facts['n_train']} utterances, {phases}{facts['train_seconds']:.0f} s"
-    )
+    phases = f"{facts.optimizer_steps} optimiser steps, " if facts.optimizer_steps else ""
+    tqdm.write(f"train: seed {spec.seed} fold {fold}: {facts.n_train} utterances, {phases}{facts.train_seconds:.0f} s")
 
 
 def forget(run: Experiment, folds: list[str], wait: bool = False) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.json_values import JsonValue
 from speechbrain_ext.utils.regular_file import NotRegularFile, check_regular, read_regular
 
 SEAL = "seal"
@@ -101,7 +102,7 @@ def read_json(path: str | Path, made_by: str) -> Any:
         raise UserError(f"{path}: not JSON ({fault}): delete it and make it again with: {made_by}") from None
 
 
-def write_sealed(path: str | Path, record: Mapping[str, Any]) -> None:
+def write_sealed(path: str | Path, record: Mapping[str, JsonValue]) -> None:
     """Write a JSON object with the SHA-256 of its content under the key `seal`.
 
     Example

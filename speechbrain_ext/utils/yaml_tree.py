@@ -12,6 +12,7 @@ from ruamel.yaml.comments import CommentedMap, TaggedScalar
 from ruamel.yaml.error import YAMLError
 
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.nearest import suggestion
 from speechbrain_ext.utils.yaml_safety import MAX_BYTES, REF, refuse_tags
 
@@ -83,8 +84,8 @@ def plain(node: Any) -> Any:
 
 
 def merge(
-    tree: dict[str, Any], overrides: dict[str, Any], where: str, error: type[UserError], typed: Container[str] = ()
-) -> dict[str, Any]:
+    tree: JsonObject, overrides: JsonObject, where: str, error: type[UserError], typed: Container[str] = ()
+) -> JsonObject:
     """Put overrides into a tree; an unknown key or another kind of value is an error that names it.
 
     Arguments
@@ -123,7 +124,7 @@ def _same_kind(old: Any, new: Any) -> bool:
     return isinstance(new, type(old))
 
 
-def resolved(node: Any, tree: dict[str, Any], passed: tuple[str, ...] = ()) -> Any:
+def resolved(node: Any, tree: JsonObject, passed: tuple[str, ...] = ()) -> Any:
     """A node of a tree with the values that its references stand for, as HyperPyYAML finds them.
 
     Raises
@@ -163,13 +164,13 @@ def resolved(node: Any, tree: dict[str, Any], passed: tuple[str, ...] = ()) -> A
         raise ValueError(f"{node}: {fault}") from None
 
 
-def _referred(reference: str, tree: dict[str, Any], passed: tuple[str, ...]) -> Any:
+def _referred(reference: str, tree: JsonObject, passed: tuple[str, ...]) -> Any:
     if reference in passed:
         raise ValueError(f"{REF} {reference} leads back to itself")
     return resolved(_lookup(reference, tree), tree, (*passed, reference))
 
 
-def _lookup(reference: str, tree: dict[str, Any]) -> Any:
+def _lookup(reference: str, tree: JsonObject) -> Any:
     node: Any = tree
     for part in reference.strip("<>").replace("]", "").split("["):
         if not isinstance(node, dict) or part not in node:
@@ -182,7 +183,7 @@ def _is_reference(node: Any) -> bool:
     return isinstance(node, str) and node.startswith(f"{REF} ")
 
 
-def reached(node: Any, tree: dict[str, Any]) -> set[str]:
+def reached(node: Any, tree: JsonObject) -> set[str]:
     """Top-level keys that a node refers to, directly or through others."""
     found: set[str] = set()
     waiting = [node]

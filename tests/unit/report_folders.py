@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.evaluation.json_fields import parse_fields
 from speechbrain_ext.evaluation.predictions import write_predictions
-from speechbrain_ext.evaluation.records import Facts, FoldFacts, Results
+from speechbrain_ext.evaluation.records import Facts, Results
 from speechbrain_ext.evaluation.results import make_results, make_summary
 from speechbrain_ext.evaluation.results_files import read_results, write_results, write_summary
 from speechbrain_ext.evaluation.results_json import results_from_json, results_to_json
 from speechbrain_ext.evaluation.targets import Classes, Prediction, Target
+from speechbrain_ext.training.finished import FoldFacts
 from speechbrain_ext.utils.files import write_json
+from speechbrain_ext.utils.json_fields import read_record
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 SPEAKERS = ["03", "08", "09", "10", "11", "12", "13", "14", "15", "16"]
@@ -65,7 +66,7 @@ def facts(target: Target = TARGET, **changes: Any) -> Facts:
         "folds_sha256": "c" * 64,
         "command": "./run.sh --stage 0 --stop-stage 4",
     }
-    return Facts(**parse_fields(Facts, known | changes), target=target)
+    return read_record(Facts, known | changes, target=target)
 
 
 def fold_facts(rows: list[Prediction]) -> list[FoldFacts]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +13,6 @@ from speechbrain_ext import hparams
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.evaluation.provenance import run_facts
-from speechbrain_ext.evaluation.results_json import fold_facts_from_json
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.ssl import Waveform
 from speechbrain_ext.lobes.adapters import ADAPTERS, AdapterSettings
@@ -69,20 +68,15 @@ def test_results_count_what_is_trained_and_all(spec, adapter):
     run = replace(spec, row=adapter, overrides=(*spec.overrides, f"--adapter={adapter}", f"--adapter_rank={RANK}"))
     facts = train_fold(run, FOLD)
     experiment = Experiment(run)
-    done = asdict(phases_of(experiment, FOLD)[-1].done)
+    done = phases_of(experiment, FOLD)[-1].done
     head = LAYERS + 1 + (SIZE + 1) * 4 + (4 + 1) * 7
     encoder = encoder_of(experiment.hp.build()["ssl_model"])
     everything = sum(p.numel() for p in encoder.parameters())
     fixed = sum(p.numel() for p in encoder.feature_extractor.parameters()) + encoder.masked_spec_embed.numel()
     learned = LEARNED.get(adapter)
     trained = head + (everything - fixed if learned is None else learned)
-    for found in (
-        done,
-        facts,
-        fold_facts(experiment, FOLD),
-        vars(run_facts(experiment, [fold_facts_from_json(facts)])),
-    ):
-        assert (found["parameters"], found["parameters_total"]) == (trained, head + everything + (learned or 0))
+    for found in (done, facts, fold_facts(experiment, FOLD), run_facts(experiment, [facts])):
+        assert (found.parameters, found.parameters_total) == (trained, head + everything + (learned or 0))
     assert len(predict_fold(run, FOLD)) == 7
 
 

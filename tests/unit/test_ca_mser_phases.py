@@ -82,7 +82,7 @@ def tuned(spec, model):
 
 def test_the_range_of_the_bins_is_that_of_the_training_part(spec, tuned):
     run, facts = tuned
-    assert facts["n_train"] == 14 and facts["optimizer_steps"] == 2, "16 segments in batches of 8"
+    assert facts.n_train == 14 and facts.optimizer_steps == 2, "16 segments in batches of 8"
     state = state_of(run)
     cache = FeatureCache(spec.cache, CaMserSpectrogram())
     frames = np.concatenate([cache.get(identity) for identity in Experiment(run).fold(FOLD).train])
@@ -128,7 +128,7 @@ def test_cached_frames_give_what_the_frozen_model_gives(spec, model, tuned):
     facts = train_fold(run, FOLD)
     state = state_of(run)
     assert not any("encoder" in name for name in state), "nothing of wav2vec 2.0 is trained or kept"
-    assert facts["parameters"] < tuned[1]["parameters"]
+    assert facts.parameters < tuned[1].parameters
     assert len(predict_fold(run, FOLD)) == 7
 
 
@@ -147,7 +147,7 @@ def test_training_moves_the_encoder_and_its_own_masking_is_drawn_again(spec, mod
 def test_adapters_are_trained_in_the_place_of_the_encoder(spec, model, tuned):
     run = run_of(spec, model, "lora", adapter="lora", adapter_rank="2")
     facts = train_fold(run, FOLD)
-    assert facts["parameters"] < tuned[1]["parameters"] and facts["parameters_total"] > tuned[1]["parameters_total"]
+    assert facts.parameters < tuned[1].parameters and facts.parameters_total > tuned[1].parameters_total
     assert len(predict_fold(run, FOLD)) == 7
     with pytest.raises(UserError, match="adapter"):
         train_fold(run_of(spec, model, "both", variant=f"{FULL}_frozen", adapter="lora"), FOLD)

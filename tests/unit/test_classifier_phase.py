@@ -106,8 +106,8 @@ def test_what_it_sets_in_torch_it_puts_back(spec):
 
 def test_it_leaves_what_a_network_leaves_and_predicts(spec):
     facts = train_fold(spec, FOLD)
-    assert (facts["epochs"], facts["optimizer_steps"], facts["parameters"]) == (1, 0, 21 * 89)
-    assert facts["warnings"] == ["posteriors are a softmax of SVM scores, not calibrated"]
+    assert (facts.epochs, facts.optimizer_steps, facts.parameters) == (1, 0, 21 * 89)
+    assert facts.warnings == ("posteriors are a softmax of SVM scores, not calibrated",)
     step = phase_of(spec)
     assert isinstance(step, ClassifierPhase) and step.done.phase == "egemaps"
     row = json.loads((step.folder / "train_log-egemaps.jsonl").read_text())
@@ -236,4 +236,4 @@ def test_selection_on_the_test_part_is_refused(spec):
 
 def test_facts_of_a_fold_are_plain_numbers(spec):
     train_fold(spec, FOLD)
-    assert json.loads(json.dumps(fold_facts(Experiment(spec), FOLD)))["phases"]["egemaps"]["selected_epoch"] == 1
+    assert fold_facts(Experiment(spec), FOLD).phases["egemaps"].selected_epoch == 1

@@ -76,10 +76,10 @@ def trained(spec: RunSpec, row: str, preset: str = "paper", **changes: str) -> t
 def test_a_last_batch_of_one_segment_is_left_out(spec):
     facts, state = trained(spec, "usual")
     # 30 segments of 28 utterances: one batch of 27, and one of 3
-    assert facts["n_train"] == 28 and facts["optimizer_steps"] == 2 * 2
+    assert facts.n_train == 28 and facts.optimizer_steps == 2 * 2
     assert {"criterion.center_emotion.centers", "criterion.center_gender.centers"} <= state.keys()
     facts, _ = trained(spec, "rest", batch_size="29")
-    assert facts["optimizer_steps"] == 2 * 1, "a batch of 29, and 1 segment that no batch norm could be trained on"
+    assert facts.optimizer_steps == 2 * 1, "a batch of 29, and 1 segment that no batch norm could be trained on"
     assert [output.id for output in predict_fold(spec, FOLD)] == sorted(Experiment(spec).fold(FOLD).test)
 
 
@@ -101,14 +101,14 @@ def test_the_official_preset_is_another_row_with_its_own_values(spec):
     facts, state = trained(spec, "official", preset="official")
     assert state["network.sd_caff.dynamic.lstm.weight_ih_l0"].shape[1] == 180, "all three parts"
     assert not any("reverse" in name for name in state), "one direction"
-    assert facts["optimizer_steps"] == 2 * 1, "first segments only: 27 of 28, and one left out"
+    assert facts.optimizer_steps == 2 * 1, "first segments only: 27 of 28, and one left out"
 
 
 def test_the_official_factor_of_the_centers_follows_the_drops_of_the_rate(spec, monkeypatch):
     rates = []
     monkeypatch.setattr(JointCenterLoss, "follow_rate", lambda self, rate: rates.append(rate))
     facts, _ = trained(spec, "drops", preset="official", epochs="6")
-    assert facts["optimizer_steps"] == 6, "one step an epoch"
+    assert facts.optimizer_steps == 6, "one step an epoch"
     assert rates == pytest.approx([0.003] * 3 + [0.0003] * 2 + [0.00003])
 
 
@@ -125,7 +125,7 @@ def test_the_presets_scale_the_gradient_of_the_centers(spec, preset, kind):
 
 def test_utterances_of_a_class_are_trained_on_twice(spec):
     facts, _ = trained(spec, "twice", oversample_classes="[anger, fear]")
-    assert facts["n_train"] == 28 and facts["optimizer_steps"] == 2 * 2
+    assert facts.n_train == 28 and facts.optimizer_steps == 2 * 2
     step = phases_of(Experiment(replace(spec, row="twice", overrides=tiny(oversample_classes="[anger, fear]"))), FOLD)[
         -1
     ]
@@ -153,12 +153,12 @@ def test_a_selection_on_the_test_part_says_what_it_gained(spec):
     step = phases_of(Experiment(run), FOLD)[-1]
     log = [json.loads(line) for line in (step.folder / "train_log-sd_caff.jsonl").read_text().splitlines()]
     scores = [row["dev_uar"] for row in log]
-    assert facts["optimism"]["uar"] == pytest.approx(max(scores) - scores[-1])
-    assert facts["optimism"]["wa"] == pytest.approx(log[scores.index(max(scores))]["dev_wa"] - log[-1]["dev_wa"])
+    assert facts.optimism["uar"] == pytest.approx(max(scores) - scores[-1])
+    assert facts.optimism["wa"] == pytest.approx(log[scores.index(max(scores))]["dev_wa"] - log[-1]["dev_wa"])
     results = plausible_results(selection="test")
-    told = replace(results, folds=(replace(results.folds[0], optimism=facts["optimism"]),)).optimism
+    told = replace(results, folds=(replace(results.folds[0], optimism=facts.optimism),)).optimism
     assert "selected on the test fold" in told and f"UAR {100 * (max(scores) - scores[-1]):+.2f}" in told
-    assert "optimism" not in train_fold(spec, FOLD)
+    assert train_fold(spec, FOLD).optimism is None
 
 
 def test_what_the_loss_cannot_do_is_told(spec):

@@ -11,6 +11,7 @@ from speechbrain_ext.features.ca_mser.features import CaMserAudio
 from speechbrain_ext.features.extractor import one_thread
 from speechbrain_ext.features.ssl import FramesOfModel, frozen, hidden_states
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.json_values import JsonObject
 
 
 class CaMserEncoded(FramesOfModel, CaMserAudio):
@@ -60,7 +61,7 @@ class CaMserEncoded(FramesOfModel, CaMserAudio):
         return np.concatenate(found)  # [segments * frames, dim]
 
 
-def frames_of(config: dict[str, Any], samples: int) -> int:
+def frames_of(config: JsonObject, samples: int) -> int:
     """How many frames the convolutions in front of a model make of so many samples.
 
     Example
@@ -69,8 +70,8 @@ def frames_of(config: dict[str, Any], samples: int) -> int:
     149
     """
     # A configuration that does not say has what all models of the three kinds have.
-    kernels = config.get("conv_kernel", (10, 3, 3, 3, 3, 2, 2))
-    strides = config.get("conv_stride", (5, 2, 2, 2, 2, 2, 2))
+    kernels: Any = config.get("conv_kernel", (10, 3, 3, 3, 3, 2, 2))
+    strides: Any = config.get("conv_stride", (5, 2, 2, 2, 2, 2, 2))
     for kernel, stride in zip(kernels, strides, strict=True):
         samples = max(0, (samples - kernel) // stride + 1)
     return samples

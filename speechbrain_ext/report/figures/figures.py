@@ -22,6 +22,7 @@ from speechbrain_ext.report.figures.drawing import (
     new_figure,
     set_title,
 )
+from speechbrain_ext.utils.json_values import JsonValue
 
 # Per fold a list of {"epoch", "phase_name", and numbers such as "train_loss", "dev_loss", "dev_uar"}.
 History = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -164,5 +165,5 @@ def _lines(axes: Axes, history: History, phase: str, key: str, scale: float) -> 
         axes.plot(epochs, means, color=colour, linestyle=style, linewidth=2, marker=marker, label=key.replace("_", " "))
 
 
-def _is_number(record: Mapping[str, Any], key: str) -> bool:
+def _is_number(record: Mapping[str, JsonValue], key: str) -> bool:
     return isinstance(record.get(key), int | float)

@@ -11,17 +11,18 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from speechbrain_ext.evaluation import json_fields as parse
 from speechbrain_ext.evaluation.breakdown import by_speaker
-from speechbrain_ext.evaluation.json_fields import required
 from speechbrain_ext.evaluation.predictions import read_predictions
 from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.report.figures.bars import build_classes, build_speakers
 from speechbrain_ext.report.figures.drawing import draw_file, draw_print
 from speechbrain_ext.report.figures.figures import History, build_confusion, build_curves, build_scatter
+from speechbrain_ext.utils import json_fields as parse
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import check_files, read_json, read_sealed, sha256_file, sha256_json, write_sealed
 from speechbrain_ext.utils.folders import check_inside, is_name
+from speechbrain_ext.utils.json_fields import required
+from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.regular_file import read_regular
 
 RECORD = "figures.json"
@@ -167,7 +168,7 @@ def read_history(folder: Path, results: Results) -> History:
     return {fold: epochs for fold, epochs in history.items() if epochs}
 
 
-def _epoch(line: str) -> dict[str, Any]:
+def _epoch(line: str) -> JsonObject:
     record = json.loads(line)
     if type(record["epoch"]) is not int or type(record["phase_name"]) is not str:
         raise ValueError(f"no epoch: {line[:40]}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, field, fields, is_dataclass
 from typing import Any, TypeVar
 
-from speechbrain_ext.corpora.utterance_fields import is_number
 from speechbrain_ext.utils.folders import is_name
+from speechbrain_ext.utils.json_values import JsonObject, JsonValue
 
 Parse = Callable[[Any], Any]
 T = TypeVar("T")
@@ -28,15 +29,17 @@ def optional(parse: Parse) -> Any:
     return field(default=None, metadata={"parse": parse})
 
 
-def parse_fields(kind: type, record: Any) -> dict[str, Any]:
-    """Parse the fields of a dataclass from a JSON object; other keys of the object are left aside.
+def read_record(kind: type[T], record: Any, **others: Any) -> T:
+    """Read a dataclass from a JSON object; other keys of the object are left aside.
 
     Arguments
     ---------
     kind : type
-        A dataclass with fields made by `required` and `optional`; its further fields are not parsed.
+        A dataclass with fields made by `required` and `optional`, which are parsed.
     record : any
         The JSON object.
+    **others
+        The dataclass's further fields.
 
     Raises
     ------
@@ -45,16 +48,16 @@ def parse_fields(kind: type, record: Any) -> dict[str, Any]:
     """
     if not isinstance(record, Mapping):
         raise UnexpectedField(f"expected an object, found {repr(record)[:80]}")
-    values = {}
-    for one in fields(kind):
+    dataclass: Any = kind
+    for one in fields(dataclass):
         if "parse" not in one.metadata or (one.name not in record and one.default is not MISSING):
             continue
-        values[one.name] = parse_field(record, one.name, one.metadata["parse"])
-    return values
+        others[one.name] = parse_field(record, one.name, one.metadata["parse"])
+    return kind(**others)
 
 
-def parse_field(record: Mapping[str, Any], key: str, parse: Callable[[Any], T]) -> T:
-    """Parse one value of a JSON object; errors are those of `parse_fields`."""
+def parse_field(record: Mapping[str, JsonValue], key: str, parse: Callable[[Any], T]) -> T:
+    """Parse one value of a JSON object; errors are those of `read_record`."""
     if key not in record:
         raise UnexpectedField(f"{key}: expected what stage 3 writes, found none")
     try:
@@ -65,8 +68,8 @@ def parse_field(record: Mapping[str, Any], key: str, parse: Callable[[Any], T]) 
         raise UnexpectedField(f"{key}: expected what stage 3 writes, found {repr(record[key])[:80]}") from None
 
 
-def write_fields(record: Any, kind: type) -> dict[str, Any]:
-    """Give the fields of a dataclass that `parse_fields` reads as JSON; optional ones only where they are set."""
+def write_fields(record: Any, kind: type) -> JsonObject:
+    """Give the fields of a dataclass that `read_record` reads as JSON; optional ones only where they are set."""
     parsed = (one for one in fields(kind) if "parse" in one.metadata)
     values = ((one, getattr(record, one.name)) for one in parsed)
     return {one.name: plain(value) for one, value in values if value is not None or one.default is MISSING}
@@ -83,7 +86,7 @@ def plain(value: Any) -> Any:
 
 def record_of(kind: type[T]) -> Callable[[Any], T]:
     """A parser of a nested record."""
-    return lambda value: kind(**parse_fields(kind, value))
+    return lambda value: read_record(kind, value)
 
 
 def checked(is_right: Callable[[Any], bool]) -> Parse:
@@ -110,6 +113,11 @@ def list_of(parse: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
 def mapping_of(parse: Callable[[Any], T]) -> Callable[[Any], dict[str, T]]:
     """A parser of an object whose values are of one kind."""
     return lambda value: {key: parse(one) for key, one in json_object(value).items()}
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number, of a size that a float holds."""
+    return type(value) is int and abs(value) < 2**63 or type(value) is float and math.isfinite(value)
 
 
 text = checked(lambda value: isinstance(value, str))
