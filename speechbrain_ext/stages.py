@@ -175,6 +175,7 @@ def table(request: StagesRequest, stages: Sequence[int]) -> None:
     """Run stages 1 to 3 of every row of a table, and write it."""
     from speechbrain_ext.report.tables.run_table import TableRequest, run_table
 
+    assert request.table is not None, "asked for with --table"
     asked = TableRequest(request.table, request.rows, stages, request.mark, request.columns, request.paper)
     run_table(asked)
 

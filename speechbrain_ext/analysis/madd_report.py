@@ -72,8 +72,8 @@ def compare_pauses(request: MaddRequest) -> None:
     readings = ("end", "start") if request.times == "both" else (request.times,)
     rest = (request.window_samples, request.floor, request.pauses, request.unlabelled)
     comparisons = [compare(material, request.factors, times, *rest) for times in readings]
-    for found in comparisons:
-        print(f"\n{table_text(found)}")
+    for comparison in comparisons:
+        print(f"\n{table_text(comparison)}")
     _write(comparisons, request.out)
 
 

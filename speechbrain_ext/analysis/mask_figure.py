@@ -116,8 +116,17 @@ def _activations(axes: Axes, stage: StageMap, kind: str, words: str, top_value: 
     """An image of the activations in which exactly 0 alone is white."""
     colours = matplotlib.colormaps["viridis_r"].with_extremes(bad="white")
     values = np.ma.masked_equal(columns_of(getattr(stage, kind)), 0)  # [channel, column]
-    view = {"aspect": "auto", "origin": "lower", "interpolation": "nearest", "extent": (0, seen_s, 0, len(values))}
-    axes.imshow(values, cmap=colours, vmin=0, vmax=top_value, **view)
+    extent = (0, seen_s, 0, len(values))
+    axes.imshow(
+        values,
+        cmap=colours,
+        vmin=0,
+        vmax=top_value,
+        aspect="auto",
+        origin="lower",
+        interpolation="nearest",
+        extent=extent,
+    )
     share = stage.zero_share(kind)
     told = "no silent frame left" if share is None else f"silence {percent_of_zeros(share)} zero"
     axes.set_title(f"{words}: {told}", fontsize=8, loc="left", pad=2)

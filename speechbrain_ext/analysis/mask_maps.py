@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -108,6 +109,6 @@ def stage_maps(network: MaskingNetwork, samples: np.ndarray) -> list[StageMap]:
         )
     names = ["stem", *(f"block {number}" for number in range(1, len(with_masks)))]
     return [
-        StageMap(name, masked[0].T.numpy(), plain[0].T.numpy(), mask[0].numpy())
+        StageMap(name, masked[0].T.numpy(), plain[0].T.numpy(), cast("torch.Tensor", mask)[0].numpy())
         for name, (masked, mask), (plain, _) in zip(names, with_masks, without, strict=True)
     ]

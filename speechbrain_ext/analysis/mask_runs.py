@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -110,8 +110,9 @@ def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> Ma
             f"--utterance {utterance}: expected an id of {experiment.spec.data}/manifest.jsonl, found none such"
         )
     fold = _fold(experiment, name, utterance, fold)
-    phase = next(phase for phase in phases_of(experiment, fold) if phase.name == name)
-    network = phase.network()
+    phases = (phase for phase in phases_of(experiment, fold) if isinstance(phase, NetworkPhase))
+    phase = next(phase for phase in phases if phase.name == name)
+    network = cast("MaskingNetwork", phase.network())
     segments = _Segments(experiment, phase, network)
     tested = experiment.fold(fold).test
     utterance, place = max(
@@ -168,7 +169,7 @@ class _Segments:
         return self._cut(original, place), self._cut(self._processed(identity), place)
 
     def _processed(self, identity: str) -> np.ndarray:
-        return self.source.cache.get(self.experiment.utterances[identity].sha256)[:, 0]  # [samples]
+        return self.source.cache.get(self.experiment.utterances[identity].audio_sha256)[:, 0]  # [samples]
 
     def _cut(self, samples: np.ndarray, place: int) -> np.ndarray:
         return np.array(samples[place * self.rows : (place + 1) * self.rows])  # [samples of the segment]

@@ -155,8 +155,10 @@ def _points(axes: Axes, panel: Panel, classes: Sequence[str], is_named: bool) ->
     for place, name in enumerate(classes):
         chosen = panel.labels == name  # [utterance]
         if chosen.any():
+            across, up = panel.points[chosen].T  # [utterance], [utterance]
             axes.scatter(
-                *panel.points[chosen].T,
+                across,
+                up,
                 s=size,
                 color=COLOURS[place % len(COLOURS)],
                 marker=MARKERS[place % len(MARKERS)],

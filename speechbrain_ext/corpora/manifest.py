@@ -100,6 +100,19 @@ class Utterance:
             return np.ascontiguousarray(mono)
         return audio.resample(mono, rate_hz, sample_rate_hz)  # [samples at the new rate]
 
+    @property
+    def audio_sha256(self) -> str:
+        """The hash of the audio, which names its features.
+
+        Raises
+        ------
+        UserError
+            Stage 0 has not read the audio.
+        """
+        if self.sha256 is None:
+            raise UserError(f"{self.wav}: the audio is not hashed: run stage 0 again without --no-audio-check")
+        return self.sha256
+
     def to_dict(self) -> JsonObject:
         """Give the record as plain values, in the order of the manifest."""
         return asdict(self)

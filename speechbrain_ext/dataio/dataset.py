@@ -56,7 +56,7 @@ class FeatureSource:
 
     def frames(self, utterance: Utterance, variant: str = "") -> np.ndarray:
         """Real frames of an utterance, cut, as float32 [time, feature]."""
-        key = f"{utterance.sha256}+{variant}" if variant else utterance.sha256
+        key = f"{utterance.audio_sha256}+{variant}" if variant else utterance.audio_sha256
         frames = np.array(self.cache.get(key)[: self.max_frames], dtype=np.float32)  # [time, feature]
         return self._by_speaker(frames, utterance.speaker)
 
@@ -75,8 +75,8 @@ class FeatureSource:
         Of an utterance that is silent throughout, training gets no segment, and scoring gets all of them: each
         utterance has a score.
         """
-        rows, size = self.cache.get(utterance.sha256), self.segment_rows  # [rows of the utterance, feature]
-        places = range(count_segments(len(rows), size))
+        rows, size = self.cache.get(utterance.audio_sha256), self.segment_rows  # [rows of the utterance, feature]
+        places: Sequence[int] = range(count_segments(len(rows), size))
         if self.leave_out_silent:
             sounding = [place for place in places if np.any(rows[place * size : (place + 1) * size])]
             places = sounding if sounding or training else places
@@ -86,7 +86,7 @@ class FeatureSource:
         """Rows of a segment as float32 [time, feature]: all of them, or the first `rows`."""
         start = place * self.segment_rows
         stop = start + (self.segment_rows if rows is None else rows)
-        frames = np.array(self.cache.get(utterance.sha256)[start:stop], dtype=np.float32)  # [time, feature]
+        frames = np.array(self.cache.get(utterance.audio_sha256)[start:stop], dtype=np.float32)  # [time, feature]
         return torch.from_numpy(self._by_speaker(frames, utterance.speaker))
 
     def _by_speaker(self, frames: np.ndarray, speaker: str) -> np.ndarray:

@@ -11,7 +11,7 @@ import math
 import secrets
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -158,7 +158,7 @@ def _summary(name: str, faults: list[str], num_items: int) -> str:
     )
 
 
-def _outcomes(extractor: Extractor, items: list[AudioItem], jobs: int) -> Iterator[Outcome]:
+def _outcomes(extractor: Extractor, items: list[AudioItem], jobs: int) -> Generator[Outcome, None, None]:
     """Compute items in their order, here or in worker processes."""
     if jobs == 1:
         for item in items:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 FLOORS = ("nonzero", "all")
@@ -101,7 +103,7 @@ def silent_samples(
         threshold = np.multiply(least, factor, dtype=signal.dtype, casting="same_kind")
         silent = differences < threshold  # [windows]
     windows = len(silent)
-    kind = np.int32 if samples < 2**31 else np.int64
+    kind: Any = np.int32 if samples < 2**31 else np.int64
     change = np.zeros(samples + 1, dtype=kind)  # [samples + 1]
     change[:windows] = silent
     change[window_samples:] -= silent

@@ -51,6 +51,8 @@ class MFCC(torch.nn.Module):
     torch.Size([2, 60, 251])
     """
 
+    dct: torch.Tensor
+
     def __init__(
         self,
         n_mfcc: int = 40,

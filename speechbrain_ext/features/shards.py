@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -49,7 +49,8 @@ def checksum(data: memoryview | bytes | np.ndarray) -> str:
     >>> checksum(b"123456789")
     'cbf43926'
     """
-    return f"{zlib.crc32(data):08x}"
+    buffer: Any = data
+    return f"{zlib.crc32(buffer):08x}"
 
 
 def data_path(folder: Path, shard: str) -> Path:

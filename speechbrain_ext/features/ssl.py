@@ -131,7 +131,8 @@ class KeptNetwork:
     """Loads models in evaluation mode and without gradients, and keeps the last one: they are large."""
 
     def __init__(self) -> None:
-        self.forget()
+        self.key: tuple[str, str] | None = None
+        self.network: Any = None
 
     def __call__(self, model: ssl_models.SSLModel) -> Any:
         """The network of a model; loaded again only after another model, or after `forget`."""
@@ -144,8 +145,7 @@ class KeptNetwork:
 
     def forget(self) -> None:
         """Let go of the network."""
-        self.key: tuple[str, str] | None = None
-        self.network: Any = None
+        self.key = self.network = None
 
 
 # One a process: a worker computes many utterances with one model.

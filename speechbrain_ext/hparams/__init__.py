@@ -219,7 +219,8 @@ def load_system(
     own = {key: plain(files.changes.get(key)) for key in RECIPE_KEYS}
     mini = {**(tree.get("mini") or {}), **(own["mini"] or {})}
     preset_values = {} if preset == PAPER else _preset(preset, system, tree.get("presets"), own["presets"])
-    children, facts = {}, dict(files.facts)
+    children: JsonObject = {}
+    facts = dict(files.facts)
     for values in (files.changes, preset_values, mini if source == "mini" else {}):
         facts |= {key: plain(value) for key, value in values.items() if key in TASK_KEYS}
         children |= {key: value for key, value in values.items() if key not in TASK_KEYS and key not in RECIPE_KEYS}
@@ -272,12 +273,13 @@ def _preset(
     name: str, system: str, of_system: Mapping[str, JsonValue] | None, of_recipe: Mapping[str, JsonValue] | None
 ) -> JsonObject:
     """Values of a preset: the system's, then the recipe's."""
-    known = {PAPER: None, **(of_system or {}), **(of_recipe or {})}
+    presets: list[dict[str, Any]] = [dict(each or {}) for each in (of_system, of_recipe)]
+    known = [PAPER, *dict.fromkeys(name for each in presets for name in each)]
     if name not in known:
         near = nearest(name, known)
         hint = f": did you mean {near}?" if near else f" of {system}"
         raise UsageError(f"--preset {name}: expected one of {', '.join(known)}{hint}")
-    return {key: value for each in (of_system, of_recipe) for key, value in ((each or {}).get(name) or {}).items()}
+    return {key: value for each in presets for key, value in (each.get(name) or {}).items()}
 
 
 def _task(path: Path, facts: JsonObject, overrides: JsonObject, labels: Iterable[str]) -> Task:

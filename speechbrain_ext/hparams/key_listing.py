@@ -53,7 +53,8 @@ def list_keys(hp: Hparams, preset: str = PAPER) -> str:
     """
     system, (facts, *changes) = read_text(hp.system_path), map(read_text, hp.paths)
     recipe = "".join(changes)
-    comments, origins = key_comments(system), {}
+    comments = key_comments(system)
+    origins: dict[str, str] = {}
     places = [("corpus", facts), ("recipe", recipe)]
     if preset != PAPER:
         places += [(f"preset {preset}", block(block(text, "presets"), preset)) for text in (system, recipe)]

@@ -19,7 +19,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from speechbrain_ext.hparams.training import TRAINING_MEANINGS, TRAINING_TYPES
@@ -105,10 +105,13 @@ class KeyType:
         if self.kind == "one of":
             return isinstance(value, str) and value in self.choices
         if self.kind == "list":
-            return isinstance(value, list) and (self.empty or bool(value)) and all(map(self.item.accepts, value))
+            return isinstance(value, list) and self._accepts_items(value)
         if self.kind == "options":
             return isinstance(value, dict) and "__tag__" not in value
         return _is_object(value)
+
+    def _accepts_items(self, values: list[Any]) -> bool:
+        return self.item is not None and (self.empty or bool(values)) and all(map(self.item.accepts, values))
 
 
 @lru_cache(maxsize=512)
@@ -128,17 +131,18 @@ def parse_type(text: str) -> KeyType:
     rest, null = _without(str(text), " or null")
     rest, empty = _without(rest, " or empty")
     head, _, tail = rest.partition(" ")
-    known = {"text": text, "null": null, "empty": empty}
+    make = partial(KeyType, text, null=null, empty=empty)
     if rest.startswith("one of ") and (choices := tuple(word.strip() for word in rest[7:].split(","))) and all(choices):
-        return KeyType(kind="one of", choices=choices, **known)
+        return make("one of", choices=choices)
     if rest.startswith("list of "):
-        return KeyType(kind="list", item=parse_type(rest[8:]), **known)
+        return make("list", item=parse_type(rest[8:]))
     if rest in ("boolean", "text", "options", "schedule"):
-        return KeyType(kind=rest, **known)
+        return make(rest)
     if head in ("integer", "number"):
-        found = [BOUND.fullmatch(part.strip()) for part in tail.split(",") if part.strip()]
-        if all(found):
-            return KeyType(kind=head, bounds=tuple((bound[1], float(bound[2])) for bound in found), **known)
+        parts = [part.strip() for part in tail.split(",") if part.strip()]
+        bounds = [bound for part in parts if (bound := BOUND.fullmatch(part))]
+        if len(bounds) == len(parts):
+            return make(head, bounds=tuple((bound[1], float(bound[2])) for bound in bounds))
     raise ValueError(f"expected a type such as `integer >= 1` or `one of a, b or null`, found {text!r}")
 
 

@@ -101,6 +101,9 @@ class MaskingNetwork(Network, Protocol):
     variant: str
     max_samples: int
 
+    def eval(self) -> MaskingNetwork:
+        """Switch to evaluation mode, as `nn.Module` does."""
+
     def stages(self, x: Tensor, lengths: Tensor, masked: bool) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Activations after each stage, with masks or without.
 

@@ -42,6 +42,12 @@ class Judged:
     end_s: float
     votes: Votes | None
 
+    @property
+    def heard(self) -> Votes:
+        """The judgements of an utterance that was judged."""
+        assert self.votes is not None, self.name
+        return self.votes
+
 
 @functools.cache
 def _panel() -> dict[str, Rater]:
@@ -63,7 +69,8 @@ def judge(name: str, emotion: str, intensity: float, seed: int) -> Votes:
         Of the corpus.
     """
     actor = name.rsplit("_", 1)[1][0] + "1"
-    labels, comments, dimensions = {}, {}, {}
+    labels, comments = {}, {}
+    dimensions: dict[str, Dimensions] = {}
     for rater in (*CATEGORICAL, actor):
         random = stream("IEMOCAP", "hear", seed, name, rater)
         labels[rater] = _panel()[rater].hear(emotion, intensity, random)
@@ -73,7 +80,8 @@ def judge(name: str, emotion: str, intensity: float, seed: int) -> Votes:
         values = _panel()[rater].rate(emotion, intensity, random)
         # Now and then a rater leaves one out; never the first, so that there is always a mean.
         lost = random.randint(3) if random.uniform() < 0.06 and rater != ATTRIBUTE[name[4]][0] else None
-        dimensions[rater] = tuple(None if place == lost else value for place, value in enumerate(values))
+        valence, activation, dominance = (None if place == lost else value for place, value in enumerate(values))
+        dimensions[rater] = (valence, activation, dominance)
     return Votes(labels, comments, dimensions)
 
 
@@ -95,10 +103,10 @@ def label_files(dialog: str, turns: list[Judged]) -> dict[str, str]:
             f"{item.name} [{item.start_s:08.4f}-{item.end_s:08.4f}]: {item.text}.\n" for item in turns
         ),
     }
-    for rater in sorted({rater for item in judged for rater in item.votes.labels}):
+    for rater in sorted({rater for item in judged for rater in item.heard.labels}):
         folder = "Categorical" if rater in CATEGORICAL else "Self-evaluation"
         files[f"{evaluation}/{folder}/{dialog}_{rater.lower()}_cat.txt"] = _listing(judged, rater, _labels_alone)
-    for rater in sorted({rater for item in judged for rater in item.votes.dimensions}):
+    for rater in sorted({rater for item in judged for rater in item.heard.dimensions}):
         folder = "Attribute" if rater.startswith("E") else "Self-evaluation"
         files[f"{evaluation}/{folder}/{dialog}_{rater.lower()}_atr.txt"] = _listing(judged, rater, _dimensions_alone)
     return files
@@ -113,7 +121,7 @@ def consensus(votes: Votes) -> str | None:
 
 def _block(item: Judged) -> str:
     """The block of an utterance in the dialog's label file, with a blank line after it."""
-    votes = item.votes
+    votes = item.heard
     means = []
     for place in range(3):
         given = [votes.dimensions[rater][place] for rater in ATTRIBUTE[item.name[4]]]
@@ -132,8 +140,8 @@ def _block(item: Judged) -> str:
 
 
 def _listing(judged: list[Judged], rater: str, form: Callable[[Votes, str], str]) -> str:
-    heard = (item for item in judged if rater in item.votes.labels or rater in item.votes.dimensions)
-    return "".join(f"{item.name} {form(item.votes, rater)}\n" for item in heard)
+    heard = (item for item in judged if rater in item.heard.labels or rater in item.heard.dimensions)
+    return "".join(f"{item.name} {form(item.heard, rater)}\n" for item in heard)
 
 
 def _labels_alone(votes: Votes, rater: str) -> str:

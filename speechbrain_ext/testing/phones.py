@@ -36,6 +36,7 @@ class Segment:
     accent: bool = False
 
 
+Place = tuple[float, float, float, float]  # F1 to F4 in Hz
 LABIAL = (300.0, 950.0, 2250.0, 3400.0)
 ALVEOLAR = (300.0, 1700.0, 2600.0, 3500.0)
 PALATAL = (320.0, 1950.0, 2650.0, 3500.0)
@@ -52,11 +53,11 @@ def _sonorant(f1_hz: float, f2_hz: float, f3_hz: float, voice: float) -> tuple[S
     return (Segment((f1_hz, f2_hz, f3_hz, 3400.0), 60.0, voice=voice),)
 
 
-def _fricative(place: tuple[float, ...], hiss: float, hiss_hz: float, voice: float = 0.0) -> tuple[Segment, ...]:
+def _fricative(place: Place, hiss: float, hiss_hz: float, voice: float = 0.0) -> tuple[Segment, ...]:
     return (Segment(place, 80.0 if voice == 0 else 62.0, voice=voice, hiss=hiss, hiss_hz=hiss_hz, stretch=0.8),)
 
 
-def _stop(place: tuple[float, ...], hiss: float, hiss_hz: float, voice: float = 0.0) -> tuple[Segment, ...]:
+def _stop(place: Place, hiss: float, hiss_hz: float, voice: float = 0.0) -> tuple[Segment, ...]:
     closure = Segment(place, 48.0 if voice == 0 else 38.0, voice=voice, stretch=0.8)
     burst = Segment(place, 24.0 if voice == 0 else 12.0, voice=voice, hiss=hiss, hiss_hz=hiss_hz, stretch=0.4)
     return (closure, burst)

@@ -172,8 +172,8 @@ def _voice(
     starts_s, end_s = [0.0], times_s[-1] + 0.05
     while starts_s[-1] < end_s:
         here = min(int(starts_s[-1] * SAMPLE_RATE_HZ), len(pitch_hz) - 1)
-        cycle = max(0.4, 1 + delivery.jitter * random.standard_normal())
-        starts_s.append(starts_s[-1] + cycle / pitch_hz[here])
+        length = max(0.4, 1 + delivery.jitter * random.standard_normal())
+        starts_s.append(starts_s[-1] + length / pitch_hz[here])
     starts = np.array(starts_s)
     cycle = np.searchsorted(starts, times_s, side="right") - 1
     phase = (times_s - starts[cycle]) / (starts[cycle + 1] - starts[cycle])

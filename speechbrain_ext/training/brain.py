@@ -119,6 +119,8 @@ class EmotionBrain(sb.Brain):
     torch.Size([2, 2])
     """
 
+    train_sampler: Any
+
     def __init__(
         self,
         modules: Mapping[str, nn.Module],
@@ -245,7 +247,7 @@ class EmotionBrain(sb.Brain):
         self.outputs: list[Output] = []
         if stage == sb.Stage.TRAIN:
             self.epoch_started = time.monotonic()
-            if self.hparams.chooser is not None:
+            if self.hparams.chooser is not None and epoch is not None:
                 self.hparams.chooser.epoch = epoch
         if stage != sb.Stage.TRAIN and is_distributed_initialized():
             for buffer in self.modules.buffers():

@@ -103,7 +103,8 @@ class ClassifierPhase(Phase):
         task = self.experiment.task
         names = {"dimension_names": task.dimensions} if task.dimensions else {"class_names": self.experiment.classes}
         with replacing(self.folder / self._model_name, "wb") as stream:
-            np.savez(stream, **{key: np.array(value) for key, value in names.items()}, **classifier.model)
+            arrays: Any = {**{key: np.array(value) for key, value in names.items()}, **classifier.model}
+            np.savez(stream, **arrays)
         write_text(self.folder / f"train_log-{self.name}.jsonl", json.dumps({**row, "seconds": seconds}) + "\n")
         finished = FinishedPhase(
             phase=self.name,
@@ -177,10 +178,10 @@ class ClassifierPhase(Phase):
                 "train it again with: ./run.sh --stage 2 --force"
             ) from None
 
-    def _targets(self, ids: Sequence[str]) -> list[int] | list[tuple[float, ...]]:
+    def _targets(self, ids: Sequence[str]) -> Sequence[int | tuple[float, ...]]:
         task, utterances = self.experiment.task, self.experiment.utterances
         if task.dimensions:
-            return [tuple(task.values_of(utterances[identity])) for identity in ids]
+            return [tuple(task.values_of(utterances[identity]) or ()) for identity in ids]
         return [task.classes.index(task.label_of(utterances[identity])) for identity in ids]
 
     def _rows(self, ids: Sequence[str]) -> np.ndarray:

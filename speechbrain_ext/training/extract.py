@@ -50,7 +50,7 @@ def extract(request: RunRequest) -> None:
         listed = ", ".join(f"{number} {what}" for what, number in counts.items())
         print(f"features {name}: {listed} ({cache.folder})")
         if extractor.reports_facts:
-            keys = [experiment.utterances[identity].sha256 for identity in experiment.used]
+            keys = [experiment.utterances[identity].audio_sha256 for identity in experiment.used]
             print(f"{name}: {extractor.describe(extractor.cached_facts(map(cache.get, keys)), len(keys))}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
+from typing import Any
 
 import torch
 from speechbrain.utils.distributed import if_main_process
@@ -125,7 +126,8 @@ def predict_fold(spec: RunSpec, fold: str) -> list[Output]:
 def torch_settings(threads: int) -> Iterator[None]:
     """Set what makes two runs the same, threads and deterministic kernels, and put back what was set before."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), _flushes_denormal()
-    fills = torch.utils.deterministic.fill_uninitialized_memory
+    deterministic: Any = torch.utils.deterministic
+    fills = deterministic.fill_uninitialized_memory
     torch.set_num_threads(threads)
     # Gradients that fade over many frames become denormal numbers, which make an optimiser step ten times slower.
     torch.set_flush_denormal(True)
@@ -134,7 +136,7 @@ def torch_settings(threads: int) -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     # Nothing reads memory that nothing wrote, and to fill it takes a fifth of an optimiser step.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    deterministic.fill_uninitialized_memory = False
     try:
         yield
     finally:
@@ -142,7 +144,7 @@ def torch_settings(threads: int) -> Iterator[None]:
             os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
-        torch.utils.deterministic.fill_uninitialized_memory = fills
+        deterministic.fill_uninitialized_memory = fills
         # Left on, it would change what the caller's own arithmetic, outside of torch too, makes of small numbers.
         torch.set_flush_denormal(before[2])
 

@@ -8,6 +8,7 @@ import resource
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -68,7 +69,9 @@ class NetworkPhase(Phase):
 
     def network(self) -> torch.nn.Module:
         """The trained phase's network in evaluation mode, for a look inside."""
-        return self._trained(self.trained).plain_model.network.eval()
+        module = self._trained(self.trained).plain_model.network
+        assert isinstance(module, torch.nn.Module)
+        return module.eval()
 
     def _run(self, done: FinishedPhase, ids: list[str]) -> list[Output]:
         return self._trained(done).run(self._dataset(ids))
@@ -90,7 +93,8 @@ class NetworkPhase(Phase):
     ) -> DynamicItemDataset:
         chosen = [self.experiment.utterances[identity] for identity in ids]
         if self.segmented:
-            frames = {name: phase.frames(ids, training) for name, phase in self.frozen.items()}
+            networks = {name: cast("NetworkPhase", phase) for name, phase in self.frozen.items()}
+            frames = {name: phase.frames(ids, training) for name, phase in networks.items()}
             return make_segment_dataset(chosen, self.experiment.task, self.sources, frames, oversampled, training)
         embeddings: Embeddings = {
             name: {output.id: torch.tensor(output.embedding) for output in phase.outputs(ids)}
@@ -144,7 +148,7 @@ class NetworkPhase(Phase):
         for name, normalizer in model.normalizers.items():
             mean, deviation = statistics(map(sources[name].frames, utterances))
             check_statistics(self.name, name, mean, deviation)
-            normalizer.set(torch.from_numpy(mean), torch.from_numpy(deviation))
+            cast("FeatureNormalizer", normalizer).set(torch.from_numpy(mean), torch.from_numpy(deviation))
         if model.scale is not None:
             values = np.array([self.experiment.task.values_of(utterance) for utterance in utterances])
             model.scale.set(*map(torch.from_numpy, statistics([values])))

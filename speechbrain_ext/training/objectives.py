@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -175,10 +175,10 @@ class ClassObjective:
 
     def dev_scores(self, outputs: Sequence[Output]) -> dict[str, float]:
         """Loss, WA and UAR."""
-        truth = [output.truth for output in outputs]
+        truth = [cast("int", output.truth) for output in outputs]
         prediction = [max(range(len(o.predicted)), key=o.predicted.__getitem__) for o in outputs]
         return {
-            "dev_loss": sum(-output.predicted[output.truth] for output in outputs) / len(outputs),
+            "dev_loss": sum(-o.predicted[label] for o, label in zip(outputs, truth, strict=True)) / len(outputs),
             "dev_wa": weighted_accuracy(truth, prediction),
             "dev_uar": unweighted_average_recall(truth, prediction),
         }
@@ -198,7 +198,7 @@ class CriterionObjective(ClassObjective):
 
     def __init__(self, criterion: nn.Module, label_smoothing: float = 0.0) -> None:
         super().__init__(None, label_smoothing)
-        self.criterion = criterion
+        self.criterion: Any = criterion
 
     def follow_rate(self, rate: float) -> None:
         """Hand it to the criterion."""
@@ -224,7 +224,7 @@ class DimensionObjective:
     score = "dev_ccc"
 
     def __init__(self, scale: nn.Module) -> None:
-        self.scale = scale
+        self.scale: Any = scale
 
     def follow_rate(self, rate: float) -> None:
         """The loss does not depend on it."""
@@ -247,11 +247,14 @@ class DimensionObjective:
 
     def dev_scores(self, outputs: Sequence[Output]) -> dict[str, float]:
         """Mean CCC over the dimensions, and 1 minus it as the loss."""
-        score = mean_concordance([output.truth for output in outputs], [output.predicted for output in outputs])
+        truth = [cast("tuple[float, ...]", output.truth) for output in outputs]
+        score = mean_concordance(truth, [output.predicted for output in outputs])
         return {"dev_loss": 1 - score, "dev_ccc": score}
 
 
-def mean_concordance(values: Sequence[Sequence[float]], predicted: Sequence[Sequence[float]]) -> float:
+def mean_concordance(
+    values: Sequence[Sequence[float]] | np.ndarray, predicted: Sequence[Sequence[float]] | np.ndarray
+) -> float:
     """Mean over dimensions of the CCC.
 
     Arguments

@@ -225,8 +225,8 @@ def _row(recipe: Path, path: Path, prefix: str, table_system: str, node: Any, of
     paper = node["paper"]
     if paper is not None:
         check_keys(paper, PAPER_KEYS, f"{where}: paper", optional=("folds", "recalls"))
-    scores = [fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar")]
-    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, *scores, of_paper)
+    wa, uar = (fraction(paper[key], f"{where}: paper: {key}") if paper else None for key in ("wa", "uar"))
+    return TableRow(name, folder, system, str(variant), protocol, tuple(words), overrides, wa, uar, of_paper)
 
 
 def _word(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from speechbrain_ext import hparams
 from speechbrain_ext.corpora.data_folder import read_facts
@@ -105,23 +106,23 @@ def make_plan(runs: Sequence[PlannedRun], force: bool = False, folds: Sequence[s
     for run in runs:
         spec, hp, experiment = run.spec, run.hp, run.experiment
         number = len(experiment.folds.folds) if experiment else folds_of(run)
-        names = experiment.folds.names if experiment else range(1, (number or 1) + 1)
-        if folds:
-            names, number = (
-                ([name for name in names if name in folds], number) if experiment else (list(folds), len(folds))
-            )
+        names = experiment.folds.names if experiment else [str(fold) for fold in range(1, (number or 1) + 1)]
+        if folds and experiment:
+            names = [name for name in names if name in folds]
+        elif folds:
+            names, number = list(folds), len(folds)
         known &= number is not None
         rates = Rates(Path(spec.exp) / Path(spec.data).name, hp)
         for fold in names:
             for phase in hp.phases:
-                key = f"{_place(run, phase, str(fold))} {phase}"
+                key = f"{_place(run, phase, fold)} {phase}"
                 done = experiment and not force and is_finished(experiment.phase_folder(phase, fold), phase)
                 state = "shared" if key in seen else "complete" if done else "train"
                 seen.add(key)
                 rate = rates.of(phase, len(experiment.fold(fold).train) if experiment else None)
                 known_rate = (rate.epoch_seconds, rate.origin) if rate else (None, "")
                 epochs = epochs_of(hp.tree, phase)
-                planned.append(PlannedPhase(spec.row, spec.seed, str(fold), phase, state, epochs, *known_rate))
+                planned.append(PlannedPhase(spec.row, spec.seed, fold, phase, state, epochs, *known_rate))
     return Plan(tuple(planned), known)
 
 
@@ -210,7 +211,9 @@ def folds_of(run: PlannedRun) -> int | None:
 
 def epochs_of(tree: JsonObject, phase: str) -> int:
     """The epochs that a phase is trained, with the schedule's scale."""
-    value = (tree["phases"][phase].get("training") or {}).get("epochs", tree.get("epochs", 1))
+    nodes: Any = tree["phases"]
+    value: Any = (nodes[phase].get("training") or {}).get("epochs", tree.get("epochs", 1))
     while isinstance(value, str) and (found := REFERENCE.search(value)):
         value = tree[found[1]]
-    return scaled_epochs(int(value), float(tree.get("schedule_scale", 1.0)))
+    scale: Any = tree.get("schedule_scale", 1.0)
+    return scaled_epochs(int(value), float(scale))

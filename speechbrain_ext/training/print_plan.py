@@ -79,8 +79,9 @@ def _features_text(runs: list[PlannedRun]) -> str:
 def _cached(runs: list[PlannedRun], name: str) -> str:
     """Count the utterances whose feature is in the cache, for the settings of the first run that reads it."""
     experiment = next(run.experiment for run in runs if run.experiment and name in run.hp.features())
-    hashes = [experiment.utterances[identity].sha256 for identity in experiment.used]
-    if None in hashes:
+    known = (experiment.utterances[identity].sha256 for identity in experiment.used)
+    hashes = [sha256 for sha256 in known if sha256 is not None]
+    if len(hashes) < len(experiment.used):
         return f"{name} (the audio was not read by stage 0)"
     try:
         cache = FeatureCache(experiment.spec.cache, experiment.hp.build()["features"][name]())

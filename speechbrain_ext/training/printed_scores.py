@@ -51,7 +51,8 @@ def folds_of(folds: Any, where: str) -> dict[str, tuple[float | None, float | No
     found = {}
     for name, scores in folds.items():
         check_keys(scores, ("wa", "uar"), f"{where}: {name}")
-        found[str(name)] = tuple(fraction(scores[key], f"{where}: {name}: {key}") for key in ("wa", "uar"))
+        wa, uar = (fraction(scores[key], f"{where}: {name}: {key}") for key in ("wa", "uar"))
+        found[str(name)] = (wa, uar)
     return found
 
 

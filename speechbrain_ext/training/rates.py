@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from speechbrain_ext import hparams
-from speechbrain_ext.utils.json_values import JsonObject
 
 HERE = "finished trainings here"
 
@@ -94,7 +94,7 @@ class Rates:
         for pattern in ("phases/*/done-*.json", f"{self.hp.system_name}/*/*/seed-*/fold-*/done-*.json"):
             for path in sorted(self.corpus_folder.glob(pattern)):
                 done = _read(path)
-                phase, epochs = done.get("phase"), done.get("epochs")
+                phase, epochs = str(done.get("phase")), done.get("epochs")
                 if phase not in self.hp.tree["phases"] or not epochs:
                     continue
                 rate = done["train_seconds"] / epochs
@@ -126,13 +126,13 @@ class Rates:
                         yield phase, _Kept(results["corpus"], results["device"], same, seconds, fold["n_train"])
 
 
-def kept_results(recipe: Path) -> list[JsonObject]:
+def kept_results(recipe: Path) -> list[dict[str, Any]]:
     """Read the kept results of a recipe, those of a whole protocol."""
     found = [_read(path) for path in sorted(recipe.glob("results/*/*.json"))]
     return [one for one in found if "folds_of_protocol" in one]
 
 
-def _read(path: Path) -> JsonObject:
+def _read(path: Path) -> dict[str, Any]:
     """Read a JSON object; an estimate goes without a file that is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

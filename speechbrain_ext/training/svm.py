@@ -88,7 +88,7 @@ class _LinearMachine(ABC):
             c = self._choose(features, targets, speakers) if len(self.c_grid) > 1 else self.c_grid[0]
             mean, deviation = statistics([features])
             fitted = self._fit("linear", c, self._standardise(features, mean, deviation), targets)
-        self.model = {"mean": mean, "deviation": deviation, **self._arrays(fitted), "C": np.float64(c)}
+        self.model = {"mean": mean, "deviation": deviation, **self._arrays(fitted), "C": np.array(c)}
         return self
 
     @property
@@ -226,7 +226,7 @@ class LinearSVM(_LinearMachine):
         """Scores of the choice of C, and WA and UAR on the training set, for the log."""
         found = self.predict(features).argmax(axis=1)  # [utterance]
         return {
-            "inner_uar": self.inner_scores,
+            "inner_uar": {str(c): score for c, score in self.inner_scores.items()},
             "train_wa": weighted_accuracy(targets, found),
             "train_uar": unweighted_average_recall(targets, found),
         }
@@ -296,7 +296,8 @@ class LinearSVR(_LinearMachine):
 
     def training_scores(self, features: np.ndarray, targets: np.ndarray) -> JsonObject:
         """Scores of the choice of C, and mean CCC on the training set, for the log."""
-        return {"inner_ccc": self.inner_scores, "train_ccc": mean_concordance(targets, self.predict(features))}
+        inner: JsonObject = {str(c): score for c, score in self.inner_scores.items()}
+        return {"inner_ccc": inner, "train_ccc": mean_concordance(targets, self.predict(features))}
 
     def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> _Fitted:
         from sklearn.svm import SVR

@@ -107,8 +107,7 @@ def _inputs(
     features, lengths = {}, {}
     for name in node.get("features") or []:
         extractor = extractors[name]
-        rows = 0 if extractor is None else _rows(built, extractor)
-        if not rows:
+        if extractor is None or not (rows := _rows(built, extractor)):
             return None
         features[name] = torch.rand(ITEMS, rows, extractor.dim)  # [item, row, feature]
         lengths[name] = torch.tensor([rows, max(1, rows // 2)])

@@ -83,7 +83,7 @@ def _phases(run: Experiment, fold: str, number: int, rates: Rates) -> list[Timed
     phases = []
     for phase in missing:
         rate = rates.of(phase, n_train)
-        phases.append(TimedPhase(number, phase, epochs_of(run.hp.tree, phase), rate and rate.epoch_seconds))
+        phases.append(TimedPhase(number, phase, epochs_of(run.hp.tree, phase), rate.epoch_seconds if rate else None))
     return phases
 
 

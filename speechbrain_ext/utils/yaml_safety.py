@@ -86,7 +86,7 @@ def scan(text: str, where: str, error: type[UserError] = UserError) -> list[Tag]
     """
     if len(text) > MAX_BYTES:
         raise error(f"{where}: expected at most {MAX_BYTES} characters of YAML, found {len(text)}: shorten it")
-    return list(_scanned(text, where, error))
+    return list(_scanned(text, where, error))  # type: ignore[arg-type]  # a class has a hash
 
 
 @lru_cache(maxsize=64)
