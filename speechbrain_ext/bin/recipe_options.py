@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import textwrap
 from argparse import Namespace
@@ -16,6 +17,7 @@ from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.folders import folder_name
 from speechbrain_ext.utils.nearest import nearest
 from speechbrain_ext.utils.repository import RECIPES
+from speechbrain_ext.utils.yaml_text import keys_below
 
 WIDTH, INDENT = 120, 29
 HEAD = """\
@@ -56,6 +58,17 @@ class Recipe:
         """Names of the systems that the recipe has."""
         folders = (SYSTEMS, self.folder / "hparams", self.folder / "systems")
         return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+
+    def presets(self, system: str) -> list[str] | None:
+        """Names of the presets of a system; None where they can only be read with a YAML parser."""
+        own = self.folder / "hparams" / f"{system}.yaml"
+        texts = [own.read_text(encoding="utf-8", errors="replace")] if own.is_file() else []
+        base = re.search(r"^system:[ \t]*(\w+)", texts[0], re.MULTILINE) if texts else None
+        file = f"{base[1] if base else system}.yaml"
+        places = (self.folder / "systems" / file, SYSTEMS / file)
+        texts += [path.read_text(encoding="utf-8", errors="replace") for path in places if path.is_file()][:1]
+        found = [keys_below(text, "presets") for text in texts]
+        return None if None in found else ["paper", *dict.fromkeys(name for names in found for name in names or ())]
 
     @property
     def tables(self) -> list[str]:
@@ -125,6 +138,9 @@ def _choose_system(recipe: Recipe, asked: Namespace) -> None:
     elif RESERVED.match(asked.tag):
         raise UsageError(f"--tag {asked.tag}: such names are for the rows of --table: choose another")
     asked.system = asked.system or recipe.default_system
+    presets = recipe.presets(asked.system)
+    if presets is not None:
+        _one_of("preset", asked.preset, presets)
 
 
 def _one_of(option: str, value: str, known: Sequence[str]) -> None:

@@ -126,7 +126,7 @@ def _warnings(run: Experiment, folds: Sequence[FoldFacts], differs: Differences)
         warnings.append("optimistic: the epoch was chosen on the test fold")
     if len(folds) < len(run.folds.folds):
         warnings.append(f"partial: {len(folds)} of {len(run.folds.folds)} folds")
-    if run.hp.tree["speaker_normalisation"]:
+    if run.hp.tree.get("speaker_normalisation"):
         warnings.append("transductive: features are normalised per speaker over all utterances, of test speakers too")
     warnings += dict.fromkeys(warning for fold in folds for warning in fold.warnings or ())
     if run.manifest.source == "mini":

@@ -12,6 +12,7 @@ from speechbrain_ext.corpora.task import CHOICES, LISTS, TASK_KEYS, Task
 from speechbrain_ext.hparams import PAPER, Hparams, load_system
 from speechbrain_ext.hparams.key_types import MEANINGS
 from speechbrain_ext.hparams.system_checks import STRUCTURE
+from speechbrain_ext.utils.yaml_text import block
 from speechbrain_ext.utils.yaml_tree import plain, read_text
 
 TASK_MEANINGS = {
@@ -112,20 +113,6 @@ def groups(text: str) -> list[tuple[list[str], list[str]]]:
 def key_comments(text: str) -> dict[str, str]:
     """Comments behind the keys of a YAML text's top level, "" where there is none."""
     return {match["key"]: (match["comment"] or "").strip() for row in text.splitlines() if (match := LINE.match(row))}
-
-
-def block(text: str, key: str) -> str:
-    """The text below a key, without its indentation; "" where the key is not there.
-
-    Example
-    -------
-    >>> block("a: 1\\npresets:\\n    lr: 2 # why\\nb: 3\\n", "presets")
-    'lr: 2 # why'
-    """
-    found = re.search(rf"^{re.escape(key)}:.*\n((?:[ \t]+.*\n?|\s*\n)*)", text + "\n", re.MULTILINE)
-    rows = [row for row in found[1].splitlines() if row.strip()] if found else []
-    indent = min((len(row) - len(row.lstrip()) for row in rows), default=0)
-    return "\n".join(row[indent:] for row in rows)
 
 
 def _inner_comments(text: str, key: str) -> str:

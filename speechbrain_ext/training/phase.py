@@ -128,7 +128,7 @@ class Phase(ABC):
             frames = self._max_frames(extractor)
             silence = cache.silence() if extractor.hop_s and self.key("pad") == "silence" else None
             source = FeatureSource(name, cache, frames, silence)
-            if self.key("speaker_normalisation"):
+            if self.built.get("speaker_normalisation"):
                 everyone = list(self.experiment.utterances.values())
                 source.speaker_statistics = speaker_statistics(source, everyone)
             sources.append(source)

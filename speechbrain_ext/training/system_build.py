@@ -42,6 +42,7 @@ def check_system(hp: Hparams) -> None:
     except FAULTS as fault:
         raise UserError(f"{hp.system_path}: {_line(fault)}: change this hyper-parameter") from None
     extractors = {name: _feature(name, built["features"][name]) for name in hp.features()}
+    _check_lengths(hp, built, extractors)
     outputs: Outputs = {}
     with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -50,6 +51,14 @@ def check_system(hp: Hparams) -> None:
                 _check_phase(built, name, extractors, outputs)
             except FAULTS as fault:
                 raise UserError(f"phase {name}: {_line(fault)}: change these hyper-parameters") from None
+
+
+def _check_lengths(hp: Hparams, built: dict[str, Any], extractors: dict[str, Extractor | None]) -> None:
+    """Refuse a system that does not say how long utterances are made, where it reads frames."""
+    framed = [name for name, extractor in extractors.items() if extractor is not None and extractor.hop_s]
+    missing = [key for key in ("duration_s", "pad") if key not in built]
+    if framed and missing and not built.get("segment_s"):
+        raise UserError(f"{hp.system_path}: missing key {missing[0]}, which the feature {framed[0]} needs: add it")
 
 
 def _check_phase(built: dict[str, Any], name: str, extractors: dict[str, Extractor | None], outputs: Outputs) -> None:

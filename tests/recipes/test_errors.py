@@ -21,6 +21,8 @@ from recipe_runs import command, environment, only_error, run
         (("--stop-stage", "9"), "--stop-stage: expected a whole number from 0 to 4, found '9'"),
         (("--stage", "two"), "expected a whole number"),
         (("--system", "amsnte"), "did you mean amsnet"),
+        (("--system", "sd_caff", "--preset", "offical"), "expected one of paper, official: did you mean official?"),
+        (("--preset", "official"), "--preset official: expected one of paper"),
         (("speaker",), "expected an option, found 'speaker'"),
         (("--force", "maybe"), "expected an option, found 'maybe'"),
         (("--", "--lr", "1"), "add --tag NAME"),

@@ -142,6 +142,20 @@ def test_keys_that_do_not_fit_together_are_found_before_stage_1(system, keys, to
     assert "\n" not in str(fault.value)
 
 
+@pytest.mark.parametrize(("key", "needed"), [("duration_s", True), ("pad", True), ("speaker_normalisation", False)])
+def test_a_system_without_a_key_of_lengths_is_refused_before_stage_1(tmp_path, key, needed):
+    text = (RECIPES / "shared/systems/amsnet.yaml").read_text(encoding="utf-8")
+    lines = [line.replace("!ref <pad>", "mask") for line in text.splitlines() if not line.startswith(f"{key}:")]
+    (tmp_path / "systems").mkdir()
+    (tmp_path / "systems/mine.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "corpus.yaml").write_text("corpus: EmoDB\n", encoding="utf-8")
+    loaded = hparams.load_system(tmp_path, "mine", trust=True)
+    if not needed:
+        return check_system(loaded)
+    with pytest.raises(UserError, match=f"mine.yaml: missing key {key}, which the feature lld needs: add it"):
+        check_system(loaded)
+
+
 @each_recipe
 def test_every_recipe_passes(recipe, system):
     check_system(hparams.load_system(recipe, system, source="mini"))
