@@ -35,7 +35,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A piece of an utterance with one label; None where the file says nothing of it."""
+    """A stretch of an utterance with one label; None where the file says nothing of it."""
 
     start_s: float
     end_s: float
@@ -180,9 +180,9 @@ def stretches(marks: Sequence[Mark], duration_s: float, times: str) -> list[Stre
     Example
     -------
     >>> marks = [Mark(0.5, "a"), Mark(0.75, ".")]
-    >>> [(piece.start_s, piece.end_s, piece.label) for piece in stretches(marks, 1.0, "end")]
+    >>> [(one.start_s, one.end_s, one.label) for one in stretches(marks, 1.0, "end")]
     [(0.0, 0.5, 'a'), (0.5, 0.75, '.'), (0.75, 1.0, None)]
-    >>> [(piece.start_s, piece.end_s, piece.label) for piece in stretches(marks, 1.0, "start")]
+    >>> [(one.start_s, one.end_s, one.label) for one in stretches(marks, 1.0, "start")]
     [(0.0, 0.5, None), (0.5, 0.75, 'a'), (0.75, 1.0, '.')]
     """
     if times not in TIMES:
@@ -190,5 +190,5 @@ def stretches(marks: Sequence[Mark], duration_s: float, times: str) -> list[Stre
     labels: list[str | None] = [mark.label for mark in marks]
     labels = [*labels, None] if times == "end" else [None, *labels]
     edges = [0.0, *(min(mark.time_s, duration_s) for mark in marks), duration_s]
-    pieces = zip(edges, edges[1:], labels, strict=False)
-    return [Stretch(start_s, end_s, label) for start_s, end_s, label in pieces if start_s < end_s]
+    spans = zip(edges, edges[1:], labels, strict=False)
+    return [Stretch(start_s, end_s, label) for start_s, end_s, label in spans if start_s < end_s]

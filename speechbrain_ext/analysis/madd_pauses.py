@@ -1,4 +1,4 @@
-"""What MADD silences in EmoDB beside the pauses of the published phone labels."""
+"""What MADD silences in EmoDB, compared with the pauses of the published phone labels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FactorRow:
 class PauseComparison:
     """One reading of the labels: how much of it is pause, how loud, and a row for each factor.
 
-    The levels are in dB relative to the whole utterance's: speech and pauses can only be told apart where the
+    The levels are in dB relative to the complete utterance's: speech and pauses can only be separated where the
     pauses are far below the speech.
     """
 
@@ -159,11 +159,11 @@ def _codes(samples: int, marks: Sequence[Mark], times: str, pauses: Sequence[str
     """Code of each sample, [samples]; `unlabelled` counts in the order of UNLABELLED."""
     code_of_none = (SKIP_CODE, PAUSE_CODE, SPEECH_CODE)[unlabelled]
     codes = np.full(samples, SPEECH_CODE, dtype=np.int64)  # [samples]
-    for piece in stretches(marks, samples / SAMPLE_RATE_HZ, times):
-        part = slice(round(piece.start_s * SAMPLE_RATE_HZ), round(piece.end_s * SAMPLE_RATE_HZ))
-        if piece.label is None:
+    for stretch in stretches(marks, samples / SAMPLE_RATE_HZ, times):
+        part = slice(round(stretch.start_s * SAMPLE_RATE_HZ), round(stretch.end_s * SAMPLE_RATE_HZ))
+        if stretch.label is None:
             codes[part] = code_of_none
-        elif piece.label in pauses:
+        elif stretch.label in pauses:
             codes[part] = PAUSE_CODE
     return codes
 

@@ -128,8 +128,8 @@ def _activations(axes: Axes, stage: StageMap, kind: str, words: str, top_value: 
         extent=extent,
     )
     share = stage.zero_share(kind)
-    told = "no silent frame left" if share is None else f"silence {percent_of_zeros(share)} zero"
-    axes.set_title(f"{words}: {told}", fontsize=8, loc="left", pad=2)
+    note = "no silent frame left" if share is None else f"silence {percent_of_zeros(share)} zero"
+    axes.set_title(f"{words}: {note}", fontsize=8, loc="left", pad=2)
     axes.tick_params(labelsize=7, labelbottom=False, labelleft=kind == "masked")
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color(SOFT)

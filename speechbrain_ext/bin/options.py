@@ -131,7 +131,7 @@ ALL = (
     Option("device", RUNS, "D", "cpu, cuda", "", "cuda where there is one"),
     Option("precision", RUNS, "P", f"of training: {', '.join(PRECISIONS)}", "fp32", kind=one_of(PRECISIONS)),
     Option("compile", RUNS, "", "torch.compile the model"),
-    Option("table", (*RUNS, *PREPARE), "ID", "run every row of a paper's table and print it beside the paper's", ""),
+    Option("table", (*RUNS, *PREPARE), "ID", "run every row of a paper's table and print it next to the paper's", ""),
     Option("row", STAGES, "NAME", "the row of --table that is run", ""),
     Option(
         "columns",
@@ -203,7 +203,6 @@ ALL = (
     Option("recipes", ("list",), "DIR", "the folder of all recipes", RECIPES, kind=path),
     Option("write", ("list",), "", "write recipes/README.md instead of printing it"),
 )
-OPTIONS = {option.name: option for option in ALL}
 OVERRIDES = (*RUNS, *PREPARE)
 
 

@@ -70,7 +70,7 @@ class Corpus:
     protocols : tuple of str
         Protocols of `speechbrain_ext.preparation.protocols` that the corpus allows, the usual one first.
     expected : Expected or None
-        The published counts; None for a corpus that nobody published.
+        The published counts; None for a corpus that was not published.
     root_variable : str
         Environment variable that may name the folder.
     title : str

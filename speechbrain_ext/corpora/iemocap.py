@@ -66,7 +66,7 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
     outside = sorted(name for name, block in blocks.items() if any(not 1 <= value <= 5 for value in block.numbers()))
     kinds = {
         "wav files have no label and are left out": _without_label(root, good),
-        "text files beside the label files have no dialog's name and are left out": strange,
+        "text files next to the label files have no dialog's name and are left out": strange,
         "blocks are in a label file twice, the same, and are read once": repeated,
         "utterances have no evaluator": [item.id for item in good if not item.votes],
         "utterances have attributes outside 1 to 5": outside,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -95,18 +95,3 @@ def place_of(name: str) -> int:
     1
     """
     return int(name.rpartition(SEPARATOR)[2])
-
-
-def lengths_of(counts: Mapping[str, int], segment: int) -> dict[str, int]:
-    """Length of each segment, by its name, from the lengths of utterances.
-
-    Example
-    -------
-    >>> lengths_of({"a": 5}, 3)
-    {'a#0': 3, 'a#1': 2}
-    """
-    return {
-        segment_name(identity, place): min(segment, length - place * segment)
-        for identity, length in counts.items()
-        for place in range(count_segments(length, segment))
-    }

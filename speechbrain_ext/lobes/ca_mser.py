@@ -23,7 +23,6 @@ from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.json_values import JsonObject
 
-STREAMS = ("spectrogram", "mfcc", "w2e")
 _NAMES = {
     "mfcc": ("mfcc",),
     "spectrogram": ("spectrogram",),

@@ -159,7 +159,7 @@ def is_published(edition: str) -> bool:
 
 
 def is_other_edition(corpus: str, edition: str) -> bool:
-    """Whether a copy of a published corpus is not as published; False for a corpus that nobody published.
+    """Whether a copy of a published corpus is not as published; False for a corpus without published counts.
 
     Example
     -------
@@ -192,7 +192,7 @@ def name_edition(
     str
         "as published" where the hash is the published one; "counts and hours as published" (or "counts as published"
         where no hours are published) where no hash is known; the name of a known copy in another form; "not as
-        published" with the size otherwise. The size alone for a corpus that nobody published.
+        published" with the size otherwise. The size alone for a corpus without published counts.
 
     Raises
     ------

@@ -76,7 +76,7 @@ def _exclude_missing_wavs(request: PrepareRequest, scan: Scan, notes: list[str],
                 f"--corpus-root {request.root}: {found}: "
                 "name the folder that holds the audio too, or leave the audio unread with --no-audio-check"
             )
-        return Scan([], [*scan.faults, Fault("wav files", found, "the audio beside the labels")], scan.more_wavs)
+        return Scan([], [*scan.faults, Fault("wav files", found, "the audio that the labels are of")], scan.more_wavs)
     if missing:
         notes.append(f"{len(missing)} labels have no wav file and are left out, first {missing[0]}")
     return Scan(kept, scan.faults, scan.more_wavs)

@@ -34,7 +34,7 @@ from speechbrain_ext.utils.text import DASH, markdown_cell, markdown_row, percen
 RESULTS_FOLDER = "results"
 RESULTS_PAGE = "RESULTS.md"
 LONGEST_SLUG = 60
-# What tells one run from another.
+# What distinguishes one run from another.
 RUN_KEYS = "corpus source edition system row preset protocol dev selection seed fold_seed".split()
 KEEP = "python -m speechbrain_ext.bin.report keep EXP"
 EXPLANATION = (
@@ -226,7 +226,7 @@ def _order(results: Results) -> tuple[object, ...]:
 def _edition(kept: list[Results]) -> list[str]:
     lines = [f"## {markdown_cell(kept[0].corpus_name)}", ""]
     if is_other_edition(kept[0].corpus, kept[0].edition):
-        lines += ["This copy is not the corpus as published: no paper's number stands beside these rows.", ""]
+        lines += ["This copy is not the corpus as published: no paper's number stands with these rows.", ""]
     for _, group in groupby(kept, key=lambda results: results.protocol):
         lines += _protocol(list(group))
     return lines

@@ -20,7 +20,7 @@ TRACT = {"M": (0.95, 1.05), "F": (1.10, 1.20)}
 
 @dataclass(frozen=True)
 class Style:
-    """A change of the way of speaking; all zeros is a neutral one.
+    """A change of speaking style; all zeros is a neutral one.
 
     Arguments
     ---------

@@ -112,7 +112,7 @@ def _plan() -> list[Turn]:
 
 
 def write_corpus(root: str | Path, seed: int = 0, progress: bool = False) -> None:
-    """Write the mini corpus: 280 judged utterances of 10 speakers in 5 sessions, and 3 that nobody judged.
+    """Write the mini corpus: 280 judged utterances of 10 speakers in 5 sessions, and 3 that no rater heard.
 
     Arguments
     ---------

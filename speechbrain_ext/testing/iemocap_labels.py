@@ -34,7 +34,7 @@ class Votes:
 
 @dataclass(frozen=True)
 class Judged:
-    """A spoken utterance in its dialog; `votes` is None where nobody judged it."""
+    """A spoken utterance in its dialog; `votes` is None where no rater heard it."""
 
     name: str
     text: str

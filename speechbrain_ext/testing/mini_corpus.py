@@ -51,9 +51,9 @@ def tree_sha256(root: str | Path) -> str:
 
 
 def write_mini(corpus: str, out: str | Path, progress: bool = False) -> bool:
-    """Write a mini corpus as a whole folder or not at all.
+    """Write a mini corpus completely or not at all.
 
-    The work is done in a hidden folder beside `out`, which is held by a lock: a second process waits, and
+    The work is done in a hidden folder next to `out`, which is held by a lock: a second process waits, and
     what a killed one left is cleared.
 
     Arguments
@@ -68,7 +68,7 @@ def write_mini(corpus: str, out: str | Path, progress: bool = False) -> bool:
     Returns
     -------
     bool
-        Whether anything was written; False when the folder was whole already.
+        Whether anything was written; False when the folder was complete already.
 
     Raises
     ------

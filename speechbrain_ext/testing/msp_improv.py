@@ -102,7 +102,7 @@ def _plan() -> list[Turn]:
 
 
 def write_corpus(root: str | Path, seed: int = 0, progress: bool = False) -> None:
-    """Write the mini corpus: 264 judged turns of 12 speakers in 6 sessions, and 2 that nobody judged.
+    """Write the mini corpus: 264 judged turns of 12 speakers in 6 sessions, and 2 that no rater heard.
 
     Arguments
     ---------

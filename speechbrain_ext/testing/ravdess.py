@@ -38,7 +38,7 @@ measured on it say that the code runs, and nothing about emotion in human speech
   02 calm, 03 happy, 04 sad, 05 angry, 06 fearful, 07 disgust, 08 surprised), II intensity (01 normal, 02 strong),
   SS sentence, RR repetition, AA actor (odd: a man, even: a woman). 48 kHz, 16 bit, mono.
 
-A folder with `mini.json` in it is generated: it is replaced as a whole when it differs from what is written now.
+A folder with `mini.json` in it is generated: it is replaced when it differs from what is written now.
 """
 
 

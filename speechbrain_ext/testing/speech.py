@@ -123,7 +123,7 @@ def synthesise(segments: list[Segment], delivery: Delivery, random: Random) -> n
     speech = speech / (np.sqrt(np.mean(speech * speech)) + 1e-12) + 0.75 * _mouth(
         segments, edges_s, len(times_s), random
     )
-    # The level counts between the first and the last phone, so that a long silence makes nobody louder.
+    # The level counts between the first and the last phone, so that a long silence makes no speaker louder.
     inside = speech[int(edges_s[0] * SAMPLE_RATE_HZ) : int(edges_s[-1] * SAMPLE_RATE_HZ)]
     gain = 10 ** (delivery.level_db / 20) / np.sqrt(np.mean(inside * inside))
     gain = min(gain, PEAK / np.max(np.abs(speech)))

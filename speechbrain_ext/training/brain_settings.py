@@ -38,7 +38,7 @@ class BrainSettings:
     augment : callable or None
         From frames [batch, time, feature] and lengths [batch] to augmented frames, in training.
     chooser : VariantChooser or None
-        Waveform variants of the training utterances: it is told the epoch.
+        Waveform variants of the training utterances: it is given the epoch.
     checkpoint_epochs : int
         Epochs between two checkpoints.
     keep_best : bool

@@ -243,7 +243,7 @@ class Experiment:
 
 
 def load_hparams(spec: RunSpec, manifest: CorpusFacts) -> hparams.Hparams:
-    """The hyper-parameters of a run, with the corpus's labels as classes where nobody names any."""
+    """The hyper-parameters of a run, with the corpus's labels as classes where none are named."""
     overrides = hparams.parse_overrides(list(spec.overrides))
     return hparams.load_system(
         spec.recipe, spec.system, overrides, manifest.source, manifest.labels, spec.preset, spec.trust

@@ -139,9 +139,9 @@ def plan_text(plan: Plan, jobs: int) -> str:
     by_phase: dict[str, int] = defaultdict(int)
     for phase in plan.of("train"):
         by_phase[phase.name] += 1
-    told = f" ({', '.join(f'{name} {number}' for name, number in by_phase.items())})" if by_phase else ""
+    parts = f" ({', '.join(f'{name} {number}' for name, number in by_phase.items())})" if by_phase else ""
     per_fold = "" if plan.folds_known else " per fold: their number is known after stage 0"
-    lines.append(f"trainings to do: {len(plan.of('train'))}{told}{per_fold}")
+    lines.append(f"trainings to do: {len(plan.of('train'))}{parts}{per_fold}")
     lines.append(
         f"phases reused: {len(plan.of('complete'))} complete already, {len(plan.of('shared'))} shared with a row above"
     )
@@ -157,14 +157,16 @@ def _hours_text(plan: Plan, jobs: int) -> str:
         if phase.origin and phase.name not in origins[phase.origin]:
             origins[phase.origin].append(phase.name)
     from_where = "; ".join(f"{', '.join(phases)}: {origin}" for origin, phases in origins.items() if phases)
-    told = f" (seconds of an epoch from: {from_where})" if from_where else ""
+    source = f" (seconds of an epoch from: {from_where})" if from_where else ""
     if unknown or not plan.folds_known:
         why = "the number of folds is not known yet"
         if unknown:
             why = f"no complete phase of {', '.join(unknown)} to go by"
         per_fold = "" if plan.folds_known else " per fold"
-        return f"estimated hours: unknown ({why})" + (f"; the others {_hours(hours)}{per_fold}{told}" if hours else "")
-    return f"estimated hours: {_hours(hours)} one after the other, {_hours(hours / jobs)} with --jobs {jobs}{told}"
+        return f"estimated hours: unknown ({why})" + (
+            f"; the others {_hours(hours)}{per_fold}{source}" if hours else ""
+        )
+    return f"estimated hours: {_hours(hours)} one after the other, {_hours(hours / jobs)} with --jobs {jobs}{source}"
 
 
 def _hours(hours: float) -> str:

@@ -42,7 +42,7 @@ def print_plan(requests: Sequence[RunRequest], stages: Sequence[int], table: Tab
         lambda: _features_text(runs),
         lambda: f"train {names}.\n{plan_text(make_plan(runs, first.force, first.folds), first.jobs)}",
         lambda: _evaluate_text(runs, first.force, names),
-        lambda: f"write {Path(specs[0].exp) / name / 'report.html'} from all results beside it.",
+        lambda: f"write {Path(specs[0].exp) / name / 'report.html'} from all results in its folder.",
     )
     for stage in stages:
         print(f"stage {stage}, {TITLES[stage]}: {texts[stage]()}", flush=True)

@@ -83,7 +83,7 @@ def fraction(value: Any, where: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
         raise UserError(f"{where}: expected per cent or null, found {value!r}")
-    # The papers print two decimals: dividing leaves digits that nobody printed.
+    # The papers print two decimals: dividing leaves further digits.
     return round(value / 100, 8)
 
 

@@ -1,4 +1,4 @@
-"""Time left of trainings that run beside each other, in seconds of measured work."""
+"""Time left of trainings that run side by side, in seconds of measured work."""
 
 from __future__ import annotations
 

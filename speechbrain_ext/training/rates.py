@@ -84,8 +84,8 @@ class Rates:
         if n_train:
             seconds = median(one.epoch_seconds / one.n_train for one in kept) * n_train
             return Rate(seconds, f"{place} on {devices}, by utterance")
-        whole = " as a whole corpus, so at most" if self.source == "mini" else ""
-        return Rate(median(one.epoch_seconds for one in kept), f"{place} on {devices}{whole}")
+        bound = " of the complete corpus, so at most" if self.source == "mini" else ""
+        return Rate(median(one.epoch_seconds for one in kept), f"{place} on {devices}{bound}")
 
     @cached_property
     def _here(self) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
@@ -127,7 +127,7 @@ class Rates:
 
 
 def kept_results(recipe: Path) -> list[dict[str, Any]]:
-    """Read the kept results of a recipe, those of a whole protocol."""
+    """Read the kept results of a recipe, those of all folds of a protocol."""
     found = [_read(path) for path in sorted(recipe.glob("results/*/*.json"))]
     return [one for one in found if "folds_of_protocol" in one]
 

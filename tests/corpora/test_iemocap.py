@@ -164,7 +164,7 @@ def test_what_is_odd_is_noted_and_no_fault(tmp_path):
     assert notes == [
         "2 wav files have no label and are left out: first "
         "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F009.wav",
-        "2 text files beside the label files have no dialog's name and are left out: first "
+        "2 text files next to the label files have no dialog's name and are left out: first "
         f"{where}/Ses01F_impro01 (copy).txt",
         "1 blocks are in a label file twice, the same, and are read once: first Ses01F_impro01_F000",
         "1 utterances have attributes outside 1 to 5: first Ses01F_impro01_M000",

@@ -13,7 +13,7 @@ from speechbrain_ext.corpora.ravdess import scan
 from speechbrain_ext.testing import ravdess
 from speechbrain_ext.testing.mini_corpus import tree_sha256
 
-TREE_SHA256 = "9f54ae9d66de38bfed582749dc686ce5eb6891069cc39d481027f418b814c261"
+TREE_SHA256 = "c26c5f486df0c38c0976956510286f9923e0dfa52429c6e1f9066294ca32193f"
 NAME = re.compile(r"03-01-0([1-8])-0([12])-0([12])-0([12])-(0[1-9]|10)")
 
 

@@ -139,7 +139,7 @@ def test_kept_results_give_the_hours_where_nothing_was_trained_here(prepared, tm
     assert "seconds of an epoch from: frlm: kept results of EmoDB on a CPU, by utterance" in text
     nowhere = [replace(spec, data=str(tmp_path / "EmoDB-mini")) for spec in (frlm, urlm)]
     before = plan_of(nowhere).phases
-    assert before[0].epoch_seconds == 2.0 and before[0].origin.endswith("as a whole corpus, so at most")
+    assert before[0].epoch_seconds == 2.0 and before[0].origin.endswith("of the complete corpus, so at most")
     assert before[-1].epoch_seconds is None, "another corpus says nothing without the number of utterances"
     real = [replace(frlm, data=str(tmp_path / "EmoDB-real"), protocol="speaker")]
     monkeypatch.setattr("speechbrain_ext.training.plan.kept_results", lambda recipe: [])

@@ -1,6 +1,6 @@
 """The bidirectional peephole LSTM as one autograd function with a hand-written backward pass.
 
-The constant 1 and the frame are stored beside the previous output, so one
+The constant 1 and the frame are stored next to the previous output, so one
 product per frame yields all gates and one product after the backward pass
 yields the gradients of both weights and of the bias. tanh is computed as
 2 sigmoid(2x) - 1: PyTorch's sigmoid is several times faster on the CPU, and
