@@ -87,6 +87,7 @@ def test_a_missing_or_empty_csv_is_found_before_the_environment(no_environment, 
         (["--protcol", "speaker"], 2),
         (["--protocol", "speakers"], 2),
         (["--system", "amsnte"], 2),
+        (["--preset", "official"], 2),
         (["--table", "amsnte/5"], 2),
         (["--jobs", "0"], 2),
         (["--stage", "3", "--stop-stage", "1"], 2),
@@ -95,9 +96,9 @@ def test_a_missing_or_empty_csv_is_found_before_the_environment(no_environment, 
         (["--corpus-root", "/nowhere/at/all"], 1),
     ],
 )
-def test_faults_are_found_before_the_environment(no_environment, capsys, words, status):
+def test_faults_are_found_before_the_environment(no_environment, capsys, tmp_path, words, status):
     with pytest.raises((SystemExit, UserError)) as fault:
-        run.main([*RECIPE, *words])
+        run.main([*RECIPE, "--data", str(tmp_path), *words])
     assert (fault.value.code if isinstance(fault.value, SystemExit) else fault.value.exit_status) == status
 
 
