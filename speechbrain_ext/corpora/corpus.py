@@ -53,6 +53,16 @@ class Expected:
 
 
 @dataclass(frozen=True)
+class Spoken:
+    """Speaker, session and text of an utterance."""
+
+    speaker: str
+    gender: str | None
+    session: str | None
+    text_id: str | None
+
+
+@dataclass(frozen=True)
 class Corpus:
     """One corpus: how to read it, and its published facts.
 
@@ -83,6 +93,9 @@ class Corpus:
         The folder's layout in one line, for messages.
     download : callable or None
         `download(data) -> root`, where the owners offer the corpus freely.
+    spoken_of : callable or None
+        `spoken_of(id) -> Spoken | None`, where an utterance's id says who speaks; None for an id that is not the
+        corpus's.
     labels_apart : bool
         Labels stand in files of their own, so that one may be there without its wav.
     texts_repeat : mapping
@@ -102,6 +115,7 @@ class Corpus:
     citation: str
     layout: str
     download: Callable[[Path], Path] | None = None
+    spoken_of: Callable[[str], Spoken | None] | None = None
     labels_apart: bool = False
     texts_repeat: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

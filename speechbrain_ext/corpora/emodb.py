@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import asdict
 from pathlib import Path
 
-from speechbrain_ext.corpora.corpus import Corpus, Expected
+from speechbrain_ext.corpora.corpus import Corpus, Expected, Spoken
 from speechbrain_ext.corpora.download import fetch_zip
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.task import Task
@@ -104,6 +105,24 @@ def _wav_files(root: Path) -> list[Path]:
     )
 
 
+def spoken_of(name: str) -> Spoken | None:
+    """Read who speaks and what from an utterance's name; None where it is not the corpus's.
+
+    Example
+    -------
+    >>> spoken_of("03a01Fa")
+    Spoken(speaker='03', gender='M', session=None, text_id='a01')
+    """
+    match = NAME.fullmatch(name)
+    if match is None or match["speaker"] not in GENDER_OF:
+        return None
+    return _spoken(match)
+
+
+def _spoken(match: re.Match[str]) -> Spoken:
+    return Spoken(match["speaker"], GENDER_OF[match["speaker"]], session=None, text_id=match["text"])
+
+
 def _parse(path: Path, wav: str, faults: list[Fault]) -> Utterance | None:
     match = NAME.fullmatch(path.stem)
     if match is None:
@@ -122,9 +141,7 @@ def _parse(path: Path, wav: str, faults: list[Fault]) -> Utterance | None:
         id=path.stem,
         corpus="EmoDB",
         wav=wav,
-        speaker=part["speaker"],
-        gender=GENDER_OF[part["speaker"]],
-        text_id=part["text"],
+        **asdict(_spoken(match)),
         label=emotion,
         intended=emotion,
         extra={"emotion_code": part["emotion"], "version": part["version"]},
@@ -180,4 +197,5 @@ CORPUS = Corpus(
 }""",
     layout=LAYOUT,
     download=fetch,
+    spoken_of=spoken_of,
 )

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
-from speechbrain_ext.corpora.iemocap_labels import EMOTION_OF_CODE, Block, parse_labels
+from speechbrain_ext.corpora.corpus import Corpus, Expected, Spoken, Subset
+from speechbrain_ext.corpora.iemocap_labels import EMOTION_OF_CODE, TURN, Block, parse_labels
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.corpora.text import decode
@@ -120,6 +120,25 @@ def session_and_text(dialog: str) -> tuple[str, str]:
     return match["session"], match["text"]
 
 
+def spoken_of(name: str) -> Spoken | None:
+    """Read who speaks and what from an utterance's name; None where it is not the corpus's.
+
+    Example
+    -------
+    >>> spoken_of("Ses03M_impro05a_F012")
+    Spoken(speaker='Ses03F', gender='F', session='3', text_id='impro05')
+    """
+    dialog, _, turn = name.rpartition("_")
+    if not DIALOG.fullmatch(dialog) or not TURN.fullmatch(turn):
+        return None
+    return _spoken(dialog, turn)
+
+
+def _spoken(dialog: str, turn: str) -> Spoken:
+    session, text = session_and_text(dialog)
+    return Spoken(speaker=f"Ses0{session}{turn[0]}", gender=turn[0], session=session, text_id=text)
+
+
 def _blocks_of_file(path: Path, session: str, file: str, faults: list[Fault]) -> list[Block]:
     of_session, _ = session_and_text(path.stem)
     if of_session != session:
@@ -157,8 +176,7 @@ def _add(blocks: dict[str, Block], found: Iterable[Block], file: str, faults: li
 
 def _utterance(block: Block) -> Utterance:
     dialog = block.id.removesuffix(f"_{block.turn}")
-    session, text = session_and_text(dialog)
-    gender = block.turn[:1]
+    spoken = _spoken(dialog, block.turn)
     extra = {
         "emotion_code": block.code,
         "dialog": dialog,
@@ -168,12 +186,9 @@ def _utterance(block: Block) -> Utterance:
     return Utterance(
         id=block.id,
         corpus="IEMOCAP",
-        wav=f"Session{session}/sentences/wav/{dialog}/{block.id}.wav",
-        speaker=f"Ses0{session}{gender}",
-        gender=gender,
-        session=session,
-        text_id=text,
-        scenario="improvised" if text.startswith("impro") else "scripted",
+        wav=f"Session{spoken.session}/sentences/wav/{dialog}/{block.id}.wav",
+        **asdict(spoken),
+        scenario="improvised" if "_impro" in dialog else "scripted",
         label=EMOTION_OF_CODE[block.code],
         votes=block.votes,
         vad=block.vad,
@@ -248,6 +263,7 @@ CORPUS = Corpus(
   doi = {10.1007/s10579-008-9076-6}
 }""",
     layout=LAYOUT,
+    spoken_of=spoken_of,
     labels_apart=True,
     texts_repeat={"scenario": ("scripted",)},
 )

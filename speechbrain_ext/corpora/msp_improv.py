@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from speechbrain_ext.corpora.corpus import Corpus, Expected, Subset
+from speechbrain_ext.corpora.corpus import Corpus, Expected, Spoken, Subset
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.msp_improv_labels import (
     EMOTION_OF_CODE,
     INTENDED,
     SCENARIO_OF_PART,
     Damage,
+    Name,
     Turn,
     parse_labels,
     parse_name,
@@ -148,16 +150,31 @@ def _misplaced(path: Path, base: Path, wav: str) -> Fault | None:
     return None if folder == expected else Fault(wav, f"the folder {folder}", f"the folder {expected} by its name")
 
 
+def spoken_of(name: str) -> Spoken | None:
+    """Read who speaks and what from an utterance's name; None where it is not the corpus's.
+
+    Example
+    -------
+    >>> spoken_of("MSP-IMPROV-S01A-F03-S-FM01")
+    Spoken(speaker='F03', gender='F', session='3', text_id='S01')
+    """
+    try:
+        return _spoken(parse_name(name))
+    except Damage:
+        return None
+
+
+def _spoken(name: Name) -> Spoken:
+    return Spoken(name.speaker, name.speaker[:1], name.session, text_id=name.sentence)
+
+
 def _utterance(turn: Turn, wav: str | None, prefix: str) -> Utterance:
     name = turn.name
     return Utterance(
         id=name.id,
         corpus="MSP-IMPROV",
         wav=wav or f"{prefix}{name.folder}/{name.id}.wav",
-        speaker=name.speaker,
-        gender=name.speaker[:1],
-        session=name.session,
-        text_id=name.sentence,
+        **asdict(_spoken(name)),
         scenario=SCENARIO_OF_PART[name.part],
         part=name.part,
         label=EMOTION_OF_CODE[turn.code],
@@ -225,6 +242,7 @@ CORPUS = Corpus(
   doi = {10.1109/TAFFC.2016.2515617}
 }""",
     layout=LAYOUT,
+    spoken_of=spoken_of,
     labels_apart=True,
     texts_repeat={"part": ("R", "T")},  # the read and the improvised target sentence
 )

@@ -10,9 +10,10 @@ S. R. Livingstone and F. A. Russo, PLoS ONE 13(5), 2018, doi:10.1371/journal.pon
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
-from speechbrain_ext.corpora.corpus import Corpus, Expected
+from speechbrain_ext.corpora.corpus import Corpus, Expected, Spoken
 from speechbrain_ext.corpora.download import fetch_zip
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.task import Task
@@ -138,15 +139,32 @@ def _faults_of(path: Path, wav: str) -> list[Fault]:
     return wrong
 
 
+def spoken_of(name: str) -> Spoken | None:
+    """Read who speaks and what from an utterance's name; None where it is not the corpus's.
+
+    Example
+    -------
+    >>> spoken_of("03-01-06-01-02-01-12")
+    Spoken(speaker='12', gender='F', session=None, text_id='02')
+    """
+    code = NAME.fullmatch(name)
+    if code is None or any(code[field] not in ALLOWED[field] for field in ("sentence", "actor")):
+        return None
+    return _spoken(code)
+
+
+def _spoken(code: re.Match[str]) -> Spoken:
+    gender = "M" if int(code["actor"]) % 2 else "F"
+    return Spoken(code["actor"], gender, session=None, text_id=code["sentence"])
+
+
 def _utterance(name: str, wav: str, code: re.Match[str]) -> Utterance:
-    emotion, actor = EMOTION_OF[code["emotion"]], code["actor"]
+    emotion = EMOTION_OF[code["emotion"]]
     return Utterance(
         id=name,
         corpus="RAVDESS",
         wav=wav,
-        speaker=actor,
-        gender="M" if int(actor) % 2 else "F",
-        text_id=code["sentence"],
+        **asdict(_spoken(code)),
         label=emotion,
         intended=emotion,
         extra={
@@ -186,4 +204,5 @@ CORPUS = Corpus(
 }""",
     layout=LAYOUT,
     download=fetch,
+    spoken_of=spoken_of,
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from speechbrain_ext.corpora import CORPORA
+from speechbrain_ext.corpora.corpus import Spoken
 from speechbrain_ext.corpora.emotion_words import emotion_of, read_words
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.exchange.emobox_files import (
@@ -24,7 +25,7 @@ from speechbrain_ext.exchange.emobox_files import (
     text_of,
 )
 from speechbrain_ext.exchange.given import Given, csv_text, used_utterances
-from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, Spoken, missing_speakers, read_speakers, spoken_by_name
+from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, missing_speakers, read_speakers, spoken_by_name
 from speechbrain_ext.preparation.folds import PARTS, Fold, Folds
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import write_json, write_text

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
+from speechbrain_ext.corpora import CORPORA
+from speechbrain_ext.corpora.corpus import Spoken
 from speechbrain_ext.corpora.table import GENDER_OF
 from speechbrain_ext.corpora.table_file import read_table_file
 from speechbrain_ext.utils.errors import UserError
 
-EMODB = re.compile(r"(?P<speaker>[0-9]{2})(?P<text>[a-z][0-9]{2})[A-Z][a-z]?")
-EMODB_MEN = ("03", "10", "11", "12", "15")
 SPEAKER_COLUMNS = ("key", "speaker", "gender", "session", "text")
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """Speaker, session and text of an utterance."""
-
-    speaker: str
-    gender: str | None
-    session: str | None
-    text_id: str | None
 
 
 def spoken_by_name(dataset: str, name: str) -> Spoken | None:
@@ -32,7 +20,7 @@ def spoken_by_name(dataset: str, name: str) -> Spoken | None:
     Arguments
     ---------
     dataset : str
-        A corpus's key: "iemocap", "emodb", "mspimprov".
+        A corpus's key, such as "iemocap".
     name : str
         The utterance's id in that corpus.
 
@@ -46,8 +34,8 @@ def spoken_by_name(dataset: str, name: str) -> Spoken | None:
     >>> spoken_by_name("iemocap", "Ses03M_impro05a_F012").speaker
     'Ses03F'
     """
-    rule = {"iemocap": _iemocap, "emodb": _emodb, "mspimprov": _msp_improv}.get(dataset)
-    return None if rule is None else rule(name)
+    corpus = CORPORA.get(dataset)
+    return None if corpus is None or corpus.spoken_of is None else corpus.spoken_of(name)
 
 
 def read_speakers(path: str | Path) -> dict[str, Spoken]:
@@ -69,36 +57,6 @@ def read_speakers(path: str | Path) -> dict[str, Spoken]:
         session, text = (row.cells.get(column) or None for column in ("session", "text"))
         found[row.cells["key"]] = Spoken(row.cells["speaker"], GENDER_OF.get(gender), session, text)
     return found
-
-
-def _iemocap(name: str) -> Spoken | None:
-    """The letter of the last field speaks; that of the first wore the markers."""
-    dialog, *text, last = name.split("_") if name.count("_") >= 2 else ("", "")
-    match = re.fullmatch(r"Ses(?P<session>[0-9]{2})[FM]", dialog)
-    if match is None or last[:1] not in ("F", "M"):
-        return None
-    return Spoken(
-        speaker=f"Ses{match['session']}{last[0]}",
-        gender=last[0],
-        session=str(int(match["session"])),
-        text_id=re.sub(r"(?<=[0-9])[a-z]$", "", "_".join(text)),
-    )
-
-
-def _emodb(name: str) -> Spoken | None:
-    match = EMODB.fullmatch(name)
-    if match is None:
-        return None
-    gender = "M" if match["speaker"] in EMODB_MEN else "F"
-    return Spoken(match["speaker"], gender, None, match["text"])
-
-
-def _msp_improv(name: str) -> Spoken | None:
-    match = re.fullmatch(r"MSP-IMPROV-(S[0-9]{2})[AHSN]-(([FM])0?([0-9]+))-[PRST]-.+", name)
-    if match is None:
-        return None
-    text, speaker, gender, session = match.groups()
-    return Spoken(speaker, gender, session, text)
 
 
 def missing_speakers(names: Collection[str], where: str) -> UserError:

@@ -10,13 +10,14 @@ from exchange_corpora import emodb, export_audformat, facts, iemocap, of_folds, 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from speechbrain_ext.corpora.corpus import Spoken
 from speechbrain_ext.corpora.manifest import CorpusFaults
 from speechbrain_ext.corpora.table import scan_table
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.exchange.audformat import import_audformat
 from speechbrain_ext.exchange.emobox import export_emobox, import_emobox
 from speechbrain_ext.exchange.given import audit_given, write_table
-from speechbrain_ext.exchange.speakers import Spoken, spoken_by_name
+from speechbrain_ext.exchange.speakers import spoken_by_name
 from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
 
@@ -117,8 +118,15 @@ def test_speakers_come_from_the_last_field_or_a_csv(tmp_path):
     assert spoken_by_name("iemocap", "Ses03M_impro05a_F001") == Spoken("Ses03F", "F", "3", "impro05")
     assert spoken_by_name("iemocap", "Ses05M_script01_1b_F003").text_id == "script01_1"
     assert spoken_by_name("mspimprov", "MSP-IMPROV-S01A-M06-R-MM02").session == "6"
-    for dataset, name in (("iemocap", "x"), ("iemocap", ""), ("iemocap", "Ses01F_impro01_X1"), ("emodb", "3a01Wa")):
-        assert spoken_by_name(dataset, name) is None
+    assert spoken_by_name("ravdess", "03-01-06-01-02-01-12") == Spoken("12", "F", None, "02")
+    for dataset, names in {
+        "iemocap": ("x", "", "Ses01F_impro01_X1", "Ses06F_impro01_F000"),
+        "emodb": ("3a01Wa", "99a01Wa"),
+        "ravdess": ("1", "03-01-06-01-02-01-25"),
+        "mspimprov": ("MSP-IMPROV-S01A-M07-R-MM02",),
+        "nothing": ("03a01Wa",),
+    }.items():
+        assert [spoken_by_name(dataset, name) for name in names] == [None] * len(names)
     record = {"key": "ravdess-1", "dataset": "ravdess", "wav": "downloads/ravdess/1.wav", "emo": "sad"}
     (tmp_path / "ravdess.jsonl").write_text(json.dumps(record) + "\n")
     with pytest.raises(UserError, match="no speaker is known for 1 utterances, first 1: .* --speakers FILE"):
