@@ -165,7 +165,8 @@ class _Segments:
     def samples(self, identity: str, place: int) -> tuple[np.ndarray, np.ndarray]:
         """Samples of a segment before and after MADD."""
         root = Path(self.experiment.manifest.root)
-        original = self.experiment.utterances[identity].read_audio(root, SAMPLE_RATE_HZ)  # [samples]
+        read = self.experiment.utterances[identity].read_audio(root, SAMPLE_RATE_HZ)
+        original = self.source.cache.extractor.prepare(read)  # [samples]
         return self._cut(original, place), self._cut(self._processed(identity), place)
 
     def _processed(self, identity: str) -> np.ndarray:

@@ -181,7 +181,7 @@ def _compute_chunk(extractor: Extractor, items: list[AudioItem]) -> list[Outcome
 def _compute(extractor: Extractor, item: AudioItem) -> Outcome:
     """Read and extract one utterance; a fault of its file is returned, not raised."""
     try:
-        samples = item.read()  # [samples]
+        samples = extractor.prepare(item.read())  # [samples]
         if item.variant:
             from speechbrain_ext.features.augment import apply_variant
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from speechbrain_ext.features.signal import SignalChanges
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import sha256_json
 from speechbrain_ext.utils.json_values import JsonObject
@@ -40,12 +41,22 @@ class Extractor(ABC):
     sample_rate_hz = 16000
     package = ""  # the installed package that computes it; "" for this repository
     column = "sample"  # name of a dimension, numbered where there are several
+    changes = SignalChanges()  # what is done to a signal before it is computed
 
     def __init__(self, **params: Any) -> None:
         self.params = params
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return functools.partial(type(self), **self.params), ()
+        return functools.partial(type(self), **self.params), (), {"changes": self.changes} if self.changes else None
+
+    def after(self, changes: SignalChanges) -> Extractor:
+        """Take the feature of changed signals; gives this extractor."""
+        self.changes = changes
+        return self
+
+    def prepare(self, signal: np.ndarray) -> np.ndarray:
+        """Change a signal, float32 [samples] at `sample_rate_hz`, as the feature asks for before it is computed."""
+        return self.changes(signal, self.sample_rate_hz)
 
     @property
     def library(self) -> str:
@@ -89,6 +100,7 @@ class Extractor(ABC):
             "params": self.params,
             "sample_rate_hz": self.sample_rate_hz,
             "library": self.library,
+            **({"signal": self.changes.to_json()} if self.changes else {}),
         }
 
     @property

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from speechbrain_ext.corpora.task import TASK_KEYS, Task
 from speechbrain_ext.hparams.key_types import KeyType
 from speechbrain_ext.hparams.recipe_files import list_systems, read_recipe
 from speechbrain_ext.hparams.system_checks import STRUCTURE, check_references, check_values, declarations
-from speechbrain_ext.hparams.training import training_defaults
+from speechbrain_ext.hparams.training import SIGNAL_DEFAULTS, training_defaults
+from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import sha256_json
 from speechbrain_ext.utils.json_values import JsonObject, JsonValue
@@ -37,6 +39,23 @@ PAPER = "paper"
 NEUTRAL = ("checkpoint_epochs",)  # decide no result
 # Keys of a recipe's file of a system that are neither of the task nor of the system.
 RECIPE_KEYS = ("protocol", "paper", "mini", "presets")
+
+
+class _AfterChanges(partial[Any]):
+    """Builds a feature of changed signals; to those who look inside it is as declared in the YAML."""
+
+    changes: Any
+
+    def __new__(cls, make: Any, changes: Any) -> _AfterChanges:
+        """Keep the changes next to the class and the options of the feature."""
+        feature, options = declared(make)
+        found = super().__new__(cls, feature, **options)
+        found.changes = changes
+        return found
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Build the extractor."""
+        return super().__call__(*args, **options).after(self.changes)
 
 
 @dataclass(frozen=True)
@@ -122,7 +141,8 @@ class Hparams:
         private = set().union(*by_phase.values(), *used.values(), STRUCTURE, NEUTRAL)
         keys = {key for key in self.tree if key not in private} | by_phase[phase]
         keys = keys.union(*(used[name] for name in self.phase_features(phase)))
-        return {key: self.tree[key] for key in sorted(keys)}
+        unset = {key for key in SIGNAL_DEFAULTS if self.tree[key] is None}
+        return {key: self.tree[key] for key in sorted(keys - unset)}
 
     def phase_features(self, phase: str) -> list[str]:
         """Names of the cached features that a phase reads."""
@@ -145,10 +165,15 @@ class Hparams:
         return sha256_json({"phases": {phase: self.phase_tree(phase) for phase in self.phases}, "corpus": facts})
 
     def build(self) -> dict[str, Any]:
-        """The system's YAML with its objects built by HyperPyYAML."""
+        """The system's YAML with its objects built by HyperPyYAML; its features are those of changed signals."""
         from hyperpyyaml import load_hyperpyyaml
 
-        return load_hyperpyyaml(*self._document())
+        from speechbrain_ext.features.signal import SignalChanges
+
+        built = load_hyperpyyaml(*self._document())
+        if changes := SignalChanges(**{key: built[key] for key in SIGNAL_DEFAULTS}):
+            built["features"] = {name: _AfterChanges(make, changes) for name, make in built["features"].items()}
+        return built
 
     def record(self) -> str:
         """The effective YAML, overrides applied, as text for `hyperparams.yaml`."""
@@ -161,7 +186,7 @@ class Hparams:
         """The system's YAML as text, and the overrides; HyperPyYAML refuses a mapping where there was null."""
         # The text that was checked: the file may have changed since.
         document = parse(self._text, str(self.system_path))
-        for key, value in training_defaults().items():
+        for key, value in {**SIGNAL_DEFAULTS, **training_defaults()}.items():
             if key in self.tree:
                 document.setdefault(key, value)
         overrides = {**self._children, **self.overrides}
@@ -232,6 +257,7 @@ def load_system(
         children["n_classes"] = task.outputs
     if isinstance(tree["phases"], dict) and any("network" in (node or ()) for node in tree["phases"].values()):
         tree = {**training_defaults(), **tree}
+    tree = {**SIGNAL_DEFAULTS, **tree}
     types = declarations(tree, files.system_path)
     usual = merge(tree, children, str(path), UserError, types)
     merged = merge(usual, of_system, "option", UsageError, types)

@@ -12,6 +12,7 @@ from speechbrain_ext.corpora.task import CHOICES, LISTS, TASK_KEYS, Task
 from speechbrain_ext.hparams import PAPER, Hparams, load_system
 from speechbrain_ext.hparams.key_types import MEANINGS
 from speechbrain_ext.hparams.system_checks import STRUCTURE
+from speechbrain_ext.hparams.training import SIGNAL_DEFAULTS
 from speechbrain_ext.utils.yaml_text import block
 from speechbrain_ext.utils.yaml_tree import plain, read_text
 
@@ -70,8 +71,12 @@ def list_keys(hp: Hparams, preset: str = PAPER) -> str:
     ]
     named = groups(system)
     listed = {key for _, keys in named for key in keys}
-    if left := [key for key in hp.types if key in hp.tree and key not in listed]:
-        named.append((["Training, as for all systems"], left))
+    left = [key for key in hp.types if key in hp.tree and key not in listed]
+    for group, own in (
+        ("Audio, as for all systems", [key for key in left if key in SIGNAL_DEFAULTS]),
+        ("Training, as for all systems", [key for key in left if key not in SIGNAL_DEFAULTS]),
+    ):
+        named += [([group], own)] if own else []
     for title, keys in named:
         lines += ["", *title]
         for key in keys:

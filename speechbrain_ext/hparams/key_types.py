@@ -36,6 +36,14 @@ COMMON = {
         "boolean",
         "z-scores per speaker over all of the speaker's utterances: transductive when on",
     ),
+    "trim_silence_db": (
+        "number > 0, <= 120 or null",
+        "silence at both ends is cut off before any feature: frames this far below the loudest; null = it stays",
+    ),
+    "level_db": (
+        "number >= -80, < 0 or null",
+        "level that each utterance is brought to before any feature, RMS in dB below full scale; null = as recorded",
+    ),
     "utterance": (
         "one of posteriors, log_posteriors",
         "what is averaged over the segments of an utterance",

@@ -59,6 +59,8 @@ class Training:
     )
 
 
+# Keys of stage 1 that every system has; of a phase's own keys only where they are set.
+SIGNAL_DEFAULTS: JsonObject = dict.fromkeys(("trim_silence_db", "level_db"))
 TRAINING_TYPES = {item.name: item.metadata["type"] for item in fields(Training)}
 TRAINING_MEANINGS = {item.name: item.metadata["meaning"] for item in fields(Training)}
 
