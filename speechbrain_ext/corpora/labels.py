@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 EMOTIONS: tuple[str, ...] = (
     "anger",
@@ -50,19 +50,15 @@ def in_order(labels: Iterable[str]) -> list[str]:
     return [emotion for emotion in EMOTIONS if emotion in found]
 
 
-def count_votes(
-    votes: Iterable[Sequence[str]], classes: Sequence[str], merge: Mapping[str, str] | None = None
-) -> list[int]:
-    """Count for each class the annotators who named it: an annotator's set of merged labels counts once per class.
+def count_votes(votes: Iterable[Collection[str]], classes: Sequence[str]) -> list[int]:
+    """Count for each class the annotators who named it, each of them once.
 
     Arguments
     ---------
-    votes : iterable of sequences of str
-        The labels of each annotator.
+    votes : iterable of collections of str
+        The labels of each annotator, merged as the task merges.
     classes : sequence of str
         The target emotions.
-    merge : mapping or None
-        Labels that count as another, as {"excited": "happiness"}.
 
     Returns
     -------
@@ -71,12 +67,10 @@ def count_votes(
 
     Example
     -------
-    >>> votes = [["happiness", "excited"], ["neutral"], ["fear"]]
-    >>> count_votes(votes, ["happiness", "neutral"], {"excited": "happiness"})
+    >>> count_votes([["happiness", "happiness"], ["neutral"], ["fear"]], ["happiness", "neutral"])
     [1, 1]
     """
-    merge = merge or {}
-    sets = [{merge.get(label, label) for label in labels} for labels in votes]
+    sets = [set(labels) for labels in votes]
     return [sum(name in labels for labels in sets) for name in classes]
 
 

@@ -98,8 +98,7 @@ class Task:
         """The task with the corpus's labels as classes, where it names none."""
         if self.classes:
             return self
-        merged = ("happiness" if self.merge_excited and label == "excited" else label for label in labels)
-        return replace(self, classes=tuple(in_order(merged)))
+        return replace(self, classes=tuple(in_order(self.merged(label) for label in labels)))
 
     @property
     def outputs(self) -> int:
@@ -120,13 +119,14 @@ class Task:
         if self.dimensions:
             return None if self.values_of(utterance) is None else ""
         if self.emotion == "intended":
-            label = self._merged(utterance.intended)
+            label = utterance.intended
         elif self.clear == "votes":
             place = majority(self.counts_of(utterance))
             label = None if place is None else self.classes[place]
         else:
-            label = self._merged(utterance.label)
-        return label if label in self.classes else None
+            label = utterance.label
+        merged = None if label is None else self.merged(label)
+        return merged if merged in self.classes else None
 
     def is_ambiguous(self, utterance: Utterance) -> bool:
         """Whether the utterance is not clear and has a vote for a class."""
@@ -136,8 +136,8 @@ class Task:
 
     def counts_of(self, utterance: Utterance) -> list[int]:
         """Annotators for each class."""
-        merge = {"excited": "happiness"} if self.merge_excited else {}
-        return count_votes([vote.labels for vote in utterance.votes], self.classes, merge)
+        votes = ([self.merged(label) for label in vote.labels] for vote in utterance.votes)
+        return count_votes(votes, self.classes)
 
     def values_of(self, utterance: Utterance) -> list[float] | None:
         """The consensus on the dimensions asked for; None where one is missing."""
@@ -178,7 +178,8 @@ class Task:
             words.append(f"{item.name}-{text or 'all'}".replace("_", "-").replace(" ", "-"))
         return ".".join(words)
 
-    def _merged(self, label: str | None) -> str | None:
+    def merged(self, label: str) -> str:
+        """What a label counts as."""
         return "happiness" if self.merge_excited and label == "excited" else label
 
 

@@ -81,8 +81,8 @@ def human_ceiling(utterances: Sequence[Utterance], task: Task) -> HumanCeiling |
         if task.label_of(utterance) is None:
             continue
         for place, vote in enumerate(utterance.votes):
-            named = next((label for label in _merged(vote.labels, task) if label in task.classes), None)
-            others = [set(_merged(other.labels, task)) for at, other in enumerate(utterance.votes) if at != place]
+            named = next((label for label in map(task.merged, vote.labels) if label in task.classes), None)
+            others = [set(map(task.merged, other.labels)) for at, other in enumerate(utterance.votes) if at != place]
             counts = [sum(name in labels for labels in others) for name in task.classes]
             if named is None or not counts or max(counts) == 0 or counts.count(max(counts)) > 1:
                 continue
@@ -100,7 +100,7 @@ def describe_agreement(utterances: Sequence[Utterance], task: Task) -> list[str]
     """
     if not any(item.votes for item in utterances):
         return []
-    units = [[_merged(vote.labels, task)[0] for vote in item.votes if vote.labels] for item in utterances]
+    units = [[task.merged(vote.labels[0]) for vote in item.votes if vote.labels] for item in utterances]
     alpha, ceiling = krippendorff_alpha(units), human_ceiling(utterances, task)
     several = sum(len(set(vote.labels)) > 1 for item in utterances for vote in item.votes)
     raters = {vote.rater for item in utterances for vote in item.votes}
@@ -113,7 +113,3 @@ def describe_agreement(utterances: Sequence[Utterance], task: Task) -> list[str]
             f"{len(task.classes)} classes): WA {100 * ceiling.wa:.1f}, UAR {100 * ceiling.uar:.1f}"
         )
     return lines
-
-
-def _merged(labels: Sequence[str], task: Task) -> list[str]:
-    return ["happiness" if task.merge_excited and label == "excited" else label for label in labels]
