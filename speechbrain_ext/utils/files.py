@@ -93,11 +93,7 @@ def read_json(path: str | Path, made_by: str) -> Any:
     """
     path = Path(path)
     try:
-        return json.loads(read_regular(path).decode("utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"missing {path}: make it with: {made_by}") from None
-    except NotRegularFile as fault:
-        raise _irregular(path, fault, made_by) from None
+        return _load_json(path, made_by)
     except (ValueError, RecursionError) as fault:
         raise UserError(f"{path}: not JSON ({fault}): delete it and make it again with: {made_by}") from None
 
@@ -136,15 +132,11 @@ def read_sealed(path: str | Path, made_by: str) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        record = json.loads(read_regular(path).decode("utf-8"))
+        record = _load_json(path, made_by)
         if not isinstance(record, dict) or SEAL not in record:
             raise DamagedFile(f"{path}: damaged, expected an object with the key {SEAL}: make it again with: {made_by}")
         # Half a character, which JSON can write, has no bytes to hash: that is a ValueError too.
         is_intact = record.pop(SEAL) == sha256_json(record)
-    except FileNotFoundError:
-        raise UserError(f"missing {path}: make it with: {made_by}") from None
-    except NotRegularFile as fault:
-        raise _irregular(path, fault, made_by) from None
     except (ValueError, RecursionError) as fault:
         raise DamagedFile(f"{path}: damaged, not JSON ({fault}): make it again with: {made_by}") from None
     if not is_intact:
@@ -172,25 +164,16 @@ def read_checked(path: str | Path, sha256: str, made_by: str) -> bytes:
     DamagedFile
         The file is missing, or its hash differs.
     """
-    try:
+    with _damage_named(path, made_by):
         data = read_regular(path)
-    except NotRegularFile as fault:
-        raise _irregular(path, fault, made_by) from None
-    except FileNotFoundError:
-        raise DamagedFile(f"{path}: missing: make it again with: {made_by}") from None
     _refuse_other_hash(path, sha256_bytes(data), sha256, len(data), made_by)
     return data
 
 
 def check_sha256(path: str | Path, sha256: str, made_by: str) -> None:
     """Refuse a file whose bytes are not those that were written; arguments and errors are those of `read_checked`."""
-    try:
-        size = check_regular(path).st_size
-        found = sha256_file(path)
-    except NotRegularFile as fault:
-        raise _irregular(path, fault, made_by) from None
-    except FileNotFoundError:
-        raise DamagedFile(f"{path}: missing: make it again with: {made_by}") from None
+    with _damage_named(path, made_by):
+        size, found = check_regular(path).st_size, sha256_file(path)
     _refuse_other_hash(path, found, sha256, size, made_by)
 
 
@@ -211,6 +194,27 @@ def check_files(where: str | Path, files: Any, made_by: str) -> None:
                 f"make it again with: {made_by}"
             )
         check_sha256(Path(where).parent / name, sha256, made_by)
+
+
+def _load_json(path: str | Path, made_by: str) -> Any:
+    """Read the JSON of a file that must be there; ValueError or RecursionError where it is not JSON."""
+    try:
+        return json.loads(read_regular(path).decode("utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"missing {path}: make it with: {made_by}") from None
+    except NotRegularFile as fault:
+        raise _irregular(path, fault, made_by) from None
+
+
+@contextlib.contextmanager
+def _damage_named(path: str | Path, made_by: str) -> Iterator[None]:
+    """Raise DamagedFile where a file is missing, or something else has its name."""
+    try:
+        yield
+    except NotRegularFile as fault:
+        raise _irregular(path, fault, made_by) from None
+    except FileNotFoundError:
+        raise DamagedFile(f"{path}: missing: make it again with: {made_by}") from None
 
 
 def _irregular(path: str | Path, fault: NotRegularFile, made_by: str) -> DamagedFile:
