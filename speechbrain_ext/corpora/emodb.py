@@ -12,10 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from speechbrain_ext.corpora.corpus import Corpus, Expected, Spoken
+from speechbrain_ext.corpora.corpus_folder import list_folder, wrong_root
 from speechbrain_ext.corpora.download import fetch_zip
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.task import Task
-from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.regular_file import read_regular
 
 NAME = re.compile(r"(?P<speaker>[0-9]{2})(?P<text>[a-z][0-9]{2})(?P<emotion>[A-Z])(?P<version>[a-z])")
@@ -88,21 +88,11 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
 
 
 def _wav_files(root: Path) -> list[Path]:
-    if not root.is_dir():
-        found = "a file" if root.exists() else "no such folder"
-        raise UserError(
-            f"--corpus-root {root}: {found}, expected EmoDB as {LAYOUT}: name its folder, or --corpus-root download"
-        )
     for folder in (root / "wav", root):
-        if folder.is_dir():
-            names = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".wav")
-            files = [path for path in names if not path.name.startswith(".")]
-            if files:
-                return files
-    raise UserError(
-        f"--corpus-root {root}: no wav files in {root / 'wav'} nor in the folder itself, expected EmoDB as {LAYOUT}: "
-        "name the folder that holds wav, or --corpus-root download"
-    )
+        if files := [path for path in list_folder(folder) if path.suffix.lower() == ".wav"]:
+            return files
+    cure = "name the folder that holds wav, or --corpus-root download"
+    raise wrong_root(root, "EmoDB", LAYOUT, cure, f"no wav files in {root / 'wav'} nor in the folder itself")
 
 
 def spoken_of(name: str) -> Spoken | None:

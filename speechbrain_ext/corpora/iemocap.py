@@ -8,15 +8,16 @@ dialog, and the speaker is the letter of the utterance's last field (`Ses01F_imp
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from speechbrain_ext.corpora.corpus import Corpus, Expected, Spoken, Subset
+from speechbrain_ext.corpora.corpus_folder import list_folder, wrong_root
 from speechbrain_ext.corpora.iemocap_labels import EMOTION_OF_CODE, TURN, Block, parse_labels
+from speechbrain_ext.corpora.label_files import decode, odd_notes, unique_blocks
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.task import Task
-from speechbrain_ext.corpora.text import decode
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.regular_file import read_regular
 
@@ -57,12 +58,14 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
     for path, session in files:
         file = path.relative_to(root).as_posix()
         found = _blocks_of_file(path, session, file, faults)
-        _add(blocks, found, file, faults, repeated)
+        of_file, again = unique_blocks(found, file, "utterance", faults)
+        blocks |= of_file
+        repeated += again
     good = [_utterance(block) for _, block in sorted(blocks.items())]
     if faults:
         raise CorpusFaults(faults, good)
     if not good:
-        raise UserError(_wrong_root(root, "no utterance in the label files"))
+        raise _wrong_root(root, "no utterance in the label files")
     outside = sorted(name for name, block in blocks.items() if any(not 1 <= value <= 5 for value in block.numbers()))
     kinds = {
         "wav files have no label and are left out": _without_label(root, good),
@@ -71,39 +74,27 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
         "utterances have no evaluator": [item.id for item in good if not item.votes],
         "utterances have attributes outside 1 to 5": outside,
     }
-    notes.extend(_note(what, found) for what, found in kinds.items() if found)
+    notes += odd_notes(kinds)
     return good
 
 
 def _label_files(root: Path) -> tuple[list[tuple[Path, str]], list[str]]:
     """Give the label files with their sessions, and the names of the other text files in their folders."""
-    if not root.is_dir():
-        raise UserError(_wrong_root(root, "a file" if root.exists() else "no such folder"))
     files, strange = [], []
     for session in SESSIONS:
-        for path in _entries(root / f"Session{session}" / "dialog" / "EmoEvaluation"):
+        for path in list_folder(root / f"Session{session}" / "dialog" / "EmoEvaluation"):
             if path.suffix == ".txt":
                 if DIALOG.fullmatch(path.stem):
                     files.append((path, session))
                 else:
                     strange.append(path.relative_to(root).as_posix())
     if not files:
-        raise UserError(_wrong_root(root, "no label files"))
+        raise _wrong_root(root, "no label files")
     return files, strange
 
 
-def _entries(folder: Path) -> list[Path]:
-    """List a folder in the order of names, without hidden files; a missing folder is empty."""
-    try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as fault:
-        raise UserError(f"{folder}: {fault.strerror}: make the folder readable and run the command again") from None
-
-
-def _wrong_root(root: Path, found: str) -> str:
-    return f"--corpus-root {root}: {found}, expected IEMOCAP as {LAYOUT}: name the folder that holds Session1"
+def _wrong_root(root: Path, found: str) -> UserError:
+    return wrong_root(root, "IEMOCAP", LAYOUT, "name the folder that holds Session1", found)
 
 
 def session_and_text(dialog: str) -> tuple[str, str]:
@@ -157,23 +148,6 @@ def _blocks_of_file(path: Path, session: str, file: str, faults: list[Fault]) ->
     return blocks
 
 
-def _add(blocks: dict[str, Block], found: Iterable[Block], file: str, faults: list[Fault], repeated: list[str]) -> None:
-    """Add a file's blocks by name; of two that differ neither is right."""
-    differing = set()
-    for block in found:
-        first = blocks.setdefault(block.id, block)
-        if first is block:
-            continue
-        if first.facts() == block.facts():
-            repeated.append(block.id)
-            continue
-        where = f"{file} line {block.line}"
-        faults.append(Fault(where, f"{block.id} unlike in line {first.line}", "one block for each utterance"))
-        differing.add(block.id)
-    for name in differing:
-        del blocks[name]
-
-
 def _utterance(block: Block) -> Utterance:
     dialog = block.id.removesuffix(f"_{block.turn}")
     spoken = _spoken(dialog, block.turn)
@@ -198,15 +172,10 @@ def _utterance(block: Block) -> Utterance:
 
 def _without_label(root: Path, utterances: Sequence[Utterance]) -> list[str]:
     known = {item.wav for item in utterances}
-    folders = [entry for n in SESSIONS for entry in _entries(root / f"Session{n}" / "sentences" / "wav")]
-    files = [path for folder in folders for path in _entries(folder) if path.suffix.lower() == ".wav"]
+    folders = [entry for n in SESSIONS for entry in list_folder(root / f"Session{n}" / "sentences" / "wav")]
+    files = [path for folder in folders for path in list_folder(folder) if path.suffix.lower() == ".wav"]
     names = (path.relative_to(root).as_posix() for path in files)
     return [name for name in names if name not in known]
-
-
-def _note(what: str, found: Sequence[str]) -> str:
-    first = found[0] if found[0].isprintable() else ascii(found[0])
-    return f"{len(found)} {what}: first {first}"
 
 
 CORPUS = Corpus(

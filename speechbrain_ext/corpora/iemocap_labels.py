@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from speechbrain_ext.corpora.label_files import END_OF_LINE, Attributes, Damage, none_if_empty
 from speechbrain_ext.corpora.manifest import Fault, Vote
 from speechbrain_ext.utils.json_values import JsonObject
 
@@ -34,17 +35,10 @@ EMOTION_OF_WORD = {
     **{word: word for word in ("surprise", "fear", "disgust", "other")},
 }
 ATTRIBUTES = ("val", "act", "dom")
-END_OF_LINE = re.compile(r"\r\n|\r|\n")
 HEAD = re.compile(r"\[(?P<times>[^\[\]]*)\]\s+(?P<id>\S+)\s+(?P<code>\S+)\s+\[(?P<vad>[^\[\]]*)\]")
 RATING = re.compile(r"(?P<kind>[CA])-(?P<rater>[EFM][0-9]{1,4})\s*:(?P<said>.*)")
 TURN = re.compile(r"[FM][0-9A-Z]+")
 NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?")
-
-Attributes = list[float | None]
-
-
-class Damage(Exception):
-    """What was found in a line, and what was expected."""
 
 
 @dataclass
@@ -166,7 +160,7 @@ def _read_head(line: str, dialog: str, block: Block) -> None:
     if len(values) != 3:
         raise Damage(f"the attributes {match['vad'][:60]!r}", "[valence, activation, dominance]")
     block.id, block.code, (block.start_s, block.end_s) = match["id"], match["code"], times_s
-    block.vad = _none_if_empty([_attribute(value) for value in values])
+    block.vad = none_if_empty([_attribute(value) for value in values])
     block.broken = False
 
 
@@ -201,7 +195,7 @@ def _attributes(items: list[str]) -> Attributes | None:
         found[name] = _attribute(*value)
     if len(found) != 3:
         raise Damage(f"the attributes {' '.join(found) or 'none'}", "val, act and dom once each")
-    return _none_if_empty([found[name] for name in ATTRIBUTES])
+    return none_if_empty([found[name] for name in ATTRIBUTES])
 
 
 def _attribute(text: str = "") -> float | None:
@@ -213,7 +207,3 @@ def _number(text: str, expected: str) -> float:
     if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
         raise Damage(f"the number {text[:60]!r}", expected)
     return float(text)
-
-
-def _none_if_empty(values: Attributes) -> Attributes | None:
-    return None if values == [None] * len(values) else values

@@ -7,24 +7,24 @@ names two people. The emotion asked for stands in a turn's name and differs from
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from speechbrain_ext.corpora.corpus import Corpus, Expected, Spoken, Subset
+from speechbrain_ext.corpora.corpus_folder import wrong_root
+from speechbrain_ext.corpora.label_files import Damage, decode, odd_notes, unique_blocks
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.msp_improv_labels import (
     EMOTION_OF_CODE,
     INTENDED,
     SCENARIO_OF_PART,
-    Damage,
     Name,
     Turn,
     parse_labels,
     parse_name,
 )
 from speechbrain_ext.corpora.task import Task
-from speechbrain_ext.corpora.text import decode
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.regular_file import read_regular
 
@@ -60,7 +60,7 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
     root = Path(root)
     file, text = _label_text(root)
     parsed, faults = parse_labels(text, file)
-    turns, copies = _by_id(parsed, file, faults)
+    turns, copies = unique_blocks(parsed, file, "turn", faults)
     if not parsed and not faults:
         faults.append(Fault(f"{file} line 1", "no turn in the file", "a block for each turn"))
     wavs = _wavs(root, faults)
@@ -69,17 +69,15 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
     if faults:
         raise CorpusFaults(faults, good)
     if notes is not None:
-        _tell(notes, turns, wavs, copies)
+        notes += odd_notes(_oddities(turns, wavs, copies))
     return good
 
 
 def _label_text(root: Path) -> tuple[str, str]:
     """Give the label file's name and its text."""
-    if not root.is_dir():
-        raise UserError(_wrong_root(root, "a file" if root.exists() else "no such folder"))
     contents = {name: _bytes(root / name) for name in LABEL_FILES if (root / name).exists()}
     if not contents:
-        raise UserError(_wrong_root(root, "no label file"))
+        raise wrong_root(root, "MSP-IMPROV", LAYOUT, "name the folder that holds Evalution.txt", "no label file")
     if len(set(contents.values())) > 1:
         both = " and ".join(LABEL_FILES)
         raise UserError(
@@ -94,29 +92,6 @@ def _bytes(path: Path) -> bytes:
         return read_regular(path)
     except OSError as fault:
         raise UserError(f"{path}: {fault.strerror}: make it readable and run the command again") from None
-
-
-def _wrong_root(root: Path, found: str) -> str:
-    return f"--corpus-root {root}: {found}, expected MSP-IMPROV as {LAYOUT}: name the folder that holds Evalution.txt"
-
-
-def _by_id(parsed: Iterable[Turn], file: str, faults: list[Fault]) -> tuple[dict[str, Turn], list[str]]:
-    """Give the turns by name, and the names of blocks that stand twice; of two that differ neither is right."""
-    turns: dict[str, Turn] = {}
-    copies: list[str] = []
-    differing = set()
-    for turn in parsed:
-        name = turn.name.id
-        first = turns.setdefault(name, turn)
-        if first is turn:
-            continue
-        if first.facts() == turn.facts():
-            copies.append(name)
-        else:
-            found = f"{name} unlike in line {first.line}"
-            faults.append(Fault(f"{file} line {turn.line}", found, "one block for each turn"))
-            differing.add(name)
-    return {name: turn for name, turn in turns.items() if name not in differing}, copies
 
 
 def _wavs(root: Path, faults: list[Fault]) -> dict[str, str]:
@@ -185,23 +160,18 @@ def _utterance(turn: Turn, wav: str | None, prefix: str) -> Utterance:
     )
 
 
-def _tell(notes: list[str], turns: dict[str, Turn], wavs: dict[str, str], copies: Sequence[str]) -> None:
-    """Note what is odd, each kind in one line with its number and its first case."""
+def _oddities(turns: Mapping[str, Turn], wavs: Mapping[str, str], copies: Sequence[str]) -> dict[str, list[str]]:
+    """Give names of turns and files by what is odd about them and no fault."""
     by_name = sorted(turns.items())
-    for what, found in (
-        ("wav files have no label and are left out", [wav for name, wav in sorted(wavs.items()) if name not in turns]),
-        ("blocks stand twice in the label file, the same, and are read once", sorted(copies)),
-        ("turns have a rater's line twice, the same, read once", [name for name, turn in by_name if turn.repeated]),
-        (
-            "turns have two lines of one rater that differ, the first is read",
-            [name for name, turn in by_name if turn.differing],
-        ),
-        ("turns have no rater", [name for name, turn in by_name if not turn.votes]),
-        ("turns have attributes outside 1 to 5", [name for name, turn in by_name if turn.outside]),
-    ):
-        if found:
-            first = found[0] if found[0].isprintable() else ascii(found[0])
-            notes.append(f"{len(found)} {what}: first {first}")
+    differing = "turns have two lines of one rater that differ, the first is read"
+    return {
+        "wav files have no label and are left out": [wav for name, wav in sorted(wavs.items()) if name not in turns],
+        "blocks stand twice in the label file, the same, and are read once": sorted(copies),
+        "turns have a rater's line twice, the same, read once": [name for name, turn in by_name if turn.repeated],
+        differing: [name for name, turn in by_name if turn.differing],
+        "turns have no rater": [name for name, turn in by_name if not turn.votes],
+        "turns have attributes outside 1 to 5": [name for name, turn in by_name if turn.outside],
+    }
 
 
 FOUR = Task(("anger", "happiness", "neutral", "sadness"))

@@ -10,6 +10,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from speechbrain_ext.corpora.label_files import END_OF_LINE, Attributes, Damage, none_if_empty
 from speechbrain_ext.corpora.manifest import Fault, Vote
 
 EMOTION_OF_CODE = {
@@ -37,16 +38,9 @@ SCENARIO_OF_PART = {"P": "natural", "R": "read", "S": "improvised", "T": "target
 DIMENSIONS = ("V", "A", "D")
 MEDIA = (".avi", ".wav")
 RATER_MARK = "R-"
-END_OF_LINE = re.compile(r"\r\n|\r|\n")
 TURN = re.compile(r"[A-Z]{2}[0-9]+")
 RATER = re.compile(r"[A-Za-z0-9_-]+")
 ATTRIBUTE = re.compile(r"(?P<name>[AVDN])\s*:\s*(?P<value>[0-9]+(?:\.[0-9]*)?|nan)", re.IGNORECASE)
-
-Attributes = list[float | None]
-
-
-class Damage(Exception):
-    """What was found in a line, and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +82,11 @@ class Turn:
     differing: list[str] = field(default_factory=list)
     outside: bool = False
     broken: bool = True  # until its first line is understood
+
+    @property
+    def id(self) -> str:
+        """The name as its wav file has it."""
+        return self.name.id
 
     @property
     def vad(self) -> Attributes | None:
@@ -242,5 +241,4 @@ def _read_attributes(cells: list[str], turn: Turn) -> dict[str, float | None]:
 
 
 def _vad(values: dict[str, float | None]) -> Attributes | None:
-    given = [values[name] for name in DIMENSIONS]
-    return None if given == [None] * len(DIMENSIONS) else given
+    return none_if_empty([values[name] for name in DIMENSIONS])

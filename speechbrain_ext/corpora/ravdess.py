@@ -14,10 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from speechbrain_ext.corpora.corpus import Corpus, Expected, Spoken
+from speechbrain_ext.corpora.corpus_folder import list_folder, wrong_root
 from speechbrain_ext.corpora.download import fetch_zip
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.task import Task
-from speechbrain_ext.utils.errors import UserError
 
 FIELDS = ("modality", "channel", "emotion", "intensity", "sentence", "repetition", "actor")
 NAME = re.compile("-".join(f"(?P<{field}>[0-9]{{2}})" for field in FIELDS))
@@ -99,28 +99,19 @@ def scan(root: str | Path, notes: list[str] | None = None) -> list[Utterance]:
     if faults:
         raise CorpusFaults(faults, good, tuple(misnamed))
     if not good:
-        raise UserError(
-            f"--corpus-root {root}: {songs} songs and no speech, expected RAVDESS as {LAYOUT}: name the folder of its "
-            "speech, or --corpus-root download"
-        )
+        cure = "name the folder of its speech, or --corpus-root download"
+        raise wrong_root(root, "RAVDESS", LAYOUT, cure, f"{songs} songs and no speech")
     return good
 
 
 def _audio_files(root: Path) -> list[Path]:
     """List the audio files of the actors' folders, sorted; hidden files are passed by."""
-    if root.is_dir():
-        folders = sorted(path for path in root.iterdir() if path.name.startswith("Actor_") and path.is_dir())
-        files = sorted(path for folder in folders for path in folder.iterdir() if path.suffix.lower() in AUDIO)
-        files = [path for path in files if not path.name.startswith(".")]
-        if files:
-            return files
-        found = "no audio in a folder Actor_AA"
-    else:
-        found = "a file" if root.exists() else "no such folder"
-    raise UserError(
-        f"--corpus-root {root}: {found}, expected RAVDESS as {LAYOUT}: name the folder that holds Actor_01, or "
-        "--corpus-root download"
-    )
+    folders = [path for path in list_folder(root) if path.name.startswith("Actor_")]
+    files = [path for folder in folders for path in list_folder(folder) if path.suffix.lower() in AUDIO]
+    if not files:
+        cure = "name the folder that holds Actor_01, or --corpus-root download"
+        raise wrong_root(root, "RAVDESS", LAYOUT, cure, "no audio in a folder Actor_AA")
+    return files
 
 
 def _faults_of(path: Path, wav: str) -> list[Fault]:
