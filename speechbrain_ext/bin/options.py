@@ -107,7 +107,7 @@ ALL = (
         "protocol",
         FOLDS,
         "NAME",
-        f"{', '.join(PROTOCOLS)} (the folds of a CSV's column fold), or paper: the system's own",
+        f"{', '.join(PROTOCOLS)} (the folds of a CSV's column fold or partition), or paper: the system's own",
         "paper",
         kind=one_of(("paper", *PROTOCOLS)),
     ),

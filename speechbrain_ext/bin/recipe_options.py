@@ -33,7 +33,7 @@ TAIL = """\
 Features are cached in $SER_CACHE (.cache in the repository). Without a corpus everything runs on synthetic speech.
 """
 SYSTEMS = RECIPES / "shared" / "systems"
-COLUMNS_OF_CSV = "file,speaker,emotion[,gender,session,text,fold]"
+COLUMNS_OF_CSV = "file,speaker,emotion[,gender,session,text,fold,partition]"
 
 
 @dataclass(frozen=True)

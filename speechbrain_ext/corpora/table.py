@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,12 +24,14 @@ from speechbrain_ext.utils.files import sha256_bytes
 from speechbrain_ext.utils.nearest import nearest
 
 REQUIRED = ("file", "speaker", "emotion")
-COLUMNS = (*REQUIRED, "gender", "session", "text", "fold", "id", *DIMENSIONS, "start", "end")
+COLUMNS = (*REQUIRED, "gender", "session", "text", "fold", "partition", "id", *DIMENSIONS, "start", "end")
 ALIASES = {"arousal": "activation"}
+PARTITIONS = {"training": "train", "development": "dev", "val": "dev", "valid": "dev", "validation": "dev"}
+TEST = re.compile(r"test[0-9]{0,3}")
 LONGEST_S = 1e7
 UNUSED_NAMED = 20
 GENDER_OF = {"f": "F", "female": "F", "m": "M", "male": "M"}
-LAYOUT = "a CSV with the columns file,speaker,emotion and if known gender,session,text,fold"
+LAYOUT = "a CSV with the columns file,speaker,emotion and if known gender,session,text,fold,partition"
 
 
 def scan_table(
@@ -39,9 +42,9 @@ def scan_table(
     Arguments
     ---------
     csv_path : str or Path
-        With the columns file, speaker, emotion, and any of gender, session, text, fold, id, valence, activation,
-        dominance, start, end (seconds). A wav is relative to the CSV's folder, or absolute. An emotion may be
-        missing where a line has valence, activation and dominance.
+        With the columns file, speaker, emotion, and any of gender, session, text, fold, partition, id, valence,
+        activation, dominance, start, end (seconds). A wav is relative to the CSV's folder, or absolute. An emotion
+        may be missing where a line has valence, activation and dominance.
     name : str
         The corpus's name.
     notes : list of str or None
@@ -53,7 +56,7 @@ def scan_table(
     -------
     list of Utterance
         Sorted by id; not measured. `id` is the column of that name, or the file without its suffix, "/" as "_", and
-        the start in milliseconds where there is one. `fold` is kept in `extra`.
+        the start in milliseconds where there is one. `fold` and `partition` are kept in `extra`.
 
     Raises
     ------
@@ -83,6 +86,11 @@ def scan_table(
     words = {row.cells["emotion"].casefold() for row in table.rows}
     if notes is not None and (unused := [word for word in label_map or {} if word not in words]):
         notes.append(f"{len(unused)} words of the label map are not in {path.name}: {', '.join(unused)[:200]}")
+    dev = sum(item.extra.get("partition") == "dev" for item in utterances)
+    if dev and notes is not None:
+        notes.append(
+            f"partition dev: {dev} utterances; --dev given selects epochs on them, otherwise they are trained on"
+        )
     if faults:
         raise CorpusFaults(faults, utterances, tuple(more_wavs))
     if not utterances:
@@ -144,7 +152,7 @@ def _scan(
 
 def _protocols(utterances: Sequence[Utterance]) -> tuple[str, ...]:
     values: dict[str, list[str | None]] = {
-        "given": [item.extra.get("fold") for item in utterances],
+        "given": [item.extra.get("fold") or item.extra.get("partition") for item in utterances],
         "speaker": [item.speaker for item in utterances],
         "session": [item.session for item in utterances],
         "speaker-text": [item.text_id for item in utterances],
@@ -188,6 +196,12 @@ def _utterance(
         faults.append(Fault(row.where, f"emotion {word!r}", f"{words_expected(word)}; others by --label-map FILE"))
     if gender and gender.lower() not in GENDER_OF:
         faults.append(Fault(row.where, f"gender {gender!r}", "F, M, female, male or nothing"))
+    partition = _partition(cells.get("partition", ""))
+    if partition is None:
+        found = f"partition {cells['partition']!r}"
+        faults.append(Fault(row.where, found, "train, dev, test, test1, test2, ... or nothing"))
+    if partition and cells.get("fold"):
+        faults.append(Fault(row.where, "a fold and a partition", "one of the two"))
     if end_s is not None and end_s <= (start_s or 0.0):
         faults.append(Fault(row.where, f"end {end_s:g} s", f"more than the start, {start_s or 0.0:g} s"))
     if faults:
@@ -206,8 +220,24 @@ def _utterance(
         text_id=cells.get("text") or None,
         label=label,
         vad=None if vad == [None] * len(vad) else vad,
-        extra=({"emotion_code": word} if word else {}) | ({"fold": cells["fold"]} if cells.get("fold") else {}),
+        extra={
+            name: value
+            for name, value in (("emotion_code", word), ("fold", cells.get("fold")), ("partition", partition))
+            if value
+        },
     )
+
+
+def _partition(word: str) -> str | None:
+    """The name of a partition, "" where none is named; None for a word that names none.
+
+    Example
+    -------
+    >>> [_partition(word) for word in ("Train", "validation", "Test2", "", "rest")]
+    ['train', 'dev', 'test2', '', None]
+    """
+    known = PARTITIONS.get(word.lower(), word.lower())
+    return known if not known or known in ("train", "dev") or TEST.fullmatch(known) else None
 
 
 def _wav(row: Row, folder: Path, faults: list[Fault]) -> str:

@@ -43,11 +43,11 @@ def make_folds(
     protocol : str
         "random5" (5 parts, stratified by label), "speaker" (leave one speaker out), "speaker5" (5 parts of speakers,
         balanced by label and gender), "session" (leave one session out), "speaker-text" (one speaker and one half
-        of the sentences, trained on the others and the other half), "given" (the folds that a table names for its
-        utterances).
+        of the sentences, trained on the others and the other half), "given" (the folds or the partition that a table
+        names for its utterances).
     dev : str
         "none"; "speaker" or "session" (the next one after the tested one, taken out of training); "fraction"
-        (a tenth of the training part, stratified by label).
+        (a tenth of the training part, stratified by label); "given" (the partition dev that a table names).
     fold_seed : int
         Another split of the same kind.
     task : Task or None
@@ -209,7 +209,9 @@ def _speaker_text(used: Sequence[Utterance]) -> list[Split]:
 
 
 def _given(used: Sequence[Utterance]) -> list[Split]:
-    """Test each fold that a table names once, and train on all others."""
+    """Test each fold that a table names once, and train on all others; or test the partition that it names so."""
+    if any("partition" in item.extra for item in used):
+        return _partitions(used)
     given = [item.extra.get("fold") for item in used]
     names = sorted({str(name) for name in given if name is not None}, key=lambda name: (len(name), name))
     missing = given.count(None)
@@ -217,6 +219,18 @@ def _given(used: Sequence[Utterance]) -> list[Split]:
         found = f"{missing} utterances name no fold" if missing else "only one fold is named"
         _refuse("given", found, "another protocol, or fill the column fold")
     return _leave_one_out(used, names, lambda item: str(item.extra["fold"]))
+
+
+def _partitions(used: Sequence[Utterance]) -> list[Split]:
+    """Train on the partitions train and dev, and test each of test, test1, ... on its own."""
+    named = [(item.extra.get("partition"), item) for item in used]
+    if missing := [item.id for name, item in named if name is None]:
+        _refuse("given", f"{len(missing)} utterances name no partition, first {missing[0]}", "another protocol")
+    train = [item for name, item in named if name in ("train", "dev")]
+    tests = sorted({str(name) for name, _ in named} - {"train", "dev"})
+    if not tests or not any(name == "train" for name, _ in named):
+        _refuse("given", f"the column partition names no {'test' if not tests else 'train'}", "another protocol")
+    return [(test, train, [item for name, item in named if name == test]) for test in tests]
 
 
 def _numbered(used: Sequence[Utterance], fold_of: Callable[[Utterance], int]) -> list[Split]:
@@ -251,6 +265,10 @@ def _development(
         return []
     if dev == "fraction":
         return _stratified_tenth(train)
+    if dev == "given":
+        if found := [item for item in train if item.extra.get("partition") == "dev"]:
+            return found
+        raise UserError("--dev given: no utterance is of the partition dev: choose --dev speaker, fraction or none")
     if any(getattr(item, dev) is None for item in used):
         raise UserError(f"--dev {dev}: {used[0].corpus} has no {dev}s: choose --dev speaker, fraction or none")
     offered, tested = ({getattr(item, dev) for item in part} for part in (train, test))

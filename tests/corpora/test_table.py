@@ -178,6 +178,19 @@ def test_columns_without_a_meaning_are_noted(tmp_path):
     assert notes == ["my.csv: column 'age' is not used", "my.csv: column 'fodl' is not used (is it fold?)"]
 
 
+def test_partitions_have_few_names_and_their_development_part_is_noted(tmp_path):
+    lines = [
+        f"{n}.wav,{n},sad,{word}" for n, word in enumerate(("Train", "training", "Development", "valid", "TEST1", ""))
+    ]
+    notes = []
+    found = scan(tmp_path, "file,speaker,emotion,partition\n" + "\n".join(lines) + "\n", notes)
+    assert [item.extra.get("partition") for item in found] == ["train", "train", "dev", "dev", "test1", None]
+    assert notes == ["partition dev: 2 utterances; --dev given selects epochs on them, otherwise they are trained on"]
+    with pytest.raises(CorpusFaults) as caught:
+        scan(tmp_path, "file,speaker,emotion,partition,fold\na.wav,1,sad,rest,\nb.wav,1,sad,test,2\n")
+    assert [fault.found for fault in caught.value.faults] == ["partition 'rest'", "a fold and a partition"]
+
+
 def test_corpus_has_the_name_of_its_file_and_the_protocols_of_its_columns(tmp_path):
     scan(tmp_path, WHOLE, name="My Corpus-2.csv")
     corpus = corpus_of(tmp_path / "My Corpus-2.csv")
@@ -200,6 +213,7 @@ def test_corpus_has_the_name_of_its_file_and_the_protocols_of_its_columns(tmp_pa
         ("file,speaker,emotion,session\na.wav,1,sad,1\nb.wav,2,sad,\n", ("speaker", "random5")),
         ("file,speaker,emotion,fold\na.wav,1,sad,1\nb.wav,1,sad,2\n", ("given", "random5")),
         ("file,speaker,emotion,fold\na.wav,1,sad,1\nb.wav,,sad,2\n", ("random5",)),
+        ("file,speaker,emotion,partition\na.wav,1,sad,train\nb.wav,1,sad,test\n", ("given", "random5")),
     ],
 )
 def test_protocols_need_their_columns_filled(tmp_path, text, protocols):

@@ -16,10 +16,10 @@ BOUNDED = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 LINES = [
-    "file,speaker,emotion,gender,session,text,fold,id,valence,activation,dominance,start,end",
-    "a/one.wav,03,Angry,F,1,t1,1,,1,2,3,0,1.5",
-    "a/one.wav,03,hap,F,1,t1,1,,,,,1.5,",
-    '"b,c.wav",04,sad,male,2,t2,2,own,5,4.5,NaN,,',
+    "file,speaker,emotion,gender,session,text,fold,partition,id,valence,activation,dominance,start,end",
+    "a/one.wav,03,Angry,F,1,t1,1,,,1,2,3,0,1.5",
+    "a/one.wav,03,hap,F,1,t1,1,,,,,,1.5,",
+    '"b,c.wav",04,sad,male,2,t2,,test,own,5,4.5,NaN,,',
 ]
 CELLS = st.one_of(
     st.text(max_size=8),

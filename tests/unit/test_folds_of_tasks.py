@@ -12,7 +12,7 @@ from speechbrain_ext.preparation.names import DEV_RULES, PROTOCOLS
 from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
 
-ALL = [(protocol, dev) for protocol in PROTOCOLS for dev in DEV_RULES]
+ALL = [(protocol, dev) for protocol in PROTOCOLS for dev in DEV_RULES if dev != "given"]
 
 
 def voted(name, speaker, session, text, label, *votes):
@@ -96,3 +96,42 @@ def test_dimensions_use_every_utterance_that_has_them():
     assert tested == {item.id for item in items if item.vad[2] is not None}
     sizes = [len(fold.test) for fold in folds.folds]
     assert max(sizes) - min(sizes) <= 1
+
+
+def partitioned(**partitions):
+    """Utterances of the speakers named, each in its partition."""
+    named = {speaker: name for name, speakers in partitions.items() for speaker in speakers.split()}
+    return [replace(item, extra={"partition": named[item.speaker]}) for item in CLEAR if item.speaker in named]
+
+
+def test_partitions_are_trained_developed_and_tested_on_as_named():
+    items = partitioned(train="s0 s1 s2", dev="s3", test1="s4", test2="s5")
+    of = {name: {item.id for item in items if item.extra["partition"] == name} for name in ("train", "dev")}
+    for dev, trained in (("given", of["train"]), ("none", of["train"] | of["dev"])):
+        folds = make_folds(items, "given", dev)
+        assert [fold.name for fold in folds.folds] == ["test1", "test2"]
+        for fold in folds.folds:
+            assert set(fold.train) == trained
+            assert set(fold.dev) == (of["dev"] if dev == "given" else set())
+            assert set(fold.test) == {item.id for item in items if item.extra["partition"] == fold.name}
+    assert folds.audit.speaker_overlap == {}
+
+
+def test_partitions_that_do_not_split_are_refused():
+    whole = partitioned(train="s0 s1", test="s2")
+    with pytest.raises(UserError, match="1 utterances name no partition, first"):
+        make_folds([replace(whole[0], extra={}), *whole[1:]], "given")
+    with pytest.raises(UserError, match="the column partition names no test"):
+        make_folds(partitioned(train="s0", dev="s1"), "given")
+    with pytest.raises(UserError, match="the column partition names no train"):
+        make_folds(partitioned(dev="s0", test="s1"), "given")
+    with pytest.raises(UserError, match="--dev given: no utterance is of the partition dev"):
+        make_folds(whole, "given", "given")
+    with pytest.raises(UserError, match="--dev given: no utterance is of the partition dev"):
+        make_folds(CLEAR, "speaker", "given")
+
+
+def test_a_speaker_in_two_partitions_is_reported():
+    items = partitioned(train="s0 s1", test="s2")
+    moved = [replace(items[0], extra={"partition": "test"}), *items[1:]]
+    assert make_folds(moved, "given").audit.speaker_overlap == {"test": ("s0",)}
