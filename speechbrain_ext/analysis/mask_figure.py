@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from speechbrain_ext.evaluation.records import Identity
+from speechbrain_ext.evaluation.facts import Identity
 from speechbrain_ext.report.figures.drawing import BAR, INK, LINE, SOFT, WIDTH_IN, draw_watermark
 
 if TYPE_CHECKING:

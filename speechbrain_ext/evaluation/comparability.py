@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from speechbrain_ext.evaluation.records import Results, difference_phrases
+from speechbrain_ext.evaluation.facts import difference_phrases
+from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.preparation.edition import AS_PUBLISHED, is_published
 
 Card = Mapping[str, str | None]

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from speechbrain_ext import hparams
-from speechbrain_ext.evaluation.records import Difference, Differences, Results
+from speechbrain_ext.evaluation.facts import Difference, Differences
+from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.targets import Classes
 from speechbrain_ext.training.paper_tables import TableRow, load_table
 from speechbrain_ext.training.table_names import table_files

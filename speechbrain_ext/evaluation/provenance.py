@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from speechbrain_ext.evaluation.deviations import differing, paper_preset, settings
-from speechbrain_ext.evaluation.records import Differences, Facts, Identity, Paper, difference_sentence
+from speechbrain_ext.evaluation.facts import Differences, Facts, Identity, Paper, difference_sentence
 from speechbrain_ext.evaluation.targets import Classes, Dimensions
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.hparams import PAPER

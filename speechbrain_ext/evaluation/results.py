@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from speechbrain_ext.evaluation.facts import Facts, Identity
 from speechbrain_ext.evaluation.predictions import check_predictions
-from speechbrain_ext.evaluation.records import Facts, FoldResults, Identity, Pooled, Results, Score, Summary
+from speechbrain_ext.evaluation.records import FoldResults, Pooled, Results, Score, Summary
 from speechbrain_ext.evaluation.targets import Prediction
 from speechbrain_ext.training.finished import FoldFacts
 from speechbrain_ext.utils.errors import UserError

@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from speechbrain_ext.corpora.labels import DIMENSIONS
 from speechbrain_ext.evaluation.breakdown import ClassScores, SpeakerScores, by_class, by_speaker, worst_speaker
 from speechbrain_ext.evaluation.comparability import why_not_comparable
+from speechbrain_ext.evaluation.facts import MARK_EXPLANATION
 from speechbrain_ext.evaluation.predictions import read_predictions
-from speechbrain_ext.evaluation.records import MARK_EXPLANATION, FoldResults, Results, Summary, epochs_text
+from speechbrain_ext.evaluation.records import FoldResults, Results, Summary, epochs_text
 from speechbrain_ext.evaluation.results_files import MAKE_RESULTS, read_results, read_summary
 from speechbrain_ext.report.figures.drawing import draw_file, draw_print, png_bytes
 from speechbrain_ext.report.figures.overview import FoldGroup, build_forest, fold_groups, groups_warning

@@ -12,14 +12,8 @@ from typing import Any
 from speechbrain_ext.corpora.labels import DIMENSIONS
 from speechbrain_ext.evaluation.comparability import why_not_comparable
 from speechbrain_ext.evaluation.deviations import KeptDeviations
-from speechbrain_ext.evaluation.records import (
-    MARK_EXPLANATION,
-    Facts,
-    Results,
-    Summary,
-    difference_sentence,
-    epochs_text,
-)
+from speechbrain_ext.evaluation.facts import MARK_EXPLANATION, Facts, difference_sentence
+from speechbrain_ext.evaluation.records import Results, Summary, epochs_text
 from speechbrain_ext.evaluation.results import development_uar, make_summary
 from speechbrain_ext.evaluation.results_files import check_scores, predictions_path, read_results, write_results
 from speechbrain_ext.evaluation.results_json import results_from_json, results_to_json

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from speechbrain_ext.evaluation.facts import Facts
 from speechbrain_ext.evaluation.predictions import write_predictions
-from speechbrain_ext.evaluation.records import Facts, Results
+from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results import make_results, make_summary
 from speechbrain_ext.evaluation.results_files import read_results, write_results, write_summary
 from speechbrain_ext.evaluation.results_json import results_from_json, results_to_json

@@ -13,8 +13,8 @@ from run_requests import request_of
 from speechbrain_ext import hparams
 from speechbrain_ext.bin.prepare import main as prepare
 from speechbrain_ext.evaluation.deviations import KeptDeviations, differing
+from speechbrain_ext.evaluation.facts import Difference, Paper, difference_phrases
 from speechbrain_ext.evaluation.provenance import differs_from_paper, paper_of
-from speechbrain_ext.evaluation.records import Difference, Paper, difference_phrases
 from speechbrain_ext.evaluation.targets import Classes
 from speechbrain_ext.training.experiment import Experiment
 

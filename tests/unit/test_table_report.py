@@ -13,7 +13,8 @@ import pytest
 from report_folders import edited, plausible_results
 
 from speechbrain_ext.evaluation.comparability import comparison_card, differences, paper_mark, why_not_comparable
-from speechbrain_ext.evaluation.records import Paper, Results
+from speechbrain_ext.evaluation.facts import Paper
+from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results_json import results_to_json
 from speechbrain_ext.report.figures.drawing import draw_file
 from speechbrain_ext.report.figures.table_figure import build_table_figure

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from speechbrain_ext.evaluation.records import MARK
+from speechbrain_ext.evaluation.facts import MARK
 from speechbrain_ext.report.figures.drawing import WATERMARK
 from speechbrain_ext.report.tables.table_columns import DAGGER, Cell, Column, best_lines, columns_of
 from speechbrain_ext.report.tables.table_keys import LATEX_COLUMNS

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from speechbrain_ext.evaluation.comparability import comparison_card, differences, paper_card, paper_mark
-from speechbrain_ext.evaluation.records import MARK, SPEAKERS_KNOWN, Results, Score, Scores, difference_phrases
+from speechbrain_ext.evaluation.facts import MARK, difference_phrases
+from speechbrain_ext.evaluation.records import SPEAKERS_KNOWN, Results, Score, Scores
 from speechbrain_ext.evaluation.results import development_uar, make_summary
 from speechbrain_ext.metrics.bootstrap import Interval
 from speechbrain_ext.report.tables.paper_notes import paper_notes
