@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from speechbrain_ext import hparams
+from speechbrain_ext.hparams import loading
 from speechbrain_ext.report.tables.paper_notes import paper_notes
 from speechbrain_ext.training.paper_tables import load_table, words_of
 from speechbrain_ext.training.table_names import table_files, table_id
@@ -123,8 +124,8 @@ def test_names_of_files(tmp_path):
     "value", ["[16, 8, 8]", "true", "'true'", "null", "1e-3", "'7'", "0.25", "RMSprop", "'a b: c'"]
 )
 def test_overrides_read_back_as_the_same_value(tmp_path, monkeypatch, value):
-    monkeypatch.setattr(hparams, "merge", lambda tree, overrides, *_: {**tree, **overrides})
-    monkeypatch.setattr(hparams, "check_values", lambda *_: None)
+    monkeypatch.setattr(loading, "merge", lambda tree, overrides, *_: {**tree, **overrides})
+    monkeypatch.setattr(loading, "check_values", lambda *_: None)
     text = f"{HEAD}rows: [{ROW}]".replace("hidden_size: 8", f"hidden_size: {value}")
     (row,) = load_table(recipe(tmp_path, text), "amsnet/5").rows
     assert hparams.parse_overrides(list(row.words))["hidden_size"] == row.overrides["hidden_size"]
