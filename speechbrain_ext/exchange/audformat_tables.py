@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from speechbrain_ext.corpora.labels import DIMENSIONS
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
 from speechbrain_ext.corpora.table import GENDER_OF, LONGEST_S
 from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, read_table_file
-from speechbrain_ext.exchange.given import Given
+from speechbrain_ext.exchange.given import Given, left_out_notes
 from speechbrain_ext.preparation.folds import PARTS, Fold
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.json_values import JsonObject, JsonValue
@@ -46,7 +47,7 @@ class DatabaseReader:
         labels = _mapping(_mapping(_mapping(self.header.get("schemes")).get("speaker")).get("labels"))
         corpus = _text(self.header.get("name")) or self.folder.name
         utterances: dict[Place, Utterance] = {}
-        strange: dict[str, int] = {}
+        strange: Counter[str] = Counter()
         without_speaker = []
         for place, own in sorted(self.facts.items(), key=lambda pair: _order(pair[0])):
             facts = {**self.facts.get((place[0], None, None), {}), **own}
@@ -55,7 +56,7 @@ class DatabaseReader:
             label = emotion_of(word)
             is_judged = bool(word) or (None not in vad and any(name in own for name in DIMENSIONS))
             if word and label is None:
-                strange[word] = strange.get(word, 0) + 1
+                strange[word] += 1
             elif is_judged and not facts.get("speaker"):
                 without_speaker.append(place[0])
             elif is_judged:
@@ -67,9 +68,7 @@ class DatabaseReader:
         self._refuse(without_speaker, utterances, strange)
         ids = {place: item.id for place, item in utterances.items()}
         items = sorted(utterances.values(), key=lambda item: item.id)
-        return Given(
-            corpus, items, self._folds(ids), [_left_out(word, count) for word, count in sorted(strange.items())]
-        )
+        return Given(corpus, items, self._folds(ids), left_out_notes(strange))
 
     def _refuse(
         self, without_speaker: Sequence[str], utterances: Mapping[Place, Utterance], strange: Mapping[str, int]
@@ -191,10 +190,6 @@ def _utterance(
         vad=None if vad == [None] * len(vad) else vad,
         extra={"emotion_code": facts["emotion"]} if facts.get("emotion") else {},
     )
-
-
-def _left_out(word: str, count: int) -> str:
-    return f"{count} utterances are left out: their emotion, {word!r}, is none of the vocabulary"
 
 
 def _order(place: Place) -> tuple[str, float, float]:

@@ -6,6 +6,7 @@ Source: EmoBox (Ma et al., Interspeech 2024), the folder `data/<corpus>/` of its
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from speechbrain_ext.exchange.emobox_files import (
     read_records,
     text_of,
 )
-from speechbrain_ext.exchange.given import Given, csv_text, used_utterances
+from speechbrain_ext.exchange.given import Given, csv_text, left_out_notes, used_utterances
 from speechbrain_ext.exchange.speakers import SPEAKER_COLUMNS, missing_speakers, read_speakers, spoken_by_name
 from speechbrain_ext.preparation.folds import PARTS, Fold, Folds
 from speechbrain_ext.utils.errors import UserError
@@ -245,7 +246,7 @@ def _given(
         repeated = next(id_ for id_ in ids.values() if list(ids.values()).count(id_) > 1)
         raise UserError(f"{folder}: two keys mean {repeated}, with and without {dataset}-: leave one of them out")
     utterances: dict[str, Utterance] = {}
-    strange: dict[str, list[str]] = {}
+    strange: Counter[str] = Counter()
     unknown: dict[str, str] = {}
     meaning = _label_map(folder)
     for key, record in records.items():
@@ -253,7 +254,7 @@ def _given(
         label = emotion_of(word) or meaning.get(word)
         spoken = spoken_by_name(dataset, ids[key]) if known is None else known.get(key, known.get(ids[key]))
         if label is None:
-            strange.setdefault(word, []).append(key)
+            strange[word] += 1
         elif spoken is None:
             unknown[ids[key]] = key
         else:
@@ -273,10 +274,7 @@ def _given(
             )
     if unknown:
         raise missing_speakers(unknown, str(folder))
-    notes = [
-        f"{len(keys)} utterances are left out: their emotion, {word!r}, is none of the vocabulary"
-        for word, keys in sorted(strange.items())
-    ]
+    notes = left_out_notes(strange)
     if not utterances:
         raise UserError(f"{folder}: no utterance with a known emotion: {'; '.join(notes)}: name another folder")
     notes += [

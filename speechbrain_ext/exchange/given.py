@@ -135,6 +135,20 @@ def _line(word: str, fold: Fold, shared: int, all_: int, what: str) -> str:
     return f"{word}: fold {fold.name}: {shared} of {all_} {what} are also in training"
 
 
+def left_out_notes(counts: Mapping[str, int]) -> list[str]:
+    """Note how many utterances are left out for each word that is no emotion of the vocabulary.
+
+    Example
+    -------
+    >>> left_out_notes({"elated": 1})
+    ["1 utterances are left out: their emotion, 'elated', is none of the vocabulary"]
+    """
+    return [
+        f"{count} utterances are left out: their emotion, {word!r}, is none of the vocabulary"
+        for word, count in sorted(counts.items())
+    ]
+
+
 def seconds_text(value: float | None) -> str:
     """A number of seconds in full; "" for None."""
     return "" if value is None else repr(float(value))
