@@ -204,7 +204,7 @@ def write_table(path: str | Path, given: Given, audio_root: str | Path) -> list[
         rows.append(_row(item, _named(audio, path.parent)) | {"fold": (fold_of or {}).get(item.id, "")})
     if missing:
         notes.append(f"{len(missing)} of {len(rows)} files are not there, first {missing[0]}: is --audio-root right?")
-    filled = [name for name in COLUMNS if name in (*REQUIRED, "id") or any(row[name] != "" for row in rows)]
+    filled = [name for name in COLUMNS if name in (*REQUIRED, "id") or any(row.get(name) for row in rows)]
     write_text(path, csv_text(filled, rows))
     return notes
 
