@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from speechbrain_ext.analysis.madd_pauses import PauseComparison
-from speechbrain_ext.report.figures.drawing import BAR, DEV_LINE, INK, LINE, WIDTH_IN, draw_file
+from speechbrain_ext.report.figures.drawing import BAR, DEV_LINE, INK, LINE, WIDTH_IN
 
 CURVES = (("precision", LINE, "-"), ("recall", DEV_LINE, "-"), ("f1", INK, "-"), ("zeroed", BAR, "--"))
 NAMES = {"f1": "F1", "zeroed": "zeroed, of all samples"}
 
 
-def madd_figure(comparisons: Sequence[PauseComparison], path: str | Path, corpus: str) -> None:
-    """Draw one panel for each reading of the labels.
+def build_madd(comparisons: Sequence[PauseComparison], corpus: str) -> Figure:
+    """Build one panel for each reading of the labels.
 
     Arguments
     ---------
     comparisons : sequence of PauseComparison
         One or two.
-    path : str or Path
-        The file, .png or .pdf.
     corpus : str
         What the copy is, for the title.
     """
-    draw_file(path, build_madd, comparisons, corpus)
-
-
-def build_madd(comparisons: Sequence[PauseComparison], corpus: str) -> Figure:
-    """Build the figure."""
     figure = Figure(figsize=(WIDTH_IN, 1.0 + 2.7 * len(comparisons)), layout="constrained")
     panels = figure.subplots(len(comparisons), squeeze=False, sharex=True)[:, 0]
     for axes, found in zip(panels, comparisons, strict=True):

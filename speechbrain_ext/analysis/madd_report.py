@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechbrain_ext.analysis.madd_figure import madd_figure
+from speechbrain_ext.analysis.madd_figure import build_madd
 from speechbrain_ext.analysis.madd_pauses import FactorRow, PauseComparison, compare, load
 from speechbrain_ext.corpora.manifest import CorpusFaults
+from speechbrain_ext.report.figures.drawing import draw_file
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import write_text
 from speechbrain_ext.utils.pictures import PICTURES, check_pictures
@@ -100,7 +101,8 @@ def _write(comparisons: Sequence[PauseComparison], paths: Sequence[Path]) -> Non
             write_text(path, "\n".join([",".join(COLUMNS), *rows]) + "\n")
         else:
             first = comparisons[0]
-            madd_figure(comparisons, path, f"EmoDB ({first.utterances} utterances, {first.audio_s / 3600:.2f} h)")
+            corpus = f"EmoDB ({first.utterances} utterances, {first.audio_s / 3600:.2f} h)"
+            draw_file(path, build_madd, comparisons, corpus)
         print(f"wrote {path}")
 
 

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from speechbrain_ext.evaluation.facts import Identity
-from speechbrain_ext.report.figures.drawing import BAR, INK, LINE, SOFT, WIDTH_IN, draw_watermark
+from speechbrain_ext.report.figures.drawing import BAR, INK, LINE, SOFT, WIDTH_IN, draw_watermark, frame
 
 if TYPE_CHECKING:
     from speechbrain_ext.analysis.mask_maps import MaskMaps, StageMap
@@ -131,9 +131,7 @@ def _activations(axes: Axes, stage: StageMap, kind: str, words: str, top_value: 
     note = "no silent frame left" if share is None else f"silence {percent_of_zeros(share)} zero"
     axes.set_title(f"{words}: {note}", fontsize=8, loc="left", pad=2)
     axes.tick_params(labelsize=7, labelbottom=False, labelleft=kind == "masked")
-    axes.spines[:].set_visible(True)
-    axes.spines[:].set_color(SOFT)
-    axes.spines[:].set_linewidth(0.5)
+    frame(axes)
 
 
 def _mask(axes: Axes, mask: np.ndarray, seen_s: float) -> None:
@@ -142,8 +140,7 @@ def _mask(axes: Axes, mask: np.ndarray, seen_s: float) -> None:
     axes.imshow(values, cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest", extent=extent)
     axes.set_yticks([])
     axes.set_ylabel("mask", fontsize=7, rotation=0, ha="right", va="center", color=INK)
-    axes.spines[:].set_visible(True)
-    axes.spines[:].set_linewidth(0.5)
+    frame(axes, "black")
 
 
 def columns_of(values: np.ndarray, columns: int = COLUMNS) -> np.ndarray:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from speechbrain_ext.analysis.mask_maps import MaskMaps, share_between_sounds, silent_runs, stage_maps
 from speechbrain_ext.features.segments import count_segments
-from speechbrain_ext.lobes.network import BaseNetwork, MaskingNetwork, declared_network
+from speechbrain_ext.lobes.network import MaskingNetwork, declared_network
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import is_finished
 from speechbrain_ext.training.fold import phases_of
@@ -61,8 +61,9 @@ def on_cpu(spec: RunSpec) -> RunSpec:
 
 def masked_phase(experiment: Experiment) -> str | None:
     """Name of the run's first phase whose network can mask silence; None where no phase has one."""
-    networks = _networks(experiment)
-    return next((name for name, (kind, _) in networks.items() if kind.mask_feature is not None), None)
+    nodes = experiment.hp.build()["phases"]
+    named = (name for name in experiment.hp.phases if "network" in nodes[name])
+    return next((name for name in named if declared_network(nodes[name]["network"])[0].mask_feature is not None), None)
 
 
 def carries_masks(experiment: Experiment) -> bool:
@@ -70,14 +71,8 @@ def carries_masks(experiment: Experiment) -> bool:
     name = masked_phase(experiment)
     if name is None:
         return False
-    kind, options = _networks(experiment)[name]
+    kind, options = declared_network(experiment.hp.build()["phases"][name]["network"])
     return kind.masks_silence(**options)
-
-
-def _networks(experiment: Experiment) -> dict[str, tuple[type[BaseNetwork], dict[str, Any]]]:
-    """Class and options of the network of each phase that has one."""
-    nodes = experiment.hp.build()["phases"]
-    return {name: declared_network(nodes[name]["network"]) for name in experiment.hp.phases if "network" in nodes[name]}
 
 
 def mask_maps(experiment: Experiment, utterance: str = "", fold: str = "") -> MaskMaps:

@@ -24,7 +24,9 @@ from speechbrain_ext.report.figures.drawing import (
     SOFT,
     WIDTH_IN,
     draw_watermark,
+    frame,
     is_narrow,
+    labelled,
     new_figure,
     set_title,
 )
@@ -126,9 +128,7 @@ def build_tsne(panels: Sequence[Sequence[Panel]]) -> Figure:
     for row, drawn in zip(grid, panels, strict=True):
         for axes, panel in zip(row, drawn, strict=True):
             _points(axes, panel, first.target.names, is_named=len(runs) > 1)
-    handles = {
-        name: handle for axes in grid.flat for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
+    handles = labelled(grid.flat)
     names = [name for name in first.target.names if name in handles]
     drawn_handles = [handles[name] for name in names]
     columns = min(len(names), 3 if is_narrow() else 5)
@@ -174,6 +174,4 @@ def _points(axes: Axes, panel: Panel, classes: Sequence[str], is_named: bool) ->
     axes.set(xticks=[], yticks=[])
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.05)
-    axes.spines[:].set_visible(True)
-    axes.spines[:].set_color(SOFT)
-    axes.spines[:].set_linewidth(0.5)
+    frame(axes)

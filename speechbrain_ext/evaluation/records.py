@@ -12,7 +12,7 @@ from speechbrain_ext.preparation.edition import is_other_edition
 from speechbrain_ext.training.finished import FoldFacts
 from speechbrain_ext.utils import json_fields as parse
 from speechbrain_ext.utils.json_fields import optional, required
-from speechbrain_ext.utils.text import DASH, in_range, with_interval, with_std
+from speechbrain_ext.utils.text import DASH, in_range
 
 SCHEMA = 2
 # An interval over fewer speakers is too narrow to be relied on.
@@ -43,10 +43,17 @@ class Score:
     of_seeds: tuple[float, ...] = ()
 
     def text(self, write: Callable[[float], str]) -> str:
-        """Write the score with its interval or its standard deviation, where it has one."""
+        """Write the score with its interval or its standard deviation, where it has one.
+
+        Example
+        -------
+        >>> from speechbrain_ext.utils.text import percent
+        >>> Score(0.825, (0.79, 0.861)).text(percent), Score(0.825, std=0.03).text(percent), Score(0.6).text(percent)
+        ('82.50 [79.00, 86.10]', '82.50 ± 3.00', '60.00')
+        """
         if self.std is not None:
-            return with_std(self.value, self.std, write)
-        return with_interval(self.value, self.interval, write)
+            return f"{write(self.value)} ± {write(self.std)}"
+        return write(self.value) + (f" [{', '.join(map(write, self.interval))}]" if self.interval else "")
 
 
 Scores = Mapping[str, Score]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from speechbrain_ext.evaluation import results_json
 from speechbrain_ext.evaluation.predictions import read_predictions
@@ -19,6 +19,7 @@ from speechbrain_ext.utils.json_fields import UnexpectedField
 from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.regular_file import read_regular
 
+T = TypeVar("T")
 MAKE_RESULTS = "./run.sh --stage 2 --stop-stage 3"
 
 
@@ -71,11 +72,7 @@ def read_results(path: str | Path) -> Results:
     UserError
         The file is missing or of another schema.
     """
-    record = _read(path)
-    try:
-        results = results_json.results_from_json(record)
-    except UnexpectedField as fault:
-        raise _damaged(path, fault) from None
+    results = _read(path, results_json.results_from_json)
     if results.sha256 is None:
         raise DamagedFile(f"{path}: damaged, no SHA-256 of its predictions: make it again with: {MAKE_RESULTS}")
     check_sha256(predictions_path(path), results.sha256, MAKE_RESULTS)
@@ -84,11 +81,7 @@ def read_results(path: str | Path) -> Results:
 
 def read_summary(path: str | Path) -> Summary:
     """Read summary.json; errors are those of `read_results`."""
-    record = _read(path)
-    try:
-        return results_json.summary_from_json(record)
-    except UnexpectedField as fault:
-        raise _damaged(path, fault) from None
+    return _read(path, results_json.summary_from_json)
 
 
 def check_scores(path: str | Path, results: Results) -> None:
@@ -131,14 +124,17 @@ def _check_same(where: str, written: JsonObject, computed: JsonObject) -> None:
             raise ValueError(f"{where}{key} is {written.get(key)}, computed again {value}")
 
 
-def _read(path: str | Path) -> JsonObject:
+def _read(path: str | Path, from_json: Callable[[JsonObject], T]) -> T:
     try:
         record = read_sealed(path, MAKE_RESULTS)
     except DamagedFile:
         _refuse_other_schema(path, _schema(path))
         raise
     _refuse_other_schema(path, record.get("schema"))
-    return record
+    try:
+        return from_json(record)
+    except UnexpectedField as fault:
+        raise DamagedFile(f"{path}: damaged or edited: {fault}: make it again with: {MAKE_RESULTS} --force") from None
 
 
 def _refuse_other_schema(path: str | Path, schema: Any) -> None:
@@ -152,7 +148,3 @@ def _schema(path: str | Path) -> Any:
         found = json.loads(read_regular(path))
         return found.get("schema", SCHEMA) if isinstance(found, dict) else SCHEMA
     return SCHEMA
-
-
-def _damaged(path: str | Path, fault: UnexpectedField) -> DamagedFile:
-    return DamagedFile(f"{path}: damaged or edited: {fault}: make it again with: {MAKE_RESULTS} --force")

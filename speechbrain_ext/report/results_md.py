@@ -18,7 +18,7 @@ from speechbrain_ext.evaluation.results import development_uar, make_summary
 from speechbrain_ext.evaluation.results_files import check_scores, predictions_path, read_results, write_results
 from speechbrain_ext.evaluation.results_json import results_from_json, results_to_json
 from speechbrain_ext.preparation.edition import is_other_edition, is_published
-from speechbrain_ext.report.score_columns import CLASS_COLUMNS, ScoreColumn, dimension_columns
+from speechbrain_ext.report.score_columns import CLASS_COLUMNS, SCORES_EXPLAINED, ScoreColumn, dimension_columns
 from speechbrain_ext.report.tables import paper_rows
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, sha256_bytes, write_text
@@ -32,10 +32,8 @@ LONGEST_SLUG = 60
 RUN_KEYS = "corpus source edition system row preset protocol dev selection seed fold_seed".split()
 KEEP = "python -m speechbrain_ext.bin.report keep EXP"
 EXPLANATION = (
-    "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
-    "recall. Pooled: one score over the utterances of all folds; square brackets: its 95 % interval, bootstrap over "
-    "speakers. Mean of folds ±: standard deviation over folds. In a row of several seeds every ± is over seeds. The "
-    f"papers' numbers are means over folds. {MARK_EXPLANATION}"
+    f"{SCORES_EXPLAINED} Mean of folds ±: standard deviation over folds. In a row of several seeds every ± is "
+    f"over seeds. The papers' numbers are means over folds. {MARK_EXPLANATION}"
 )
 EXPLANATION_OF_DIMENSIONS = (
     "Dimensions in place of classes. CCC: concordance correlation coefficient of all tested utterances, 1 where truth "

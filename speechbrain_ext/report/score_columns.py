@@ -9,6 +9,11 @@ from speechbrain_ext.evaluation.records import Results, Summary
 from speechbrain_ext.evaluation.targets import Target
 from speechbrain_ext.utils.text import DASH
 
+SCORES_EXPLAINED = (
+    "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
+    "recall. Pooled: one score over the utterances of all folds; square brackets: its 95 % interval, bootstrap over "
+    "speakers."
+)
 NAMES = {"wa": "WA", "uar": "UAR", "macro_f1": "Macro-F1", "ccc_mean": "CCC, mean"}
 
 

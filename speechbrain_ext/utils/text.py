@@ -1,9 +1,9 @@
-"""How numbers are written in tables: per cent, intervals, spreads."""
+"""How numbers are written in tables: per cent, coefficients, ranges, durations."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 DASH = "–"
 
@@ -29,28 +29,6 @@ def decimal(value: float | None) -> str:
     """
     # Rounded first and 0 added: there is no minus zero.
     return DASH if value is None else f"{round(value, 3) + 0:.3f}"
-
-
-def with_interval(value: float, interval: Sequence[float] | None, write: Callable[[float], str] = percent) -> str:
-    """Write a score with its 95 % interval, where there is one.
-
-    Example
-    -------
-    >>> with_interval(0.825, [0.79, 0.861]), with_interval(0.612, None, decimal)
-    ('82.50 [79.00, 86.10]', '0.612')
-    """
-    return write(value) if interval is None else f"{write(value)} [{', '.join(map(write, interval))}]"
-
-
-def with_std(value: float, std: float | None, write: Callable[[float], str] = percent) -> str:
-    """Write a score with its standard deviation; one value has none.
-
-    Example
-    -------
-    >>> with_std(0.825, 0.03), with_std(0.612, None, decimal)
-    ('82.50 ± 3.00', '0.612')
-    """
-    return write(value) if std is None else f"{write(value)} ± {write(std)}"
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

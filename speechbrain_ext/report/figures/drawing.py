@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -132,6 +133,18 @@ def set_title(figure: Figure, title: str, size: float = 10) -> None:
     """Write the title of a figure; a figure for a paper has a caption in its place."""
     if not is_print():
         figure.suptitle(title, fontsize=size)
+
+
+def frame(axes: Axes, colour: str = SOFT) -> None:
+    """Draw a thin line around axes."""
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color(colour)
+    axes.spines[:].set_linewidth(0.5)
+
+
+def labelled(panels: Iterable[Axes]) -> dict[str, Any]:
+    """What a legend of several panels shows: a handle for each label."""
+    return {name: handle for axes in panels for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)}
 
 
 def png_bytes(build: Callable[..., Figure], *arguments: Any) -> bytes:

@@ -19,6 +19,7 @@ from speechbrain_ext.report.figures.drawing import (
     draw_watermark,
     is_narrow,
     is_print,
+    labelled,
     new_figure,
     set_title,
 )
@@ -127,13 +128,11 @@ def build_curves(history: History, title: str, source: str) -> Figure:
             if row == len(panels) - 1:
                 axes.set_xlabel("epoch")
         grid[row][0].set_ylabel(label)
-        labelled = [axes for axes in grid[row] if axes.get_legend_handles_labels()[1]]
-        if labelled and not is_print():
-            labelled[-1].legend(frameon=False, fontsize=9)
+        with_label = [axes for axes in grid[row] if axes.get_legend_handles_labels()[1]]
+        if with_label and not is_print():
+            with_label[-1].legend(frameon=False, fontsize=9)
     if is_print():
-        named = {
-            name: handle for axes in grid.flat for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
+        named = labelled(grid.flat)
         columns = 2 if is_narrow() else 4
         figure.legend(named.values(), named, loc="outside lower center", ncols=columns, frameon=False)
         for axes in grid.flat:

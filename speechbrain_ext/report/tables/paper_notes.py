@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from speechbrain_ext.training.paper_tables import Table
-from speechbrain_ext.utils.text import DASH, percent
+from speechbrain_ext.utils.text import percent
 
 
 def paper_notes(table: Table) -> list[str]:
@@ -20,10 +20,7 @@ def paper_notes(table: Table) -> list[str]:
     """
     lines = [f"Of the paper: {table.note}"] if table.note else []
     for row, folds in table.paper_folds.items():
-        cells = [
-            f"{name} {' / '.join(DASH if score is None else percent(score) for score in scores)}"
-            for name, scores in folds.items()
-        ]
+        cells = [f"{name} {' / '.join(map(percent, scores))}" for name, scores in folds.items()]
         lines.append(f"The paper's folds of {row} (WA / UAR): {', '.join(cells)}.")
     for row, recalls in table.paper_recalls.items():
         cells = [f"{name} {percent(score)}" for name, score in recalls.items()]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from speechbrain_ext.training.paper_tables import load_table
 from speechbrain_ext.training.table_names import table_files
-from speechbrain_ext.utils.text import DASH, percent
+from speechbrain_ext.utils.text import percent
 
 TITLE = "Papers' rows, none of them run here"
 HEAD = ["", "System", "Row", "WA", "UAR", "Protocol", "Command"]
@@ -32,9 +32,9 @@ def paper_rows(recipe: str | Path) -> list[list[str]]:
         for row in table.rows:
             if row.paper_wa is None and row.paper_uar is None:
                 continue
-            scores = [DASH if score is None else percent(score) for score in (row.paper_wa, row.paper_uar)]
-            cells = [row.system, f"{row.name} ({table.printed_number})", *scores, row.protocol]
-            if tuple(cells) not in seen:
-                seen.add(tuple(cells))
+            scores = percent(row.paper_wa), percent(row.paper_uar)
+            cells = (row.system, f"{row.name} ({table.printed_number})", *scores, row.protocol)
+            if cells not in seen:
+                seen.add(cells)
                 rows.append(["Paper", *cells, f"`./run.sh --table {identity}`"])
     return [HEAD, *rows] if rows else []

@@ -104,8 +104,8 @@ def _columns(table: FilledTable) -> list[Column]:
     columns = [Column("row", "", "Row", lambda line: Cell(line.marked_name))]
     of_scores: tuple[tuple[str, str, Callable[..., Cell], Callable[..., float | None] | None], ...] = (
         ("paper", mark or "paper", _paper, lambda line, score: None if line.mark else line.paper[score]),
-        ("pooled", pooled, _pooled, lambda line, score: line.pooled[score].value),
-        ("mean", mean, _mean, lambda line, score: line.mean[score].value),
+        ("pooled", pooled, lambda line, score: _cell(line.pooled[score]), lambda line, score: line.pooled[score].value),
+        ("mean", mean, lambda line, score: _cell(line.mean[score]), lambda line, score: line.mean[score].value),
         ("minus_paper", "mean minus paper", _difference, None),
     )
     for name, group, cell, value in of_scores:
@@ -121,14 +121,6 @@ def _columns(table: FilledTable) -> list[Column]:
 def _paper(line: Line, score: str) -> Cell:
     value = line.paper[score]
     return Cell(percent(value), DAGGER if line.mark and value is not None else "")
-
-
-def _pooled(line: Line, score: str) -> Cell:
-    return _cell(line.pooled[score])
-
-
-def _mean(line: Line, score: str) -> Cell:
-    return _cell(line.mean[score])
 
 
 def _cell(score: Score) -> Cell:

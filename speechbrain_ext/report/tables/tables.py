@@ -12,16 +12,13 @@ from speechbrain_ext.evaluation.facts import MARK, difference_phrases
 from speechbrain_ext.evaluation.records import SPEAKERS_KNOWN, Results, Score, Scores
 from speechbrain_ext.evaluation.results import development_uar, make_summary
 from speechbrain_ext.metrics.bootstrap import Interval
+from speechbrain_ext.report.score_columns import SCORES_EXPLAINED
 from speechbrain_ext.report.tables.paper_notes import paper_notes
 from speechbrain_ext.training.paper_tables import Table, TableRow
 from speechbrain_ext.utils.text import percent
 
 SCORES = ("wa", "uar")
-EXPLANATION = (
-    "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
-    "recall. Pooled: one score over the utterances of all folds; square brackets: its 95 % interval, bootstrap over "
-    "speakers. Mean of folds: as the papers' numbers are; ±: standard deviation over folds."
-)
+EXPLANATION = f"{SCORES_EXPLAINED} Mean of folds: as the papers' numbers are; ±: standard deviation over folds."
 SEEDS = (
     "Several seeds: every score and every end of an interval is the mean over seeds {seeds}; ±: standard deviation "
     "over seeds."
