@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -142,7 +143,7 @@ def frame(axes: Axes, colour: str = SOFT) -> None:
     axes.spines[:].set_linewidth(0.5)
 
 
-def labelled(panels: Iterable[Axes]) -> dict[str, Any]:
+def labelled(panels: Iterable[Axes]) -> dict[str, Artist]:
     """What a legend of several panels shows: a handle for each label."""
     return {name: handle for axes in panels for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)}
 
