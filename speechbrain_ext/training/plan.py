@@ -208,7 +208,7 @@ def folds_of(run: PlannedRun) -> int | None:
     if run.protocol in FOLDS or source != "real":
         return FOLDS.get(run.protocol)
     kept = kept_results(run.hp.recipe.resolve().parent / corpus)
-    return next((one["folds_of_protocol"] for one in kept if one.get("protocol") == run.protocol), None)
+    return next((one.folds_of_protocol for one in kept if one.protocol == run.protocol), None)
 
 
 def epochs_of(tree: JsonObject, phase: str) -> int:

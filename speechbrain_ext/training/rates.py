@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TypeVar
 
 from speechbrain_ext import hparams
+from speechbrain_ext.training.finished import FoldFacts
+from speechbrain_ext.utils import json_fields as parse
+from speechbrain_ext.utils.json_fields import read_record, required
+from speechbrain_ext.utils.json_values import JsonObject
 
 HERE = "finished trainings here"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,47 @@ class Rate:
 
     epoch_seconds: float
     origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptRun:
+    """What an estimate needs of a kept result.
+
+    Attributes
+    ----------
+    corpus, system, protocol, device : str
+    folds_of_protocol : int
+        All folds of the protocol; `folds` are those that were trained.
+    folds : tuple of FoldFacts
+    hparams : dict
+        The hyper-parameters by name; empty where the result does not carry them.
+    """
+
+    corpus: str = required(parse.text)
+    system: str = required(parse.text)
+    protocol: str = required(parse.text)
+    device: str = required(parse.text)
+    folds_of_protocol: int = required(parse.count)
+    folds: tuple[FoldFacts, ...] = required(parse.list_of(parse.record_of(FoldFacts)))
+    hparams: JsonObject = field(
+        default_factory=dict, metadata={"parse": lambda value: value if isinstance(value, dict) else {}}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FinishedHere:
+    """What an estimate needs of `done-<phase>.json`."""
+
+    phase: str = required(parse.text)
+    epochs: int = required(parse.count)
+    train_seconds: float = required(parse.number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Depends:
+    """What an estimate needs of `depends-<phase>.json`."""
+
+    hparams: JsonObject = required(parse.json_object)
 
 
 @dataclass(frozen=True)
@@ -93,14 +139,14 @@ class Rates:
         named: dict[str, list[float]] = defaultdict(list)
         for pattern in ("phases/*/done-*.json", f"{self.hp.system_name}/*/*/seed-*/fold-*/done-*.json"):
             for path in sorted(self.corpus_folder.glob(pattern)):
-                done = _read(path)
-                phase, epochs = str(done.get("phase")), done.get("epochs")
-                if phase not in self.hp.tree["phases"] or not epochs:
+                done = _read(path, _FinishedHere)
+                if done is None or done.phase not in self.hp.tree["phases"] or not done.epochs:
                     continue
-                rate = done["train_seconds"] / epochs
-                named[phase].append(rate)
-                if _read(path.parent / f"depends-{phase}.json").get("hparams") == self.hp.phase_tree(phase):
-                    same[phase].append(rate)
+                rate = done.train_seconds / done.epochs
+                named[done.phase].append(rate)
+                depends = _read(path.parent / f"depends-{done.phase}.json", _Depends)
+                if depends is not None and depends.hparams == self.hp.phase_tree(done.phase):
+                    same[done.phase].append(rate)
         return same, named
 
     @cached_property
@@ -113,29 +159,26 @@ class Rates:
     def _read_kept(self) -> Iterator[tuple[str, _Kept]]:
         recipes = self.hp.recipe.resolve().parent
         systems, here = {self.hp.system_name, self.hp.system_path.stem}, self.hp.plain()
-        for results in (one for recipe in sorted(recipes.iterdir()) for one in kept_results(recipe)):
-            if results.get("system") not in systems:
+        for run in (one for recipe in sorted(recipes.iterdir()) for one in kept_results(recipe)):
+            if run.system not in systems:
                 continue
-            known = results.get("hparams")
-            settings = known if isinstance(known, dict) else {}
-            same = all(settings.get(key) == value for key, value in here.items() if key in settings)
-            for fold in results.get("folds", []):
-                for phase, facts in fold.get("phases", {}).items():
-                    if phase in self.hp.tree["phases"] and facts["epochs"] and fold["n_train"]:
-                        seconds = facts["train_seconds"] / facts["epochs"]
-                        yield phase, _Kept(results["corpus"], results["device"], same, seconds, fold["n_train"])
+            same = all(run.hparams.get(key) == value for key, value in here.items() if key in run.hparams)
+            for fold in run.folds:
+                for phase, facts in (fold.phases or {}).items():
+                    if phase in self.hp.tree["phases"] and facts.epochs and fold.n_train:
+                        seconds = facts.train_seconds / facts.epochs
+                        yield phase, _Kept(run.corpus, run.device, same, seconds, fold.n_train)
 
 
-def kept_results(recipe: Path) -> list[dict[str, Any]]:
+def kept_results(recipe: Path) -> list[KeptRun]:
     """Read the kept results of a recipe, those of all folds of a protocol."""
-    found = [_read(path) for path in sorted(recipe.glob("results/*/*.json"))]
-    return [one for one in found if "folds_of_protocol" in one]
+    found = [_read(path, KeptRun) for path in sorted(recipe.glob("results/*/*.json"))]
+    return [one for one in found if one is not None]
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Read a JSON object; an estimate goes without a file that is missing or damaged."""
+def _read(path: Path, kind: type[T]) -> T | None:
+    """Read a record of a JSON file; an estimate goes without a file that is missing or damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return read_record(kind, json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from run_requests import request_of
 
 from speechbrain_ext.bin.prepare import main as prepare
 from speechbrain_ext.training.experiment import Experiment
-from speechbrain_ext.training.finished import FinishedPhase, write_done
+from speechbrain_ext.training.finished import FinishedPhase, FoldFacts, PhaseFacts, write_done
 from speechbrain_ext.training.paper_tables import load_table
 from speechbrain_ext.training.plan import Plan, load_run, make_plan, plan_text
 from speechbrain_ext.training.print_plan import print_plan
+from speechbrain_ext.training.rates import KeptRun, kept_results
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.files import write_sealed
 
@@ -113,17 +115,33 @@ def test_steps_with_the_same_keys_tell_the_hours_before_those_of_the_same_name(p
     assert {step.epoch_seconds for step in plan_of([spec]).phases} == {2.0}
 
 
-def kept(corpus: str, step: str, seconds: float, n_train: int = 100, **settings) -> dict:
+def kept(corpus: str, step: str, seconds: float, n_train: int = 100, **settings) -> KeptRun:
     """A kept result on one fold whose step took this long for each of its 10 epochs."""
-    steps = {step: {"epochs": 10, "train_seconds": 10 * seconds}}
+    trained = PhaseFacts(epochs=10, optimizer_steps=1, train_seconds=10 * seconds)
+    fold = FoldFacts(
+        name="1", n_train=n_train, n_dev=0, n_test=1, epochs=10, train_seconds=10 * seconds, phases={step: trained}
+    )
     known = {"corpus": corpus, "system": "amsnet", "device": "a CPU", "protocol": "speaker", "folds_of_protocol": 7}
-    return {**known, "hparams": settings, "folds": [{"name": "1", "n_train": n_train, "phases": steps}]}
+    return KeptRun(**known, hparams=settings, folds=(fold,))
+
+
+def test_kept_results_are_read_and_what_is_damaged_is_left_aside(tmp_path):
+    results = sorted((RECIPE / "results").glob("*/*.json"))
+    assert len(kept_results(RECIPE)) == len(results) > 0
+    folder = tmp_path / "results/an edition"
+    folder.mkdir(parents=True)
+    content = json.loads(results[0].read_text(encoding="utf-8"))
+    for name, change in (("complete", {}), ("damaged", {"folds": [{"name": "1"}]}), ("other", {"device": 3})):
+        (folder / f"{name}.json").write_text(json.dumps(content | change), encoding="utf-8")
+    (folder / "list.json").write_text("[]", encoding="utf-8")
+    (found,) = kept_results(tmp_path)
+    assert found.system == content["system"] and len(found.folds) == len(content["folds"])
 
 
 def test_kept_results_give_the_hours_where_nothing_was_trained_here(prepared, tmp_path, monkeypatch):
     results = {
         "EmoDB": [kept("EmoDB", "frlm", 2.0), kept("EmoDB", "frlm", 8.0, batch_size=1)],
-        "IEMOCAP": [kept("IEMOCAP", "frlm", 99.0), kept("IEMOCAP", "urlm", 5.0), {"system": "amsnet"}],
+        "IEMOCAP": [kept("IEMOCAP", "frlm", 99.0), kept("IEMOCAP", "urlm", 5.0)],
     }
     monkeypatch.setattr("speechbrain_ext.training.rates.kept_results", lambda recipe: results.get(recipe.name, []))
     rows = {spec.table_row: spec for spec in specs_of(prepared, "amsnet/5")}
