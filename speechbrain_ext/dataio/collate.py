@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
+
+
+class Goal(TypedDict):
+    """What an utterance is trained towards, as a row of SpeechBrain's dataset.
+
+    `target` is a class index, `shares` a tensor [class or dimension], `gender` 0 for F, 1 for M, -1 where not known.
+    """
+
+    target: int
+    shares: torch.Tensor
+    gender: int
+
+
+class Item(Goal):
+    """An item of `make_dataset`: its id, and features [time, feature] or [feature] by name."""
+
+    id: str
+    features: dict[str, torch.Tensor]
 
 
 @dataclass
@@ -50,13 +68,14 @@ class Batch:
         return self
 
 
-def collate(items: Sequence[dict[str, Any]]) -> Batch:
+def collate(items: Sequence[Item]) -> Batch:
     """Put items of `make_dataset` together.
 
     Example
     -------
     >>> lld = {name: {"lld": torch.ones(frames, 3)} for name, frames in (("a", 2), ("b", 4))}
-    >>> items = [{"id": name, "target": 0, "shares": torch.ones(1), "features": lld[name]} for name in lld]
+    >>> goal = {"target": 0, "shares": torch.ones(1), "gender": -1}
+    >>> items = [{**goal, "id": name, "features": lld[name]} for name in lld]
     >>> batch = collate(items)
     >>> batch.features["lld"].shape, batch.lengths["lld"].tolist()
     (torch.Size([2, 4, 3]), [2, 4])
@@ -69,7 +88,7 @@ def collate(items: Sequence[dict[str, Any]]) -> Batch:
         else:
             features[name] = pad_sequence(tensors, batch_first=True)  # [batch, time, feature]
             lengths[name] = torch.tensor([len(tensor) for tensor in tensors])
-    targets = torch.tensor([int(item["target"]) for item in items])
+    targets = torch.tensor([item["target"] for item in items])
     shares = torch.stack([item["shares"] for item in items])  # [batch, class or dimension]
-    genders = torch.tensor([int(item.get("gender", -1)) for item in items])
+    genders = torch.tensor([item["gender"] for item in items])
     return Batch([item["id"] for item in items], targets, shares, genders, features, lengths)

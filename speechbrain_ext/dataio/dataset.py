@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from speechbrain.utils.data_pipeline import provides, takes
 
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.dataio.collate import Goal
 from speechbrain_ext.dataio.statistics import RunningStatistics
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.segments import count_segments, group, place_of, segment_name
@@ -228,7 +228,7 @@ def make_segment_dataset(
     return DynamicItemDataset(data, dynamic_items=[features], output_keys=OUTPUT_KEYS)
 
 
-def _goal(utterance: Utterance, task: Task) -> dict[str, Any]:
+def _goal(utterance: Utterance, task: Task) -> Goal:
     """What an utterance is trained towards, and the class that sampling and scores take it for."""
     shares, label = task.target_of(utterance), task.label_of(utterance)
     if task.dimensions:

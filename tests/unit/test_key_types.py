@@ -174,13 +174,13 @@ def test_every_variant_passes_and_no_model_is_fetched(system, monkeypatch):
 def test_every_phase_is_built_and_small_networks_run(monkeypatch):
     """The forward is where sizes of features and networks meet."""
     ran = []
-    inner = system_build._check_phase
+    inner = system_build._Trial.check_phase
 
-    def spy(built, name, extractors, outputs):
-        inner(built, name, extractors, outputs)
-        ran.append((name, name in outputs))
+    def spy(trial, name):
+        inner(trial, name)
+        ran.append((name, name in trial.outputs))
 
-    monkeypatch.setattr(system_build, "_check_phase", spy)
+    monkeypatch.setattr(system_build._Trial, "check_phase", spy)
     check_system(load("amsnet"))
     check_system(load("am_resnet_w2v2_ca"))
     assert ran == [("frlm", True), ("urlm", True), ("fusion", True), ("am_resnet", True), ("ca", False)]
