@@ -111,7 +111,7 @@ def test_a_new_system_is_found_without_an_edit(tmp_path):
 def test_the_nearest_name_to_an_unknown_corpus_is_given():
     with pytest.raises(UserError, match="did you mean EmoDB"):
         get_corpus("EmoBD")
-    with pytest.raises(UserError, match="expected one of EmoDB, IEMOCAP, MSP-IMPROV"):
+    with pytest.raises(UserError, match="expected one of .*EmoDB, IEMOCAP, MSP-IMPROV"):
         get_corpus("zzz")
 
 
