@@ -12,7 +12,7 @@ from speechbrain_ext.preparation.edition import is_other_edition
 from speechbrain_ext.training.finished import FoldFacts
 from speechbrain_ext.utils import json_fields as parse
 from speechbrain_ext.utils.json_fields import optional, required
-from speechbrain_ext.utils.text import DASH, in_range
+from speechbrain_ext.utils.text import DASH, in_range, percent
 
 SCHEMA = 2
 # An interval over fewer speakers is too narrow to be relied on.
@@ -151,6 +151,16 @@ class Results(Facts):
         )
 
     @property
+    def majority(self) -> str:
+        """What the most frequent class would score if every utterance were called so; empty for dimensions."""
+        counts = [sum(row) for row in self.pooled.confusion]
+        if not counts:
+            return ""
+        best, classes = max(range(len(counts)), key=counts.__getitem__), sum(count > 0 for count in counts)
+        wa, uar = percent(counts[best] / sum(counts)), percent(1 / classes)
+        return f"Majority class: {self.target.names[best]} for every utterance scores WA {wa}, UAR {uar}."
+
+    @property
     def optimism(self) -> str:
         """A warning where the model was selected on the test fold, with how much that raised the scores."""
         if self.selection != "test":
@@ -192,6 +202,7 @@ class Results(Facts):
             ("Edition", self.edition),
             ("Source", "mini corpus: synthetic" if self.source == "mini" else self.source),
             ("Dimensions" if self.has_dimensions else "Classes", ", ".join(self.target.names)),
+            ("Majority class", self.majority.removeprefix("Majority class: ")),
             ("Protocol", self.protocol_name),
             ("Folds", f"{len(self.folds)}, split with fold seed {self.fold_seed}"),
             ("Development set", self.dev),

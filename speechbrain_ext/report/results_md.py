@@ -235,7 +235,8 @@ def _protocol(kept: list[Results]) -> list[str]:
         for results in kept
         if results.command
     ]
-    notes = dict.fromkeys(
+    notes = dict.fromkeys(f"- {results.majority}" for results in kept if results.majority)
+    notes |= dict.fromkeys(
         f"- {results.system}, {results.row_name}: {' '.join(warning.split())}"
         for results in kept
         for warning in _own_warnings(results)

@@ -20,6 +20,7 @@ from report_folders import (
     plausible_rows,
     write_folder,
 )
+from sklearn.metrics import accuracy_score, recall_score
 from test_report_page import Page
 from value_folders import DIMENSIONS, value_rows
 
@@ -181,3 +182,17 @@ def test_a_tie_is_not_called_lowest_or_most_often(tmp_path):
     tied = [Prediction(row.fold, row.id, row.speaker, row.label, row.label, row.posteriors) for row in rows]
     write_folder(tmp_path, results, tied)
     assert "lowest UAR is that of" not in page_of(tmp_path).text
+
+
+def test_every_table_says_what_the_most_frequent_class_alone_would_score(tmp_path):
+    results, rows = run_of(["03", "08", "09", "10", "11", "12"])
+    truth = [row.label for row in rows]
+    always = [max(sorted(set(truth)), key=truth.count)] * len(truth)
+    wa, uar = accuracy_score(truth, always), recall_score(truth, always, average="macro", zero_division=0)
+    words = f"{always[0]} for every utterance scores WA {100 * wa:.2f}, UAR {100 * uar:.2f}."
+    assert results.majority == f"Majority class: {words}" and ("Majority class", words) in results.card
+    recipe = tmp_path / "recipes/EmoDB"
+    recipe.mkdir(parents=True)
+    keep(write_folder(tmp_path, results, rows), recipe)
+    assert results_md(recipe).count(results.majority) == 1 and words in page_of(tmp_path).text
+    assert value_run_of(["03", "08"])[0].majority == ""
