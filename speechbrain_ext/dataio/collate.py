@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
+
+if TYPE_CHECKING:
+    from typing_extensions import NotRequired
 
 
 class Goal(TypedDict):
     """What an utterance is trained towards, as a row of SpeechBrain's dataset.
 
-    `target` is a class index, `shares` a tensor [class or dimension], `gender` 0 for F, 1 for M, -1 where not known.
+    `target` is a class index, `shares` a tensor [class or dimension], `gender` 0 for F, 1 for M, -1 where not known;
+    a dataset without genders leaves it out.
     """
 
     target: int
     shares: torch.Tensor
-    gender: int
+    gender: NotRequired[int]
 
 
 class Item(Goal):
@@ -74,8 +78,7 @@ def collate(items: Sequence[Item]) -> Batch:
     Example
     -------
     >>> lld = {name: {"lld": torch.ones(frames, 3)} for name, frames in (("a", 2), ("b", 4))}
-    >>> goal = {"target": 0, "shares": torch.ones(1), "gender": -1}
-    >>> items = [{**goal, "id": name, "features": lld[name]} for name in lld]
+    >>> items = [{"id": name, "target": 0, "shares": torch.ones(1), "features": lld[name]} for name in lld]
     >>> batch = collate(items)
     >>> batch.features["lld"].shape, batch.lengths["lld"].tolist()
     (torch.Size([2, 4, 3]), [2, 4])
@@ -90,5 +93,5 @@ def collate(items: Sequence[Item]) -> Batch:
             lengths[name] = torch.tensor([len(tensor) for tensor in tensors])
     targets = torch.tensor([item["target"] for item in items])
     shares = torch.stack([item["shares"] for item in items])  # [batch, class or dimension]
-    genders = torch.tensor([item["gender"] for item in items])
+    genders = torch.tensor([item.get("gender", -1) for item in items])
     return Batch([item["id"] for item in items], targets, shares, genders, features, lengths)
