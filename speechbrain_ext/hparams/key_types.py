@@ -44,6 +44,10 @@ COMMON = {
         "number >= -80, < 0 or null",
         "level that each utterance is brought to before any feature, RMS in dB below full scale; null = as recorded",
     ),
+    "shuffle_labels": (
+        "boolean",
+        "trained on the labels of the training part dealt out at random: a check, whose scores should be at chance",
+    ),
     "utterance": (
         "one of posteriors, log_posteriors",
         "what is averaged over the segments of an utterance",

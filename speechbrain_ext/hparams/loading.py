@@ -10,7 +10,7 @@ from speechbrain_ext.corpora.task import TASK_KEYS, Task
 from speechbrain_ext.hparams.recipe_files import read_recipe
 from speechbrain_ext.hparams.system import Hparams
 from speechbrain_ext.hparams.system_checks import check_references, check_values, declarations
-from speechbrain_ext.hparams.training import SIGNAL_DEFAULTS, training_defaults
+from speechbrain_ext.hparams.training import COMMON_DEFAULTS, training_defaults
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.json_values import JsonObject, JsonValue
 from speechbrain_ext.utils.nearest import nearest
@@ -84,7 +84,7 @@ def load_system(
         children["n_classes"] = task.outputs
     if isinstance(tree["phases"], dict) and any("network" in (node or ()) for node in tree["phases"].values()):
         tree = {**training_defaults(), **tree}
-    tree = {**SIGNAL_DEFAULTS, **tree}
+    tree = {**COMMON_DEFAULTS, **tree}
     types = declarations(tree, files.system_path)
     usual = merge(tree, children, str(path), UserError, types)
     merged = merge(usual, of_system, "option", UsageError, types)

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.hparams.key_types import KeyType
 from speechbrain_ext.hparams.system_checks import STRUCTURE
-from speechbrain_ext.hparams.training import SIGNAL_DEFAULTS, training_defaults
+from speechbrain_ext.hparams.training import COMMON_DEFAULTS, SIGNAL_DEFAULTS, training_defaults
 from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.files import sha256_json
@@ -124,7 +124,7 @@ class Hparams:
         private = set().union(*by_phase.values(), *used.values(), STRUCTURE, NEUTRAL)
         keys = {key for key in self.tree if key not in private} | by_phase[phase]
         keys = keys.union(*(used[name] for name in self.phase_features(phase)))
-        unset = {key for key in SIGNAL_DEFAULTS if self.tree[key] is None}
+        unset = {key for key, usual in COMMON_DEFAULTS.items() if self.tree[key] == usual}
         return {key: self.tree[key] for key in sorted(keys - unset)}
 
     def phase_features(self, phase: str) -> list[str]:
@@ -169,7 +169,7 @@ class Hparams:
         """The system's YAML as text, and the overrides; HyperPyYAML refuses a mapping where there was null."""
         # The text that was checked: the file may have changed since.
         document = parse(self._text, str(self.system_path))
-        for key, value in {**SIGNAL_DEFAULTS, **training_defaults()}.items():
+        for key, value in {**COMMON_DEFAULTS, **training_defaults()}.items():
             if key in self.tree:
                 document.setdefault(key, value)
         overrides = {**self._children, **self.overrides}

@@ -59,8 +59,9 @@ class Training:
     )
 
 
-# Keys of stage 1 that every system has; of a phase's own keys only where they are set.
+# Keys that every system has, and that a phase depends on only where they are set: of stage 1, and of a check.
 SIGNAL_DEFAULTS: JsonObject = dict.fromkeys(("trim_silence_db", "level_db"))
+COMMON_DEFAULTS: JsonObject = {**SIGNAL_DEFAULTS, "shuffle_labels": False}
 TRAINING_TYPES = {item.name: item.metadata["type"] for item in fields(Training)}
 TRAINING_MEANINGS = {item.name: item.metadata["meaning"] for item in fields(Training)}
 

@@ -90,7 +90,7 @@ class ClassifierPhase(Phase):
         started = time.monotonic()
         utterances = self.experiment.utterances
         ids = sorted(self.experiment.fold(self.fold).train)
-        rows, targets = self._rows(ids), np.array(self._targets(ids))
+        rows, targets = self._rows(ids), np.array(self._targets(ids, training=True))
         self._check_finite(rows, ids, "features")
         classifier = self._classifier()
         classifier.fit(rows, targets, [utterances[identity].speaker for identity in ids])
@@ -178,11 +178,11 @@ class ClassifierPhase(Phase):
                 "train it again with: ./run.sh --stage 2 --force"
             ) from None
 
-    def _targets(self, ids: Sequence[str]) -> Sequence[int | tuple[float, ...]]:
-        task, utterances = self.experiment.task, self.experiment.utterances
+    def _targets(self, ids: Sequence[str], training: bool = False) -> Sequence[int | tuple[float, ...]]:
+        task, utterances = self.experiment.task, self._utterances(ids, training)
         if task.dimensions:
-            return [tuple(task.values_of(utterances[identity]) or ()) for identity in ids]
-        return [task.classes.index(task.label_of(utterances[identity])) for identity in ids]
+            return [tuple(task.values_of(utterance) or ()) for utterance in utterances]
+        return [task.classes.index(task.label_of(utterance)) for utterance in utterances]
 
     def _rows(self, ids: Sequence[str]) -> np.ndarray:
         """One row [feature] an utterance: its features and the embeddings of frozen phases side by side."""

@@ -91,7 +91,7 @@ class NetworkPhase(Phase):
         oversampled: Collection[str] = (),
         training: bool = False,
     ) -> DynamicItemDataset:
-        chosen = [self.experiment.utterances[identity] for identity in ids]
+        chosen = self._utterances(ids, training)
         if self.segmented:
             networks = {name: cast("NetworkPhase", phase) for name, phase in self.frozen.items()}
             frames = {name: phase.frames(ids, training) for name, phase in networks.items()}
@@ -162,7 +162,7 @@ class NetworkPhase(Phase):
                 raise UserError(
                     f"oversample_classes: {name}: expected some of {', '.join(task.classes)}: change this key"
                 )
-        return {identity for identity in ids if task.label_of(self.experiment.utterances[identity]) in classes}
+        return {item.id for item in self._utterances(sorted(ids), training=True) if task.label_of(item) in classes}
 
     def _counter(self, has_dev: bool) -> EpochCounter:
         """Counts epochs; stops early where the system says so and there is a development set."""

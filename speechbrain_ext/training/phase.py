@@ -10,7 +10,9 @@ from typing import Any
 
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 
+from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.dataio.dataset import FeatureSource, speaker_statistics
+from speechbrain_ext.dataio.shuffled import shuffle_labels
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.training.experiment import Experiment
@@ -108,6 +110,13 @@ class Phase(ABC):
         if name not in self.built:
             raise UserError(f"{self.experiment.hp.system_path}: missing key {name} of phase {self.name}: add it")
         return self.built[name]
+
+    def _utterances(self, ids: Sequence[str], training: bool = False) -> list[Utterance]:
+        """Utterances by id; to train on, with shuffled labels where the system's key asks for them."""
+        chosen = [self.experiment.utterances[identity] for identity in ids]
+        if training and self.built["shuffle_labels"]:
+            return shuffle_labels(chosen, self.experiment.spec.seed)
+        return chosen
 
     @property
     def segmented(self) -> bool:

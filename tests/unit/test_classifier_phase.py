@@ -12,6 +12,7 @@ from data_folders import write_data, write_folds
 
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.evaluation.provenance import run_facts
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.functionals import Functionals
 from speechbrain_ext.training import classifier_phase
@@ -237,3 +238,28 @@ def test_selection_on_the_test_part_is_refused(spec):
 def test_facts_of_a_fold_are_plain_numbers(spec):
     train_fold(spec, FOLD)
     assert fold_facts(Experiment(spec), FOLD).phases["egemaps"].selected_epoch == 1
+
+
+def test_shuffled_labels_are_those_of_the_training_part_and_bring_scores_to_chance(spec):
+    """The check of honesty: nothing but the trained labels changes, and what is tested keeps its own."""
+    check = replace(spec, row="shuffled", overrides=(*spec.overrides, "--shuffle_labels", "true"))
+    phase, ids = phase_of(check), sorted(Experiment(check).fold(FOLD).train)
+    true, dealt = phase._targets(ids), phase._targets(ids, training=True)
+    assert sorted(true) == sorted(dealt) and sum(a == b for a, b in zip(true, dealt, strict=True)) < len(ids) / 3
+    assert dealt == phase_of(check)._targets(ids, training=True), "the same each time"
+    assert dealt != phase_of(replace(check, seed=2))._targets(ids, training=True)
+    assert phase_of(spec)._targets(ids, training=True) == true
+    scores = {}
+    for run in (spec, check):
+        train_fold(run, FOLD)
+        outputs = predict_fold(run, FOLD)
+        assert [CLASSES[one.truth] for one in outputs] == [one.id.removeprefix(FOLD)[:-1] for one in outputs]
+        scores[run.row] = np.mean([np.argmax(one.predicted) == one.truth for one in outputs])
+    assert scores["default"] > 0.5 and scores["shuffled"] < 0.4
+
+
+def test_a_run_on_shuffled_labels_says_so(spec):
+    check = replace(spec, row="shuffled", overrides=(*spec.overrides, "--shuffle_labels", "true"))
+    for run, words in ((spec, 0), (check, 1)):
+        facts = run_facts(Experiment(run), [train_fold(run, FOLD)])
+        assert sum(warning.startswith("shuffled: trained on labels") for warning in facts.warnings) == words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -145,6 +146,22 @@ def test_genders_are_those_of_the_manifest(spec):
     step = phases_of(experiment, FOLD)[-1]
     found = {item["id"][:2]: item["gender"] for item in step._dataset(sorted(experiment.utterances))}
     assert found == {"03": 1, "08": 0, "09": -1}
+
+
+def test_shuffled_labels_are_in_the_training_dataset_alone(spec):
+    experiment = Experiment(replace(spec, row="shuffled", overrides=tiny(shuffle_labels="True")))
+    ids = sorted(experiment.fold(FOLD).train)
+
+    def targets(run, training):
+        step = phases_of(run, FOLD)[-1]
+        return [item["target"] for item in step._dataset(ids, training=training)]
+
+    true = targets(Experiment(spec), training=True)
+    assert targets(experiment, training=False) == targets(Experiment(spec), training=False) == true
+    dealt = targets(experiment, training=True)
+    assert dealt != true and len(dealt) == len(true)
+    trained = Counter(item.label for item in phases_of(experiment, FOLD)[-1]._utterances(ids, training=True))
+    assert trained == Counter(experiment.utterances[identity].label for identity in ids)
 
 
 def test_a_selection_on_the_test_part_says_what_it_gained(spec):
