@@ -17,7 +17,7 @@ from speechbrain_ext.training.progress import Progress, TimedPhase
 from speechbrain_ext.training.rates import Rates
 from speechbrain_ext.training.run_request import RunRequest
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.training.system_build import check_system
+from speechbrain_ext.training.system_build import check_resources, check_system
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.files import folder_lock
 from speechbrain_ext.utils.folders import check_inside, remove_folder
@@ -63,6 +63,8 @@ def train(request: RunRequest) -> None:
 def _train(tasks: list[tuple[Experiment, str]], jobs: int, nproc: int) -> None:
     if not tasks:
         return
+    # After --stage 2 as well as after stage 1, and not where everything is trained already.
+    check_resources(tasks[0][0].hp)
     if nproc > 1:
         for run, fold in tasks:
             _report(run.spec, fold, train_fold_ddp(run, fold, nproc))

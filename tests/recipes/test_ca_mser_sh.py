@@ -64,7 +64,7 @@ def test_every_row_of_the_tables_is_planned(workplace, tiny_model, table, rows):
     assert f"{rows} rows" in done.stdout
 
 
-@pytest.mark.usefixtures("tuned")  # its stage 1 has made the features that this stage 2 reads
+@pytest.mark.usefixtures("tuned")  # its stage 0 has made the folds that this stage 2 reads
 def test_weights_out_of_reach_are_one_line(workplace, tiny_model):
     words = ("--tag", "imagenet", "--stage", "2", "--stop-stage", "2")
     done = ca_mser(workplace, tiny_model, *words, overrides=("--alexnet_weights", "/nowhere.pth"))
