@@ -136,6 +136,8 @@ SLOW_RUN = """
         (Path(folder) / f"worker-{os.getpid()}").touch()
         if number == 77 and os.environ.get("DIE"):
             os._exit(9)
+        if number >= 40 and os.environ.get("HOLD"):
+            time.sleep(60)
         return np.full(20, number, dtype=np.float32)
 
     if __name__ == "__main__":
@@ -176,7 +178,8 @@ def alive(process: int) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_stopped_at_any_moment_and_run_again(tmp_path, how):
-    run = start(tmp_path, 2)
+    # Held, so that it cannot end before it is stopped.
+    run = start(tmp_path, 2, HOLD="1")
     wait_until(lambda: list(tmp_path.glob("cache/*/index-*.jsonl")))
     if how == signal.SIGINT:
         os.killpg(run.pid, how)
