@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from speechbrain_ext.features import ssl_models
 from speechbrain_ext.lobes.alexnet import OUTPUT_SIZE, AlexNetFeatures
 from speechbrain_ext.lobes.ca_mser_encoder import EncoderInState, adapter_of
 from speechbrain_ext.lobes.checks import check_choice
@@ -295,7 +296,7 @@ def _configuration(config: Any) -> Any:
         return config
     if not isinstance(config, Mapping):
         raise UserError(f"wav2vec2_config: expected fields by name, found {type(config).__name__}: {_ADVICE}")
-    fields = dict(config)
+    fields = ssl_models.without_code(config)
     try:
         found = AutoConfig.for_model(fields.pop("model_type", "wav2vec2"), **fields)
     except Exception as fault:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from speechbrain_ext.lobes import ca_mser as ca_mser_module
 from speechbrain_ext.lobes.ca_mser import CAMSER
 from speechbrain_ext.lobes.sd_caff import SDCAFF
+from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.utils.errors import UserError
 
 CONFIG = {
@@ -157,3 +159,15 @@ def test_a_configuration_that_fits_no_model(config):
     with pytest.raises((UserError, ValueError)) as fault:
         CAMSER.from_official(ca_mser(), config)
     assert "\n" not in str(fault.value).strip()
+
+
+def test_a_configuration_cannot_name_code_of_a_hub(monkeypatch):
+    """transformers fetches and runs a kernel that `attn_implementation` names as OWNER/NAME."""
+    asked = []
+    monkeypatch.setattr(ca_mser_module, "encoder_of", lambda config: asked.append(config) or encoder_of(config))
+    named = {"attn_implementation": "owner/kernel", "auto_map": {"AutoModel": "owner/code--model.Model"}}
+    state = ca_mser()
+    network = CAMSER.from_official(state, {**CONFIG, **named})
+    found = asked[-1]
+    assert "owner" not in f"{found.to_dict()} {found._attn_implementation}"
+    assert network.to_official().keys() == state.keys()
