@@ -178,8 +178,8 @@ def test_speaker5_is_as_balanced_as_any_exchange_of_two_speakers_could_make_it(f
                 moved[other] = [item for item in parts[other] if item.speaker != right]
                 moved[other] += [item for item in parts[one] if item.speaker == left]
                 assert unlikeness(moved, items) > found - 1e-9
-    whole = [{item.speaker for item in part} for part in parts]
-    assert not any(left & right for left, right in combinations(whole, 2))
+    speakers = [{item.speaker for item in part} for part in parts]
+    assert not any(left & right for left, right in combinations(speakers, 2))
 
 
 def test_speaker5_takes_another_split_from_another_seed():

@@ -118,15 +118,15 @@ def test_partitions_are_trained_developed_and_tested_on_as_named():
 
 
 def test_partitions_that_do_not_split_are_refused():
-    whole = partitioned(train="s0 s1", test="s2")
+    items = partitioned(train="s0 s1", test="s2")
     with pytest.raises(UserError, match="1 utterances name no partition, first"):
-        make_folds([replace(whole[0], extra={}), *whole[1:]], "given")
+        make_folds([replace(items[0], extra={}), *items[1:]], "given")
     with pytest.raises(UserError, match="the column partition names no test"):
         make_folds(partitioned(train="s0", dev="s1"), "given")
     with pytest.raises(UserError, match="the column partition names no train"):
         make_folds(partitioned(dev="s0", test="s1"), "given")
     with pytest.raises(UserError, match="--dev given: no utterance is of the partition dev"):
-        make_folds(whole, "given", "given")
+        make_folds(items, "given", "given")
     with pytest.raises(UserError, match="--dev given: no utterance is of the partition dev"):
         make_folds(CLEAR, "speaker", "given")
 
