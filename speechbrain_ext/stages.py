@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechbrain_ext.report.tables.table_keys import LATEX_COLUMNS
+from speechbrain_ext.utils.workers import keep_workers
 
 if TYPE_CHECKING:
     from speechbrain_ext.corpora import Corpus
@@ -61,6 +62,13 @@ def run_stages(request: StagesRequest) -> None:
     """
     _banner(request)
     started = time.monotonic()
+    with keep_workers():
+        _run_all(request)
+    _banner(request)
+    _log(f"finished in {time.monotonic() - started:.0f} s")
+
+
+def _run_all(request: StagesRequest) -> None:
     stages = list(request.stages)
     while stages:
         begun, stage = time.monotonic(), stages.pop(0)
@@ -73,8 +81,6 @@ def run_stages(request: StagesRequest) -> None:
         else:
             _run(request, stage)
         _log(f"stage {stage}: done in {time.monotonic() - begun:.0f} s")
-    _banner(request)
-    _log(f"finished in {time.monotonic() - started:.0f} s")
 
 
 def plan_stages(request: StagesRequest) -> None:

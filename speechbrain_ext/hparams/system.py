@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,8 @@ class Hparams:
 
         from speechbrain_ext.features.signal import SignalChanges
 
-        built = load_hyperpyyaml(*self._document())
+        text, overrides = self._document
+        built = load_hyperpyyaml(text, dict(overrides))
         if changes := SignalChanges(**{key: built[key] for key in SIGNAL_DEFAULTS}):
             built["features"] = {name: _AfterChanges(make, changes) for name, make in built["features"].items()}
         return built
@@ -162,9 +163,11 @@ class Hparams:
         """The effective YAML, overrides applied, as text for `hyperparams.yaml`."""
         from hyperpyyaml import resolve_references
 
-        resolved = resolve_references(*self._document())
+        text, overrides = self._document
+        resolved = resolve_references(text, dict(overrides))
         return f"# {self.system_name} for {self.corpus}, overrides applied\n{resolved.read()}"
 
+    @cached_property
     def _document(self) -> tuple[str, JsonObject]:
         """The system's YAML as text, and the overrides; HyperPyYAML refuses a mapping where there was null."""
         # The text that was checked: the file may have changed since.

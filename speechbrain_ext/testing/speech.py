@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter, sosfilt
+from scipy.linalg.blas import dtbsv
+from scipy.signal import lfilter
 
 from speechbrain_ext.testing.phones import Segment
 
@@ -210,12 +211,13 @@ def _resonators(centres_hz: np.ndarray, bandwidths_hz: np.ndarray) -> np.ndarray
 
 def _tract(source: np.ndarray, formants_hz: np.ndarray) -> np.ndarray:
     """Filter the source through resonators that move from block to block and keep their state."""
-    sections = _resonators(formants_hz, BANDWIDTHS_HZ)  # [block, 5, 6]
-    state = np.zeros((len(BANDWIDTHS_HZ), 2))
-    output = np.empty_like(source)
-    for block, coefficients in enumerate(sections):
-        part = slice(block * BLOCK_SAMPLES, (block + 1) * BLOCK_SAMPLES)
-        output[part], state = sosfilt(coefficients, source[part], zi=state)
+    sections = np.repeat(_resonators(formants_hz, BANDWIDTHS_HZ), BLOCK_SAMPLES, axis=0)  # [time, 5, 6]
+    output = source
+    for gain, first, second in sections[:, :, [0, 4, 5]].transpose(1, 2, 0):
+        # y[n] + first[n - 1] y[n - 1] + second[n - 2] y[n - 2] = gain[n] x[n], all samples as one triangular system:
+        # the coefficients of a sample's own block weigh what it leaves to later samples, as in `scipy.signal.sosfilt`.
+        bands = np.stack([np.ones_like(first), first, second])  # [diagonal and two below it, time]
+        output = dtbsv(2, bands, gain * output, lower=1)
     return output
 
 

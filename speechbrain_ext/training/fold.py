@@ -69,7 +69,11 @@ def train_fold(spec: RunSpec, fold: str, on_epoch: Callable[[str, int], None] | 
     experiment = Experiment(spec)
     folder = experiment.fold_folder(fold)
     with torch_settings(spec.threads):
-        for phase in phases_of(experiment, fold):
+        phases = phases_of(experiment, fold)
+        for phase in phases:
+            # A fault of a later phase's features is found before an earlier phase is trained.
+            _ = phase.sources
+        for phase in phases:
             phase.train(None if on_epoch is None else partial(on_epoch, phase.name))
     if if_main_process():
         where = {name: os.path.relpath(experiment.phase_folder(name, fold), folder) for name in experiment.hp.phases}

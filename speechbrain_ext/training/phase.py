@@ -6,6 +6,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any
 
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
@@ -39,9 +40,22 @@ class Phase(ABC):
     def __init__(self, experiment: Experiment, name: str, fold: str, frozen: dict[str, Phase]) -> None:
         self.experiment, self.name, self.fold, self.frozen = experiment, name, fold, frozen
         self.folder = experiment.phase_folder(name, fold)
-        self.built = experiment.hp.build()
-        self.node = self.built["phases"][name]
-        self.sources = self._sources()
+
+    # Built at the first use: the record of a finished phase is read without it.
+    @cached_property
+    def built(self) -> dict[str, Any]:
+        """The system's YAML with its objects, the phase's own."""
+        return self.experiment.hp.build()
+
+    @cached_property
+    def node(self) -> Any:
+        """The phase in `built`."""
+        return self.built["phases"][self.name]
+
+    @cached_property
+    def sources(self) -> list[FeatureSource]:
+        """The cached features that the phase reads."""
+        return self._sources()
 
     @property
     def done(self) -> FinishedPhase | None:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
 from typing import Any
 
 from speechbrain_ext.utils.errors import UserError
@@ -64,8 +65,8 @@ def worker_pool(jobs: int, broken: str, threads: int = 1) -> Iterator[Callable[.
     UserError
         A worker was killed.
     """
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(os.getpid(),))
+    kept = _KEPT.get()
+    pool = _start(jobs) if kept is None else kept.take(jobs, threads)
 
     def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         # A submission may start a process, which inherits what holds now.
@@ -83,8 +84,64 @@ def worker_pool(jobs: int, broken: str, threads: int = 1) -> Iterator[Callable[.
         for process in list((getattr(pool, "_processes", None) or {}).values()):
             process.kill()
         raise
+    else:
+        if kept is not None:
+            kept.give_back(jobs, threads, pool)
+            return
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        if kept is None or not kept.holds(pool):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _KeptPool:
+    """Workers between two uses: those of one number of processes and threads, with what they have imported."""
+
+    def __init__(self) -> None:
+        self.free: tuple[int, int, ProcessPoolExecutor] | None = None
+
+    def take(self, jobs: int, threads: int) -> ProcessPoolExecutor:
+        """Give the kept workers where their number and threads are those asked for, else new ones."""
+        free, self.free = self.free, None
+        if free is not None and free[:2] == (jobs, threads):
+            return free[2]
+        if free is not None:
+            free[2].shutdown(wait=True)
+        return _start(jobs)
+
+    def give_back(self, jobs: int, threads: int, pool: ProcessPoolExecutor) -> None:
+        """Keep workers that have nothing left to do."""
+        self.close()
+        self.free = jobs, threads, pool
+
+    def holds(self, pool: ProcessPoolExecutor) -> bool:
+        """Whether these workers are kept."""
+        return self.free is not None and self.free[2] is pool
+
+    def close(self) -> None:
+        """End the kept workers."""
+        if self.free is not None:
+            self.free[2].shutdown(wait=True)
+        self.free = None
+
+
+_KEPT: ContextVar[_KeptPool | None] = ContextVar("kept workers", default=None)
+
+
+@contextlib.contextmanager
+def keep_workers() -> Iterator[None]:
+    """Within it, the workers of one pool serve the next one of the same size: packages are imported once."""
+    kept = _KeptPool()
+    before = _KEPT.set(kept)
+    try:
+        yield
+    finally:
+        _KEPT.reset(before)
+        kept.close()
+
+
+def _start(jobs: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(os.getpid(),))
 
 
 def begin_worker(parent: int) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from recipe_runs import REPOSITORY, environment
 
+from speechbrain_ext.hparams import load_system
+
 pytestmark = pytest.mark.slow
 FOLDS = "03,08,13"
 CHANCE = 1 / 7
@@ -45,18 +47,8 @@ def test_shuffled_labels_bring_it_to_chance(tmp_path, mini_emodb):
         names = (f"{path.name[:5]}{code}{version}.wav" for version in versions)
         target = next(shuffled / name for name in names if not (shuffled / name).exists())
         target.write_bytes(path.read_bytes())
-    words = [
-        "--corpus-root",
-        str(shuffled),
-        "--tag",
-        "shuffled",
-        "--",
-        "--epochs",
-        "40",
-        "--fusion_epochs",
-        "200",
-        "--batch_size",
-        "32",
-    ]
+    mini = load_system(REPOSITORY / "recipes/EmoDB", "amsnet", source="mini").mini
+    same = [word for key, value in mini.items() for word in (f"--{key}", json.dumps(value))]
+    words = ["--corpus-root", str(shuffled), "--tag", "shuffled", "--", *same]
     # 84 tested utterances: chance plus three standard deviations.
     assert uar(tmp_path, tmp_path / "cache", "real", *words) < CHANCE + 3 * (CHANCE * (1 - CHANCE) / 84) ** 0.5
