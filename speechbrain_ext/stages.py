@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from speechbrain_ext.training.paper_tables import Table
     from speechbrain_ext.training.run_request import RunRequest
     from speechbrain_ext.training.run_spec import RunSpec
+    from speechbrain_ext.training.run_time import RunClock
 
 RULE = "=" * 82
+ALL_STAGES = [0, 1, 2, 3, 4]
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,28 @@ def run_stages(request: StagesRequest) -> None:
     """
     _banner(request)
     started = time.monotonic()
+    clock = _clock(request)
     with keep_workers():
         _run_all(request)
+    if clock and list(request.stages) == ALL_STAGES:
+        clock.keep()
     _banner(request)
     _log(f"finished in {time.monotonic() - started:.0f} s")
+
+
+def _clock(request: StagesRequest) -> RunClock | None:
+    """Say how long the trainings will take, where there are some to be done."""
+    from speechbrain_ext.training.plan import load_run
+    from speechbrain_ext.training.run_time import RunClock
+
+    if 2 not in request.stages:
+        return None
+    first = request.rows[0]
+    clock = RunClock(
+        [load_run(spec) for row in request.rows for spec in row.specs], first.jobs, first.folds, first.force
+    )
+    _log(clock.text())
+    return clock
 
 
 def _run_all(request: StagesRequest) -> None:

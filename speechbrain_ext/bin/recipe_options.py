@@ -88,8 +88,7 @@ def parse(recipe: Recipe, words: Sequence[str]) -> Namespace:
     parser.set_defaults(exp=recipe.folder / "exp", data=recipe.folder / "data")
     parser.full_help = help_text(recipe)
     asked = parser.parse(words)
-    asked.jobs = asked.jobs or cores()
-    asked.threads = asked.threads or max(1, cores() // asked.jobs)
+    asked.threads = asked.threads or max(1, cores() // (asked.jobs or cores()))
     asked.recipe, asked.root_variable = recipe.folder, recipe.root_variable
     if asked.stage > asked.stop_stage:
         raise UsageError(f"--stage {asked.stage} --stop-stage {asked.stop_stage}: no stage is in this range")

@@ -48,7 +48,9 @@ def run_request(asked: argparse.Namespace, spec: RunSpec) -> RunRequest:
     from speechbrain_ext.training.run_request import RunRequest, with_seeds
 
     specs = with_seeds(spec, asked.seeds or (asked.seed,))
-    return RunRequest(specs, asked.folds, asked.jobs or cores(), asked.nproc, asked.wait, asked.force)
+    jobs = asked.jobs or cores()
+    measured = not asked.jobs
+    return RunRequest(specs, asked.folds, jobs, asked.nproc, measure_jobs=measured, wait=asked.wait, force=asked.force)
 
 
 def stage_request(asked: argparse.Namespace) -> RunRequest:

@@ -31,6 +31,8 @@ class RunRequest:
         Names of the folds; empty for all.
     jobs, nproc : int
         Worker processes; ranks of one training.
+    measure_jobs : bool
+        Train fewer folds than `jobs` side by side where a measurement shows that this is faster.
     wait : bool
         Wait for another run on the same experiment, instead of refusing.
     force : bool
@@ -41,6 +43,7 @@ class RunRequest:
     folds: tuple[str, ...] = ()
     jobs: int = 1
     nproc: int = 1
+    measure_jobs: bool = False
     wait: bool = False
     force: bool = False
 

@@ -17,6 +17,7 @@ from speechbrain_ext.training.progress import Progress, TimedPhase
 from speechbrain_ext.training.rates import Rates
 from speechbrain_ext.training.run_request import RunRequest
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.side_by_side import choose_jobs, rates_text
 from speechbrain_ext.training.system_build import check_resources, check_system
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.files import folder_lock
@@ -56,8 +57,23 @@ def train(request: RunRequest) -> None:
         ready = len(runs) * len(folds) - len(tasks)
         if ready:
             print(f"train: {ready} of {len(runs) * len(folds)} folds are trained already")
-        _train(tasks, request.jobs, request.nproc)
+        _train(tasks, _jobs(request, len(tasks)), request.nproc)
     print(f"train: {len(folds)} folds x {len(runs)} seeds are trained ({runs[0].seed_folder.parent})")
+
+
+def _jobs(request: RunRequest, tasks: int) -> int:
+    """How many folds are trained side by side: what was asked for, or what is fastest here."""
+    most = min(request.jobs, tasks)
+    spec = request.experiments[0].spec
+    hp = request.experiments[0].hp
+    networks = any("network" in hp.tree["phases"][phase] for phase in hp.phases)
+    if not (request.measure_jobs and networks and most > 1 and request.nproc == 1):
+        return request.jobs
+    if spec.device != "cpu" or spec.threads != 1:
+        return request.jobs
+    jobs, rates = choose_jobs(most)
+    print(rates_text(jobs, rates), flush=True)
+    return jobs
 
 
 def _train(tasks: list[tuple[Experiment, str]], jobs: int, nproc: int) -> None:
