@@ -92,6 +92,10 @@ def parse(recipe: Recipe, words: Sequence[str]) -> Namespace:
     asked.recipe, asked.root_variable = recipe.folder, recipe.root_variable
     if asked.stage > asked.stop_stage:
         raise UsageError(f"--stage {asked.stage} --stop-stage {asked.stop_stage}: no stage is in this range")
+    if asked.shuffled_row and not asked.table:
+        raise UsageError(
+            "--shuffled-row adds a row to --table: name a table, or type -- --shuffle_labels True with --tag"
+        )
     if asked.verify and asked.no_audio_check:
         raise UsageError("--verify and --no-audio-check exclude each other: leave one out")
     _choose_system(recipe, asked)

@@ -89,6 +89,8 @@ def stages_request(asked: argparse.Namespace) -> StagesRequest:
 
     spec = run_spec(asked, asked.prepared)
     table = load_table(asked.recipe, asked.table) if asked.table else None
+    if table and asked.shuffled_row:
+        table = table.with_shuffled_row()
     specs = table_specs(spec, table, asked.tag) if table else [with_row(spec, asked.tag)]
     return StagesRequest(
         corpus=corpus_request(asked),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ SOURCE_KEYS = ("paper", "table")
 ROW_KEYS = ("name", "system", "variant", "protocol", "overrides", "paper")
 PAPER_KEYS = ("wa", "uar", "folds", "recalls")
 FIGURES = ("scores", "confusion")
+# Ends the name of the row that --shuffled-row adds.
+SHUFFLED = ", shuffled labels"
 # A table's `source: paper:` begins so where no paper prints its rows.
 OWN_SOURCE = "this repository"
 
@@ -103,10 +105,29 @@ class Table:
         UsageError
             There is no such row.
         """
-        for row in self.rows:
+        for row in (*self.rows, self.shuffled_row):
             if row.name == name:
                 return row
         raise UsageError(f"--row {name}: {suggestion(name, [row.name for row in self.rows], f'rows of {self.id}')}")
+
+    @property
+    def shuffled_row(self) -> TableRow:
+        """The last row, trained on shuffled labels: no row of the paper, and none of the table unless asked for."""
+        last = self.rows[-1]
+        return replace(
+            last,
+            name=f"{last.name}{SHUFFLED}",
+            folder=f"{last.folder}-shuffled-labels",
+            words=(*last.words, "--shuffle_labels", "true"),
+            overrides={**last.overrides, "shuffle_labels": True},
+            paper_wa=None,
+            paper_uar=None,
+            of_paper=False,
+        )
+
+    def with_shuffled_row(self) -> Table:
+        """The table with the row of shuffled labels as its last one."""
+        return replace(self, rows=(*self.rows, self.shuffled_row))
 
     def paper_of(self, row: TableRow) -> JsonObject | None:
         """What results.json says of the paper; None where it prints no number for the row."""

@@ -19,6 +19,7 @@ ROWS = ["early fusion", "FRLM", "URLM", "concat", "AMSNet"]
         (("--table", "amsnet/5", "--folds", "1"), "--folds does not go with --table"),
         (("--table", "amsnet/5", "--", "--epochs", "1"), "add --tag NAME"),
         (("--table", "amsnet/5", "--system", "amsnte"), "did you mean amsnet"),
+        (("--shuffled-row",), "name a table"),
         (("--tag", "table5-frlm"), "such names are for the rows of --table"),
     ],
 )
@@ -41,6 +42,13 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
     assert "stage 0, prepare: write the synthetic mini corpus" in done.stdout and "would run" not in done.stdout
     assert "stage 4, report: " in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_the_plan_of_a_shuffled_row_trains_its_phases_anew(tmp_path):
+    done = run(tmp_path, "--table", "amsnet/5", "--shuffled-row", "--dry-run", small=False)
+    assert done.returncode == 0, done.stderr
+    assert "trainings to do: 40 (early 5, frlm 10, urlm 10, concat 5, fusion 10)" in done.stdout
+    assert "table5-amsnet-shuffled-labels" in done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from speechbrain_ext.training.table_names import table_files, table_id
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.text import DASH
 
+RECIPE = Path(__file__).resolve().parents[2] / "recipes/EmoDB"
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAD = "title: A title\nsource: {paper: P, table: '5'}\nsystem: amsnet\n"
 ROW = "{name: A b, variant: frlm, protocol: random5, overrides: {hidden_size: 8}, paper: {wa: 84.14, uar: null}}"
@@ -137,3 +139,19 @@ def test_a_user_does_not_override_what_makes_the_row(tmp_path):
     for words in (["--hidden-size", "9"], ["--variant=urlm"]):
         with pytest.raises(UsageError, match="row A b of --table amsnet/5 sets it itself"):
             words_of(table, table.rows[0], words)
+
+
+def test_the_row_of_shuffled_labels_is_the_last_one_without_the_papers_numbers():
+    table = load_table(RECIPE, "amsnet/5")
+    last, added = table.rows[-1], table.with_shuffled_row().rows[-1]
+    assert (added.name, added.folder) == ("AMSNet, shuffled labels", "table5-amsnet-shuffled-labels")
+    assert added.words == (*last.words, "--shuffle_labels", "true")
+    assert table.paper_of(added) is None and table.paper_of(last) and not added.of_paper
+    # A stage that is run alone finds it by name, and the paper's table is without it.
+    assert table.row(added.name) == added and added not in table.rows
+
+
+def test_a_user_cannot_switch_the_shuffled_row_back():
+    table = load_table(RECIPE, "amsnet/5").with_shuffled_row()
+    with pytest.raises(UsageError, match="shuffle_labels: row AMSNet, shuffled labels .* sets it itself"):
+        words_of(table, table.rows[-1], ["--shuffle_labels", "false"])

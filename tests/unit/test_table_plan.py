@@ -99,8 +99,8 @@ def test_complete_steps_are_reused_and_give_the_hours(prepared, tmp_path, monkey
     assert counts(plan) == {"train": 22, "complete": 3, "shared": 20}
     hours, unknown = plan.hours()
     assert unknown == ["early", "concat"]
-    # Four folds are left of each; the mini corpus trains the branches 40 epochs and the head 200.
-    assert hours == pytest.approx(4 * (40 + 40 + 200) * 90 / 3600)
+    # Four folds are left of each; the mini corpus trains the branches 8 epochs and the head 60.
+    assert hours == pytest.approx(4 * (8 + 8 + 60) * 90 / 3600)
     assert counts(plan_of(specs, force=True))["complete"] == 0
 
 
