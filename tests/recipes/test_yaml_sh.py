@@ -49,9 +49,9 @@ def test_keys_that_do_not_fit_together_are_found_before_stage_1(tmp_path):
         words = ("--stage", stage, "--stop-stage", stage, "--tag", "x", "--", "--reduction", "300")
         done = run(tmp_path, *words, small=False)
         assert done.returncode == 1
-        assert "phase urlm: reduction: expected a whole number from 1 to 256 channels, found 300" in only_error(done)
+        assert "phase urlm: reduction: expected a whole number from 1 to 64 channels, found 300" in only_error(done)
         assert not (tmp_path / "cache").exists() and not list(tmp_path.glob("exp/*/*/*/*/*/depends.json"))
-    words = ("--table", "amsnet/5", "--stage", "1", "--stop-stage", "2", "--tag", "x", "--", "--channels", "[8,8,8]")
+    words = ("--table", "amsnet/5", "--stage", "1", "--stop-stage", "2", "--tag", "x", "--", "--channels", "[2,2,2]")
     done = run(tmp_path, *words, small=False)
     assert done.returncode == 1 and "phase urlm: reduction" in only_error(done)
     assert not (tmp_path / "cache").exists()

@@ -71,8 +71,15 @@ def test_every_change_is_listed_with_both_values_and_takes_the_papers_number_awa
 
 
 def test_mini_values_and_presets_count(prepared):
-    mini = ["batch_size: 256 -> 32", "epochs: 200 -> 40", "fusion_epochs: 2000 -> 200"]
-    assert told(run_of(prepared, source="mini")) == mini
+    assert told(run_of(prepared, source="mini")) == [
+        "lr: 0.0001 -> 0.003",
+        "batch_size: 256 -> 32",
+        "epochs: 200 -> 8",
+        "hidden_size: 128 -> 32",
+        "channels: [512, 256, 128] -> [64, 48, 32]",
+        "reduction: 16 -> 4",
+        "fusion_epochs: 2000 -> 60",
+    ]
     official = told(run_of(prepared, "--preset", "official", "--protocol", "speaker", system="ca_mser"))
     assert official[0] == "preset: paper -> official" and "pre_emphasis: 0.0 -> 0.97" in official
     assert "activation: null -> relu" in official
