@@ -315,6 +315,7 @@ def run_pytest(tree: Path, tests: list[str], plugin: Plugin, trace: bool) -> int
 
     import pytest
 
+    sys.dont_write_bytecode = not trace  # a mutant leaves no compiled file
     if trace:
         threading.settrace(plugin.trace)
         sys.settrace(plugin.trace)
