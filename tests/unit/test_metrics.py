@@ -132,3 +132,6 @@ def test_other_wrong_inputs() -> None:
         speaker_bootstrap([0, 1], [0, 1], ["a", "b"], "ua")
     with pytest.raises(ValueError, match="expected 0 to 2, found 0 to 3"):
         confusion_matrix([0, 1], [0, 3], 3)
+    for truth, prediction in (([0, -1], [0, 1]), ([0, 1], [0, -1])):
+        with pytest.raises(ValueError, match="expected 0 to 1, found -1 to 1"):
+            confusion_matrix(truth, prediction, 2)
