@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from speechbrain_ext.corpora import get_corpus
-from speechbrain_ext.corpora.emodb import scan
+from speechbrain_ext.corpora.emodb import scan, spoken_of
 from speechbrain_ext.corpora.manifest import CorpusFaults, measure
 
 
@@ -88,6 +88,27 @@ def test_perception_test_is_read_where_it_is(tmp_path):
     assert happy.extra["recognised_percent"] == 90.0 and happy.extra["natural_percent"] == 75.5
     assert neutral.extra["recognised_percent"] == 100.0
     assert "recognised_percent" not in unheard.extra
+
+
+def test_a_line_without_two_numbers_hides_no_line_below_it(tmp_path):
+    touch(tmp_path / "wav", "03a01Fa.wav", "03a01Nc.wav")
+    lines = [
+        "Nr.\tSatz\terkannt\tnatuerlich",
+        "1\t03a01Fa.wav\t-\t50,00",
+        "2\t03a01Fa.wav\tnan\t50,00",
+        "3\t03a01Fa.wav\t50,00\tinf",
+        "4\t03a01Nc.wav\t100,00\t95,50\ta column more",
+    ]
+    (tmp_path / "erkennung.txt").write_bytes("\n".join(lines).encode("iso-8859-1"))
+    unheard, neutral = scan(tmp_path)
+    assert "recognised_percent" not in unheard.extra and "natural_percent" not in unheard.extra
+    assert (neutral.extra["recognised_percent"], neutral.extra["natural_percent"]) == (100.0, 95.5)
+
+
+def test_a_name_says_who_speaks_what_where_it_is_the_corpus_s():
+    spoken = spoken_of("16b10Wb")
+    assert (spoken.speaker, spoken.gender, spoken.session, spoken.text_id) == ("16", "F", None, "b10")
+    assert spoken_of("04a01Fa") is None and spoken_of("recording 1") is None
 
 
 real = pytest.mark.skipif(not os.environ.get("EMODB_ROOT"), reason="EMODB_ROOT is not set: no real EmoDB here")

@@ -7,6 +7,7 @@ import torch
 import torch.distributed
 import torch.multiprocessing
 
+from speechbrain_ext.lobes import masking
 from speechbrain_ext.lobes.masking import MaskedBatchNorm1d, masked_mean, trim
 
 MASK = torch.tensor([[True] * 6, [True] * 4 + [False] * 2, [True] + [False] * 5, [True] * 3 + [False] * 3])
@@ -71,6 +72,22 @@ def test_two_processes_equal_one(tmp_path):
     for part in parts:
         torch.testing.assert_close(part[2], norm.running_mean)
         torch.testing.assert_close(part[3], norm.running_var)
+
+
+def test_two_equal_ranks_are_a_batch_that_is_there_twice(monkeypatch):
+    """Without processes: every sum over two ranks with the same frames is twice the own one."""
+    ours, theirs = norms()
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(masking, "_sum_over_ranks", lambda value: 2 * value)
+    x, rows = example().requires_grad_(), example()[MASK].requires_grad_()
+    out, expected = ours(x, MASK), theirs(torch.cat([rows, rows]))
+    torch.testing.assert_close(out[MASK], expected[: len(rows)])
+    torch.testing.assert_close(ours.running_mean, theirs.running_mean)
+    torch.testing.assert_close(ours.running_var, theirs.running_var)
+    (2 * out.pow(3).sum()).backward()
+    expected.pow(3).sum().backward()
+    torch.testing.assert_close(x.grad[MASK], rows.grad)
 
 
 def test_trim_cuts_to_the_longest_and_clears_padding():

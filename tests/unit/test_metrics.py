@@ -45,6 +45,10 @@ def test_a_class_that_is_predicted_but_never_true_lowers_f1_and_not_uar() -> Non
     assert scores_of_confusion(confusion, "macro_f1") == pytest.approx((2 / 3 + 1 + 0) / 3)
 
 
+def test_a_matrix_has_no_class_beyond_the_largest() -> None:
+    assert confusion_matrix([0, 1, 1], [0, 1, 2]).tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
+
+
 def test_names_serve_as_classes_where_no_matrix_is_made() -> None:
     assert weighted_accuracy(["anger", "fear"], ["anger", "anger"]) == 0.5
     assert unweighted_average_recall(["anger", "anger", "fear"], ["anger", "anger", "anger"]) == 0.5
@@ -132,3 +136,6 @@ def test_other_wrong_inputs() -> None:
         speaker_bootstrap([0, 1], [0, 1], ["a", "b"], "ua")
     with pytest.raises(ValueError, match="expected 0 to 2, found 0 to 3"):
         confusion_matrix([0, 1], [0, 3], 3)
+    for truth, prediction in (([0, -1], [0, 1]), ([0, 1], [0, -1])):
+        with pytest.raises(ValueError, match="expected 0 to 1, found -1 to 1"):
+            confusion_matrix(truth, prediction, 2)

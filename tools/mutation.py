@@ -1,0 +1,510 @@
+#!/usr/bin/env python3
+"""Measures how many small faults, put into a module one at a time, its tests notice (by hand, not in CI).
+
+Usage: python tools/mutation.py --work FOLDER [--modules audit,metrics] [--sample 60] [--seed 0] [--out FILE.json]
+tools/mutation_groups.yaml names the groups: their source files and the tests that have to notice. A mutant is one edit
+of one place: a comparison, an arithmetic or boolean operator, a number (+1, 0), True or False, a negated condition, a
+removed statement, keyword argument or bound of a slice, `return None`, min for max, break for continue. Not edited:
+docstrings, types, decorators, text, what is raised or printed, `zip(strict=)`, `encoding=`.
+The sample is the mutants with the smallest sha256 of "<seed>:<mutant>": when a line changes, the others stay in it.
+The tests run on a copy of the tree under --work. The mutant is written there: processes that tests start see it too.
+A first run finds out which tests execute which lines; a mutant meets only those that execute its line, fastest first.
+Tests marked slow and tests above 20 s are left out. A line that no test executes makes a survivor ("not executed").
+Each result is appended to --work/results.jsonl, from where a second run goes on; --again survived runs survivors again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import hashlib
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+LONGEST_TEST_S = 20.0
+MEMORY_BYTES = 40 << 30
+SWAPS = {
+    "<": "<=",
+    "<=": "<",
+    ">": ">=",
+    ">=": ">",
+    "==": "!=",
+    "!=": "==",
+    "in": "not in",
+    "not in": "in",
+    "is": "is not",
+}
+SWAPS |= {"is not": "is", "+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "*", "**": "*", "|": "&", "&": "|"}
+SWAPS |= {"and": "or", "or": "and", "min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum"}
+OPERATOR = re.compile(r"not\s+in|is\s+not|\b(?:in|is|and|or)\b|\*\*|//|[<>=!]=|[-+*/%<>|&]")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One edit of one source file."""
+
+    path: str
+    line: int
+    last: int  # of the statement, whose lines count as one for what tests execute
+    first: int
+    start: int  # bytes
+    end: int
+    new: str
+    name: str  # the same when other lines of the file change
+
+
+class Finder(ast.NodeVisitor):
+    """Finds every place of a source that has a mutant."""
+
+    def __init__(self, path: str, source: bytes) -> None:
+        self.path, self.source, self.found, self.function = path, source, [], ""
+        self.starts, self.seen, self.span = [0], {}, (1, 1)
+        for line in source.splitlines(keepends=True):
+            self.starts.append(self.starts[-1] + len(line))
+        self.visit(ast.parse(source))
+
+    def visit(self, node: ast.AST) -> None:
+        outer = self.span
+        if isinstance(node, ast.stmt):
+            body = getattr(node, "body", None)
+            self.span = (node.lineno, max(node.lineno, body[0].lineno - 1) if body else node.end_lineno)
+        super().visit(node)
+        self.span = outer
+
+    def start(self, node: ast.AST) -> int:
+        return self.starts[node.lineno - 1] + node.col_offset
+
+    def end(self, node: ast.AST) -> int:
+        return self.starts[node.end_lineno - 1] + node.end_col_offset
+
+    def text(self, node: ast.AST) -> str:
+        return self.source[self.start(node) : self.end(node)].decode()
+
+    def add(self, node: ast.AST, start: int, end: int, new: str) -> None:
+        old = self.source[start:end].decode()
+        line = self.source[: self.start(node)].count(b"\n")
+        text = self.source[self.starts[line] : self.starts[line + 1]].decode().strip()
+        key = f"{self.path}|{self.function}|{text}|{old}|{new}"
+        self.seen[key] = self.seen.get(key, 0) + 1
+        self.found.append(
+            Mutant(self.path, line + 1, self.span[1], self.span[0], start, end, new, f"{key}|{self.seen[key]}")
+        )
+
+    def replace(self, node: ast.AST, new: str) -> None:
+        self.add(node, self.start(node), self.end(node), new)
+
+    def swap_between(self, left: ast.AST, right: ast.AST) -> None:
+        """Another operator between two operands."""
+        start, between = self.end(left), self.source[self.end(left) : self.start(right)]
+        match = OPERATOR.search(between.decode("latin-1"))
+        if match and (new := SWAPS.get(" ".join(match.group().split()))):
+            self.add(left, start + match.start(), start + match.end(), new)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        outer, self.function = self.function, f"{self.function}.{node.name}"
+        for default in [*node.args.defaults, *node.args.kw_defaults]:
+            if default is not None:
+                self.visit(default)
+        for statement in node.body:
+            self.visit(statement)
+        self.function = outer
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        outer, self.function = self.function, f"{self.function}:{node.name}"
+        for statement in node.body:
+            self.visit(statement)
+        self.function = outer
+
+    def visit_Raise(self, node: ast.Raise) -> None:
+        """What is raised is text; the condition above it has its own mutants."""
+
+    visit_JoinedStr = visit_Import = visit_ImportFrom = visit_Raise
+
+    def remove(self, node: ast.stmt) -> None:
+        if "." in self.function:  # at a module's top the import would fail
+            self.replace(node, "pass")
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self.remove(node)
+        self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.remove(node)
+            self.visit(node.value)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self.remove(node)
+        self.swap_between(node.target, node.value)
+        self.visit(node.value)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if isinstance(node.value, ast.Call) and not self.text(node).startswith("print("):
+            self.remove(node)
+            self.visit(node.value)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = self.text(node.func)
+        if name in ("print", "UserError", "warnings.warn", "TypeVar"):
+            return
+        last = name.rsplit(".", 1)[-1]
+        if last in ("min", "max", "minimum", "maximum"):
+            self.add(node, self.end(node.func) - len(last), self.end(node.func), SWAPS[last])
+        self.visit(node.func)
+        for argument in node.args:
+            self.visit(argument)
+        for keyword in node.keywords:
+            if keyword.arg in ("encoding",) or (name == "zip" and keyword.arg == "strict"):
+                continue
+            if keyword.arg is not None:
+                start, end = self.start(keyword), self.end(keyword)
+                before = self.source[:start].rstrip()
+                start = len(before) - 1 if before.endswith(b",") else start
+                if start == self.start(keyword):  # the first argument: its comma stands behind it
+                    end += len(re.match(rb"\s*,?\s*", self.source[end:]).group())
+                self.add(keyword, start, end, "")
+            self.visit(keyword.value)
+
+    def visit_If(self, node: ast.If | ast.While | ast.IfExp) -> None:
+        if self.text(node.test) != "TYPE_CHECKING":
+            self.replace(node.test, f"(not ({self.text(node.test)}))")
+            self.generic_visit(node)
+
+    visit_While = visit_IfExp = visit_If
+
+    def visit_comprehension(self, node: ast.comprehension) -> None:
+        for test in node.ifs:
+            self.replace(test, f"(not ({self.text(test)}))")
+        self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        for left, right in zip([node.left, *node.comparators], node.comparators, strict=False):
+            self.swap_between(left, right)
+        self.generic_visit(node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> None:
+        for left, right in zip(node.values, node.values[1:], strict=False):
+            self.swap_between(left, right)
+        self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        self.swap_between(node.left, node.right)
+        self.generic_visit(node)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
+        if isinstance(node.op, ast.Not):
+            self.replace(node, f"({self.text(node.operand)})")
+        self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, bool):
+            self.replace(node, str(not node.value))
+        elif isinstance(node.value, int | float):
+            self.replace(node, repr(node.value + 1))
+            if node.value not in (0, -1):
+                self.replace(node, repr(type(node.value)(0)))
+
+    def visit_Return(self, node: ast.Return) -> None:
+        if node.value is not None and self.text(node.value) != "None":
+            self.replace(node.value, "None")
+            self.visit(node.value)
+
+    def visit_Slice(self, node: ast.Slice) -> None:
+        for bound in (node.lower, node.upper):
+            if bound is not None:
+                self.replace(bound, "")
+        self.generic_visit(node)
+
+    def visit_Break(self, node: ast.Break) -> None:
+        self.replace(node, "continue")
+
+    def visit_Continue(self, node: ast.Continue) -> None:
+        self.replace(node, "break")
+
+
+def find_mutants(sources: list[str], tree: Path) -> list[Mutant]:
+    """All mutants of the files whose text still compiles."""
+    found = []
+    for path in sources:
+        source = (tree / path).read_bytes()
+        for mutant in Finder(path, source).found:
+            try:
+                compile(apply(source, mutant), path, "exec")
+            except SyntaxError:
+                continue
+            found.append(mutant)
+    return found
+
+
+def apply(source: bytes, mutant: Mutant) -> bytes:
+    return source[: mutant.start] + mutant.new.encode() + source[mutant.end :]
+
+
+def diff(source: bytes, mutant: Mutant) -> str:
+    lines = [text.decode().splitlines() for text in (source, apply(source, mutant))]
+    return "\n".join(difflib.unified_diff(*lines, mutant.path, mutant.path, lineterm="", n=0))
+
+
+class Plugin:
+    """In the first run notes lines and durations of each test; afterwards chooses and orders tests."""
+
+    def __init__(self, files: dict[str, str], order: list[str] | None) -> None:
+        self.files, self.order = files, order  # absolute path -> path in the repository
+        self.lines: dict[str, set[tuple[str, int]]] = {}
+        self.shared: dict[str, set[tuple[str, int]]] = {}
+        self.seconds: dict[str, float] = {}
+        self.failed: set[str] = set()
+        self.current: set[tuple[str, int]] = set()
+
+    def trace(self, frame: Any, event: str, argument: Any) -> Any:
+        path = self.files.get(frame.f_code.co_filename)
+        if path is None:
+            return None
+        self.current.add((path, frame.f_lineno))
+        return self.trace
+
+    def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
+        if self.order is not None:
+            rank = {name: index for index, name in enumerate(self.order)}
+            items[:] = sorted((item for item in items if item.nodeid in rank), key=lambda item: rank[item.nodeid])
+        else:
+            self.lines["import"], self.current = self.current, set()
+
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
+        before, self.current = self.current, set()
+        result = yield
+        if fixturedef.scope != "function":
+            self.shared.setdefault(fixturedef.argname, set()).update(self.current)
+        self.current |= before
+        return result
+
+    pytest_fixture_setup.pytest_impl = {"wrapper": True}
+
+    def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Any:
+        self.current, began = set(), time.monotonic()
+        result = yield
+        self.seconds[item.nodeid] = time.monotonic() - began
+        shared = [self.shared.get(name, set()) for name in item.fixturenames]
+        self.lines[item.nodeid] = self.current.union(*shared)
+        return result
+
+    pytest_runtest_protocol.pytest_impl = {"wrapper": True}
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.failed.add(report.nodeid)
+
+
+def run_pytest(tree: Path, tests: list[str], plugin: Plugin, trace: bool) -> int:
+    """In a forked child: pytest on the copy of the tree."""
+    import threading
+
+    import pytest
+
+    sys.dont_write_bytecode = not trace  # a mutant leaves no compiled file
+    if trace:
+        threading.settrace(plugin.trace)
+        sys.settrace(plugin.trace)
+    words = ["-q", "-p", "no:cacheprovider", "-p", "randomly", "--randomly-dont-reorganize", "--randomly-seed=0"]
+    words += ["-m", "not slow", f"--basetemp={tree.parent / 'tmp'}", "-o", "addopts=--strict-markers"]
+    return int(pytest.main([*words, *(["-x"] if not trace else []), *tests], plugins=[plugin]))
+
+
+def fork(action: Any, limit_s: float, log: Path) -> tuple[str, str]:
+    """Run an action in a child with its own process group; return how it ended and what it answers."""
+    answer = log.with_suffix(".answer")
+    answer.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        status = 70
+        try:
+            os.setsid()
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            answer.write_text(json.dumps(action()))
+            status = 0
+        finally:
+            os._exit(status)
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            _kill(child)
+            return ("ended", answer.read_text()) if answer.exists() and status == 0 else ("died", "")
+        time.sleep(0.02)
+    _kill(child)
+    os.waitpid(child, 0)
+    return "timed out", ""
+
+
+def _kill(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def first_run(tree: Path, sources: list[str], tests: list[str]) -> dict[str, Any]:
+    """Which tests execute which lines, and for how long."""
+
+    def action() -> dict[str, Any]:
+        plugin = Plugin({str(tree / path): path for path in sources}, None)
+        run_pytest(tree, tests, plugin, trace=True)
+        lines = {name: sorted(found) for name, found in plugin.lines.items()}
+        return {"lines": lines, "seconds": plugin.seconds, "failed": sorted(plugin.failed)}
+
+    ended, text = fork(action, 1800, tree.parent / "first.log")
+    if ended != "ended":
+        sys.exit(f"the tests without a mutant {ended}: see {tree.parent / 'first.log'}")
+    return json.loads(text)
+
+
+def run_mutant(tree: Path, mutant: Mutant, tests: list[str], known: dict[str, Any], factor: float) -> dict[str, Any]:
+    """Write the mutant into the copy, run the tests that execute its line, and put the source back."""
+
+    def executed(name: str) -> bool:
+        return any(path == mutant.path and mutant.first <= line <= mutant.last for path, line in known["lines"][name])
+
+    at_import = executed("import")
+    usable = [
+        name for name, seconds in known["seconds"].items() if seconds < LONGEST_TEST_S and name not in known["failed"]
+    ]
+    order = sorted((t for t in usable if at_import or executed(t)), key=known["seconds"].__getitem__)
+    if not order:
+        return {"result": "survived", "tests": 0, "why": "not executed"}
+    file, began = tree / mutant.path, time.monotonic()
+    source = file.read_bytes()
+    files = sorted({name.split("::")[0] for name in order})
+    shutil.rmtree(tree / ".hypothesis", ignore_errors=True)
+    try:
+        file.write_bytes(apply(source, mutant))
+        os.utime(file, (began, began))  # another time than the source's: no compiled file fits
+        limit_s = factor * sum(known["seconds"][name] for name in order) + 10
+        ended, text = fork(
+            lambda: run_pytest(tree, files, Plugin({}, order), False), limit_s, tree.parent / "mutant.log"
+        )
+    finally:
+        file.write_bytes(source)
+    result = "timed out" if ended == "timed out" else "killed"
+    if ended == "ended" and text in ("0", "4", "5"):  # all passed, or (which no mutant is credited for) none was run
+        result = "survived"
+    return {"result": result, "tests": len(order), "seconds": round(time.monotonic() - began, 2)}
+
+
+def prepare_tree(work: Path) -> Path:
+    """Copy the tree's files to the work folder, and load there what does not change."""
+    tree = work / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True).stdout.decode().split("\0")
+    for name in filter(None, listed):
+        if (REPOSITORY / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, tree / name)
+    os.chdir(tree)
+    sys.path[0] = str(tree)
+    os.environ["PYTHONPATH"] = str(tree)
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    for name in ("torch", "speechbrain", "pytest", "hypothesis", "sklearn.metrics", "scipy.stats", "transformers"):
+        __import__(name)
+    return tree
+
+
+def measure(name: str, group: dict[str, list[str]], asked: argparse.Namespace, tree: Path) -> None:
+    """Run the sample of one group, without what is already known."""
+    results = asked.work / "results.jsonl"
+    sources = [f"speechbrain_ext/{path}" for path in group["sources"]]
+    mutants = find_mutants(sources, tree)
+    mutants.sort(key=lambda mutant: hashlib.sha256(f"{asked.seed}:{mutant.name}".encode()).hexdigest())
+    rows = {row["mutant"]: row for row in read_rows(results) if row["group"] == name}
+    chosen = mutants[: asked.sample]
+    todo = [m for m in chosen if m.name not in rows or rows[m.name]["result"] == asked.again]
+    print(f"{name}: {len(mutants)} mutants, {len(chosen)} in the sample, {len(todo)} to run", flush=True)
+    if not todo:
+        return
+    known = first_run(tree, sources, [f"tests/{path}" for path in group["tests"]])
+    if known["failed"]:
+        print(f"{name}: fail without a mutant and are left out: {' '.join(known['failed'])}", flush=True)
+    for mutant in todo:
+        row = {"group": name, "mutant": mutant.name, "place": f"{mutant.path}:{mutant.line}", "all": len(mutants)}
+        row |= run_mutant(tree, mutant, group["tests"], known, asked.timeout)
+        row["diff"] = diff((tree / mutant.path).read_bytes(), mutant)
+        with results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of earlier runs; the last one of a mutant holds."""
+    if not path.is_file():
+        return []
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return list({(row["group"], row["mutant"]): row for row in rows}.values())
+
+
+def report(asked: argparse.Namespace, names: list[str]) -> None:
+    """Print the kill rate of each group with its interval (Wilson, 95 %), and keep all rows in --out."""
+    from scipy.stats import binomtest
+
+    rows = read_rows(asked.work / "results.jsonl")
+    print(
+        "| group | mutants | sampled | killed | of these timed out | survived | kill rate | 95 % interval |\n|"
+        + "---|" * 8
+    )
+    for name in names:
+        found = [row for row in rows if row["group"] == name]
+        if not found:
+            continue
+        late = sum(row["result"] == "timed out" for row in found)
+        killed = late + sum(row["result"] == "killed" for row in found)
+        low, high = binomtest(killed, len(found)).proportion_ci(method="wilson")
+        rate = f"{killed / len(found):.1%} | {low:.1%} to {high:.1%} |"
+        print(f"| {name} | {found[-1]['all']} | {len(found)} | {killed} | {late} | {len(found) - killed} | {rate}")
+    if asked.out:
+        asked.out.write_text(json.dumps([row for row in rows if row["group"] in names], indent=1), encoding="utf-8")
+
+
+def main() -> None:
+    groups = yaml.safe_load((REPOSITORY / "tools/mutation_groups.yaml").read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="folder of the copy of the tree and of results.jsonl")
+    parser.add_argument("--modules", default=",".join(groups), help="groups, by commas (all)")
+    parser.add_argument("--sample", type=int, default=60, help="mutants of a group (60)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample (0)")
+    parser.add_argument(
+        "--timeout", type=float, default=3.0, help="limit, in times of the tests' own duration, plus 10 s (3)"
+    )
+    parser.add_argument("--again", choices=["survived"], help="run these mutants of the sample again")
+    parser.add_argument("--out", type=Path, help="all results as JSON")
+    parser.add_argument("--report", action="store_true", help="run nothing, print the table of what is known")
+    asked = parser.parse_args()
+    asked.work = asked.work.resolve()
+    asked.out = asked.out and asked.out.resolve()
+    names = asked.modules.split(",")
+    if unknown := sorted(set(names) - set(groups)):
+        parser.error(f"unknown modules {' '.join(unknown)}; known: {' '.join(groups)}")
+    if not asked.report:
+        asked.work.mkdir(parents=True, exist_ok=True)
+        tree = prepare_tree(asked.work)
+        for name in names:
+            measure(name, groups[name], asked, tree)
+    report(asked, names)
+
+
+if __name__ == "__main__":
+    main()
