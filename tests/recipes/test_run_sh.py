@@ -104,7 +104,7 @@ def test_a_row_made_from_other_values_is_refused_by_name(finished_run):
     )
     assert done.returncode == 1
     assert (
-        "was made from other inputs: lr was 0.0001, now 0.5: " in done.stderr
+        "was made from other inputs: lr was 0.003, now 0.5: " in done.stderr
         and "--tag" in done.stderr
         and "Traceback" not in done.stderr
     )
