@@ -67,13 +67,11 @@ def rates_text(jobs: int, rates: Mapping[int, float]) -> str:
     Example
     -------
     >>> rates_text(1, {1: 10.0, 2: 9.0})
-    'folds are trained one after the other (measured just now: work of 2 side by side: 0.90 of that of 1)'
+    'folds are trained one at a time (measured just now: 2 at a time do 0.90 times the work of one)'
     """
-    measured = ", ".join(
-        f"{number} side by side: {rate / rates[1]:.2f}" for number, rate in rates.items() if number > 1
-    )
-    what = "one after the other" if jobs == 1 else f"{jobs} side by side"
-    return f"folds are trained {what} (measured just now: work of {measured} of that of 1)"
+    measured = ", ".join(f"{number} at a time do {rate / rates[1]:.2f}" for number, rate in rates.items() if number > 1)
+    how_many = "one" if jobs == 1 else str(jobs)
+    return f"folds are trained {how_many} at a time (measured just now: {measured} times the work of one)"
 
 
 def _wait_for_all(submit: Callable[..., Future[Any]], processes: int) -> None:
