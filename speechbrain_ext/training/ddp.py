@@ -147,12 +147,19 @@ def start_ranks(task_file: str, nproc: int) -> None:
         sys.exit(1)
     finally:
         if os.getppid() != parent:
-            # The process that would remove it was killed. What a rank has started may write there a moment longer.
-            for _ in range(100):
-                shutil.rmtree(folder, ignore_errors=True)
-                if not folder.exists():
-                    break
-                time.sleep(0.1)
+            # The process that would remove it was killed.
+            remove_for_good(folder)
+
+
+def remove_for_good(folder: Path, pause_s: float = 0.1, quiet: int = 10) -> None:
+    """Remove a folder until it stays away: what the killed ranks have started may write there a moment longer."""
+    absent = 0
+    for _ in range(100):
+        shutil.rmtree(folder, ignore_errors=True)
+        absent = 0 if folder.exists() else absent + 1
+        if absent == quiet:
+            break
+        time.sleep(pause_s)
 
 
 def train_as_rank(task_file: str) -> None:

@@ -37,7 +37,8 @@ def words(features: Path) -> list[str]:
 
 def remains(temporary: Path) -> list[str]:
     """What lies in a temporary folder, without the cache that torch itself keeps there for a user."""
-    return [path.name for path in temporary.iterdir() if not path.name.startswith("torchinductor_")]
+    left = [path for path in temporary.iterdir() if not path.name.startswith("torchinductor_")]
+    return [str(path.relative_to(temporary)) for folder in left for path in (folder, *folder.rglob("*"))]
 
 
 def wait_for(condition, seconds: float):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from speechbrain_ext.training.ddp import failure_reason
+from speechbrain_ext.training.ddp import failure_reason, remove_for_good
 
 AGAIN = "type the same command again"
 
@@ -30,3 +32,13 @@ def test_the_rank_that_failed_first_is_named(failed, log, status, expected):
 def test_a_fault_of_the_input_is_repeated_as_it_was_told():
     log = "some error: not this\nerror: max_grad_norm: expected a positive value\nerror: the same"
     assert failure_reason([(0, 1), (1, 1)], log, 1) == "max_grad_norm: expected a positive value"
+
+
+def test_a_folder_that_a_late_process_makes_again_is_removed_too(tmp_path):
+    folder = tmp_path / "ranks-1"
+    (folder / "log").mkdir(parents=True)
+    late = threading.Timer(0.15, lambda: (folder / "late").mkdir(parents=True))
+    late.start()
+    remove_for_good(folder)
+    late.join()
+    assert not folder.exists()
