@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_sealed, sha256_json
 from speechbrain_ext.utils.json_values import JsonObject
@@ -24,6 +25,8 @@ DECLARED: dict[str, frozenset[str]] = {
     "speaker-text": frozenset({"session"}),
     # What the folds of another tool share is reported, not refused.
     "given": frozenset({"speaker", "session", "text"}),
+    # Nothing is tested.
+    ALL_DATA: frozenset(),
 }
 
 Overlap = Mapping[str, tuple[str, ...]] | None  # by fold, values in training and test; None where they are unknown
@@ -63,7 +66,7 @@ class Fold:
         name = content.get("name")
         if not isinstance(name, str) or not name:
             raise ValueError("a fold without a name")
-        if not content["train"] or not content["test"]:
+        if not content["train"] or not (content["test"] or name == ALL_DATA):
             raise ValueError(f"fold {name} without an utterance to train or to test on")
         return cls(name, *(tuple(content[part]) for part in PARTS))
 

@@ -17,7 +17,7 @@ from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.audit import FIELDS, audit
 from speechbrain_ext.preparation.folds import DECLARED, PARTS, Fold, Folds
-from speechbrain_ext.preparation.names import DEV_RULES, PROTOCOLS
+from speechbrain_ext.preparation.names import ALL_DATA, DEV_RULES, PROTOCOLS
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.nearest import nearest
 
@@ -44,7 +44,7 @@ def make_folds(
         "random5" (5 parts, stratified by label), "speaker" (leave one speaker out), "speaker5" (5 parts of speakers,
         balanced by label and gender), "session" (leave one session out), "speaker-text" (one speaker and one half
         of the sentences, trained on the others and the other half), "given" (the folds or the partition that a table
-        names for its utterances).
+        names for its utterances), "all-data" (one fold that trains on everything and tests nothing).
     dev : str
         "none"; "speaker" or "session" (the next one after the tested one, taken out of training); "fraction"
         (a tenth of the training part, stratified by label); "given" (the partition dev that a table names).
@@ -72,7 +72,7 @@ def make_folds(
     ambiguous = [item for item in ordered if task.is_ambiguous(item)] if task.train_utterances != "clear" else []
     folds = []
     for index, (name, train, test) in enumerate(_SPLITS[protocol](used)):
-        _refuse_empty(protocol, dev, name, {"train": train, "test": test})
+        _refuse_empty(protocol, dev, name, {"train": train, **({} if protocol == ALL_DATA else {"test": test})})
         developed = {item.id for item in _development(dev, used, train, test, index)}
         parts = {"train": [item for item in train if item.id not in developed]}
         parts |= {"dev": [item for item in train if item.id in developed], "test": test}
@@ -86,6 +86,10 @@ def make_folds(
 
 def check_rules(protocol: str, dev: str) -> None:
     """Refuse a protocol or a rule that does not exist, and name the nearest that does."""
+    if protocol == ALL_DATA:
+        if dev != "none":
+            raise UsageError(f"--folds {ALL_DATA} --dev {dev}: everything is trained on: leave --dev out")
+        return
     for option, value, known in (("--protocol", protocol, PROTOCOLS), ("--dev", dev, DEV_RULES)):
         if value not in known:
             near = nearest(value, known, cutoff=0.5)
@@ -233,6 +237,10 @@ def _partitions(used: Sequence[Utterance]) -> list[Split]:
     return [(test, train, [item for name, item in named if name == test]) for test in tests]
 
 
+def _all_data(used: Sequence[Utterance]) -> list[Split]:
+    return [(ALL_DATA, list(used), [])]
+
+
 def _numbered(used: Sequence[Utterance], fold_of: Callable[[Utterance], int]) -> list[Split]:
     return _leave_one_out(used, [str(fold + 1) for fold in range(FOLDS)], lambda item: str(fold_of(item) + 1))
 
@@ -296,4 +304,5 @@ _SPLITS: dict[str, Callable[[Sequence[Utterance]], list[Split]]] = {
     "session": _session,
     "speaker-text": _speaker_text,
     "given": _given,
+    ALL_DATA: _all_data,
 }

@@ -123,7 +123,26 @@ class Experiment:
         """`exp/<CORPUS>-<source>/<system>/<row>/<protocol>/seed-<n>`."""
         protocol = self.folds_file.name.removesuffix(".json")
         folder = self.corpus_folder / self.hp.system_name / self.spec.row / protocol / f"seed-{self.spec.seed}"
+        if self.spec.method:
+            folder /= f"{self.spec.method}-{Path(self.spec.target).name}"
         return check_inside(self.spec.exp, folder)
+
+    @cached_property
+    def target_utterances(self) -> dict[str, Utterance]:
+        """The utterances of the corpus that a model is adapted to, by id: those that are scored; empty without one."""
+        if not self.spec.target:
+            return {}
+        facts = read_facts(self.spec.target, PREPARE)
+        of_target = read_utterances(self.spec.target, facts)
+        return {item.id: item for item in of_target if self.task.label_of(item) is not None}
+
+    @cached_property
+    def adaptation(self) -> JsonObject:
+        """What an adapted model depends on further: the method, and the target's manifest; empty without a method."""
+        if not self.spec.method:
+            return {}
+        target = Path(self.spec.target) / "manifest.jsonl"
+        return {"method": self.spec.method, "target_manifest_sha256": sha256_file(target)}
 
     @property
     def used(self) -> list[str]:
@@ -170,6 +189,8 @@ class Experiment:
             "seed": self.spec.seed,
             "precision": self.spec.precision,
             "frozen": {name: self.phase_depends(name, fold) for name in self.hp.frozen(phase)},
+            **({"epochs": epochs} if (epochs := self.spec.fixed_epochs.get(phase)) else {}),
+            **self.adaptation,
         }
 
     def depends(self) -> JsonObject:
@@ -182,6 +203,8 @@ class Experiment:
             "selection": self.selection,
             "precision": self.spec.precision,
             "preset": self.spec.preset,
+            **({"phase_epochs": self.spec.fixed_epochs} if self.spec.phase_epochs else {}),
+            **self.adaptation,
             **self.models,
         }
 

@@ -57,7 +57,9 @@ class NetworkPhase(Phase):
 
     @property
     def epochs(self) -> int:
-        """How many epochs the phase is trained: the paper's number, scaled where the system has a scale."""
+        """How many epochs the phase is trained: those fixed beforehand, else the paper's number by the system's scale."""
+        if fixed := self.experiment.spec.fixed_epochs.get(self.name):
+            return fixed
         return scaled_epochs(self.training.epochs, self.training.schedule_scale)
 
     def frames(self, ids: Sequence[str], training: bool = False) -> dict[str, torch.Tensor]:

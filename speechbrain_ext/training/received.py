@@ -37,7 +37,7 @@ def read_spec(kept: Any, where: str, trust: bool = False) -> RunSpec:
         if item.name not in kept or item.name == "trust":
             continue
         value = kept[item.name]
-        if item.name == "overrides":
+        if item.name in ("overrides", "phase_epochs"):
             is_right = isinstance(value, (list, tuple)) and all(isinstance(word, str) for word in value)
             value = tuple(value) if is_right else value
         else:

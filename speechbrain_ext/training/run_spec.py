@@ -33,6 +33,12 @@ class RunSpec:
         Where and how a network runs; "" is chosen by what is there.
     trust
         Whether a YAML from elsewhere may run the code that it names.
+    method, target : str
+        How a model is adapted to another corpus, and the folder `data/<CORPUS>-<source>` of that corpus; "" where the
+        model is trained as its system says. The target's labels are not used to train.
+    phase_epochs : tuple of str
+        Epochs of phases that are fixed beforehand, such as frlm=12; a phase that is not named has those of the
+        system's YAML.
     """
 
     recipe: str
@@ -56,6 +62,14 @@ class RunSpec:
     table: str = ""
     table_row: str = ""
     trust: bool = False
+    method: str = ""
+    target: str = ""
+    phase_epochs: tuple[str, ...] = ()
+
+    @property
+    def fixed_epochs(self) -> dict[str, int]:
+        """Epochs that are fixed beforehand, by phase."""
+        return {phase: int(number) for phase, _, number in (text.partition("=") for text in self.phase_epochs)}
 
 
 def default_cache() -> str:
