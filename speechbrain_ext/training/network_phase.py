@@ -57,7 +57,7 @@ class NetworkPhase(Phase):
 
     @property
     def epochs(self) -> int:
-        """How many epochs the phase is trained: those fixed beforehand, else the paper's number, scaled where asked for."""
+        """Epochs of the phase: those fixed beforehand, else the paper's number, scaled where the system has a scale."""
         if fixed := self.experiment.spec.fixed_epochs.get(self.name):
             return fixed
         return scaled_epochs(self.training.epochs, self.training.schedule_scale)
