@@ -38,7 +38,10 @@ def words(features: Path) -> list[str]:
 def remains(temporary: Path) -> list[str]:
     """What lies in a temporary folder, without the cache that torch itself keeps there for a user."""
     left = [path for path in temporary.iterdir() if not path.name.startswith("torchinductor_")]
-    return [str(path.relative_to(temporary)) for folder in left for path in (folder, *folder.rglob("*"))]
+    # A folder may go while it is listed: os.walk passes over it.
+    return [
+        os.path.join(place, name) for folder in left for place, _, files in os.walk(folder) for name in ("", *files)
+    ]
 
 
 def wait_for(condition, seconds: float):
