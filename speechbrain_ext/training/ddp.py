@@ -139,15 +139,19 @@ def start_ranks(task_file: str, nproc: int) -> None:
 
     parent, folder = os.getppid(), Path(task_file).parent
     os.environ[LAUNCHER] = str(os.getpid())
+    signalled = True
     try:
         run.main(["--standalone", f"--nproc_per_node={nproc}", "-m", RANK_MODULE, task_file])
+        signalled = False
     except ChildFailedError as fault:
+        signalled = False
         failed = [(rank, failure.exitcode) for rank, failure in sorted(fault.failures.items())]
         write_json(folder / FAILURES, failed)
         sys.exit(1)
     finally:
-        if os.getppid() != parent:
-            # The process that would remove it was killed.
+        # The signal of a dying parent comes once for each of its threads, the first while it is still the parent.
+        if signalled or os.getppid() != parent:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             remove_for_good(folder)
 
 
