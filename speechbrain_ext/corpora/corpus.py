@@ -101,6 +101,9 @@ class Corpus:
     texts_repeat : mapping
         By field of the manifest ("scenario" or "part") the values for which speakers repeat the same texts; empty:
         all of them. `speaker-text` uses these utterances alone.
+    language, speaking, emotions : str
+        What is spoken; "scripted", "spontaneous" or both; "acted" or "natural": what a score across corpora is read
+        with. "" where nobody says.
     """
 
     name: str
@@ -118,6 +121,9 @@ class Corpus:
     spoken_of: Callable[[str], Spoken | None] | None = None
     labels_apart: bool = False
     texts_repeat: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    language: str = ""
+    speaking: str = ""
+    emotions: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -219,6 +219,9 @@ CORPUS = Corpus(
     ),
     root_variable="IEMOCAP_ROOT",
     title="Interactive Emotional Dyadic Motion Capture Database",
+    language="English",
+    speaking="scripted and spontaneous",
+    emotions="acted: improvised scenarios and plays",
     licence="a licence from its owners at USC SAIL, https://sail.usc.edu/iemocap",
     citation="""@article{busso2008iemocap,
   author = {Busso, Carlos and Bulut, Murtaza and Lee, Chi-Chun and Kazemzadeh, Abe and Mower, Emily and Kim, Samuel

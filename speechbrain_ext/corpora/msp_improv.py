@@ -196,6 +196,9 @@ CORPUS = Corpus(
     ),
     root_variable="MSP_IMPROV_ROOT",
     title="MSP-IMPROV, an acted corpus of dyadic interactions to study emotion perception",
+    language="English",
+    speaking="scripted and spontaneous",
+    emotions="acted: improvised scenarios; natural between them",
     licence=(
         "a licence from its owners, the MSP laboratory at UT Dallas, "
         "https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html"

@@ -25,7 +25,9 @@ CHOICES = {
     "train_utterances": ("clear", "clear+ambiguous"),
     "soft_target": ("majority", "votes"),
 }
-LISTS = ("classes", "scenarios", "parts", "dimensions")
+LISTS = ("classes", "scenarios", "parts", "dimensions", "merge_labels")
+# Not written where it is empty: records and names of folders without it stay as they were.
+UNWRITTEN = ("merge_labels",)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Task:
         Smoothing of "votes": q_k = (alpha + n_k) / (alpha K + sum n).
     dimensions : tuple of str
         Valence, activation, dominance as regression targets in place of classes.
+    merge_labels : tuple of str
+        Emotions that count as another one, such as calm=neutral.
 
     Source: Li and Zhang 2024, Section 3.1.1, after Ando et al. 2018.
     """
@@ -67,6 +71,7 @@ class Task:
     soft_target: str = "majority"
     soft_target_alpha: float = 0.0
     dimensions: tuple[str, ...] = ()
+    merge_labels: tuple[str, ...] = ()
 
     @classmethod
     def from_keys(cls, keys: Mapping[str, JsonValue], where: str) -> Task:
@@ -88,11 +93,15 @@ class Task:
         task = cls(**values)
         if task.merge_excited and "excited" in task.classes:
             raise UsageError(f"{where}: merge_excited: excited is a class of its own: set it to False or leave it out")
+        for merged in task.merge_labels:
+            if (label := merged.partition("=")[0]) in task.classes:
+                raise UsageError(f"{where}: merge_labels: {merged}: {label} is a class itself: leave one of them out")
         return task
 
     def to_dict(self) -> JsonObject:
         """Plain values, tuples as lists."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        values = ((key, value) for key, value in asdict(self).items() if value or key not in UNWRITTEN)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values}
 
     def with_classes(self, labels: Iterable[str]) -> Task:
         """The task with the corpus's labels as classes, where it names none."""
@@ -180,6 +189,9 @@ class Task:
 
     def merged(self, label: str) -> str:
         """What a label counts as."""
+        for text in self.merge_labels:
+            if text.partition("=")[0] == label:
+                return text.partition("=")[2]
         return "happiness" if self.merge_excited and label == "excited" else label
 
 
@@ -199,6 +211,10 @@ def _checked(key: str, value: Any, where: str) -> Any:
         return value
     if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
         raise UsageError(f"{where}: expected a list of words, such as [a, b], found {value!r}")
+    if key == "merge_labels":
+        wrong = [item for item in value if not {item.partition("=")[0], item.partition("=")[2]} <= set(EMOTIONS)]
+        if wrong:
+            raise UsageError(f"{where}: {', '.join(wrong)}: expected two emotions, such as calm=neutral")
     known = {"classes": EMOTIONS, "dimensions": DIMENSIONS}.get(key)
     if known and (strange := [item for item in value if item not in known]):
         raise UsageError(f"{where}: {', '.join(strange)}: expected some of {', '.join(known)}")

@@ -19,6 +19,7 @@ from speechbrain_ext.utils.yaml_tree import plain, read_text
 TASK_MEANINGS = {
     "classes": "emotions to recognise; none = those of the corpus",
     "merge_excited": "excited counts as happiness",
+    "merge_labels": "emotions that count as another one, such as [calm=neutral]",
     "scenarios": "scenarios to use; none = all",
     "parts": "parts of the corpus to use; none = all",
     "emotion": "the annotators' consensus, or the emotion asked for",
