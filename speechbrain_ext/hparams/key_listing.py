@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ def list_keys(hp: Hparams, preset: str = PAPER) -> str:
             kind = _variants(hp) if key == "variant" else hp.types[key].text
             lines.append(_line(key, hp.tree[key], kind, texts, origins.get(key, "")))
     lines += ["", "Task: which utterances are used, and what is trained towards"]
-    for key, value in hp.task.to_dict().items():
+    for key, value in ((item.name, getattr(hp.task, item.name)) for item in fields(hp.task)):
+        value = list(value) if isinstance(value, tuple) else value
         usual = "" if value == getattr(Task(), key) or value == [] else "corpus"
         texts = [TASK_MEANINGS[key], comments.get(key, "")]
         lines.append(_line(key, value, _task_type(key), texts, origins.get(key, usual)))
