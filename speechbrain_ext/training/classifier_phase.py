@@ -13,8 +13,11 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from speechbrain.utils.distributed import if_main_process
 
+from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.dataio.dataset import FeatureSource
+from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.training.finished import TRAIN, FinishedPhase
+from speechbrain_ext.training.methods import CORAL
 from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.phase import Phase
 from speechbrain_ext.utils.declared import declared
@@ -50,6 +53,11 @@ class Classifier(Protocol):
 
     def fit(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str]) -> Classifier:
         """Fit to features [utterance, feature], and to class indices or values [utterance, dimension]."""
+
+    def fit_aligned(
+        self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str], others: np.ndarray
+    ) -> Classifier:
+        """Fit to features that are given the covariance of unlabelled ones of another corpus, [utterance, feature]."""
 
     def load(self, model: Mapping[str, np.ndarray]) -> Classifier:
         """Take over the arrays of a fitted one."""
@@ -93,7 +101,12 @@ class ClassifierPhase(Phase):
         rows, targets = self._rows(ids), np.array(self._targets(ids, training=True))
         self._check_finite(rows, ids, "features")
         classifier = self._classifier()
-        classifier.fit(rows, targets, [utterances[identity].speaker for identity in ids])
+        speakers = [utterances[identity].speaker for identity in ids]
+        if self.experiment.spec.method == CORAL:
+            others = list(self.experiment.target_utterances.values())
+            classifier.fit_aligned(rows, targets, speakers, self._features(others))
+        else:
+            classifier.fit(rows, targets, speakers)
         self._check_finite(classifier.scores(rows), ids, "scores")
         for name, values in classifier.model.items():
             if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -129,8 +142,12 @@ class ClassifierPhase(Phase):
             raise UserError(f"phase {self.name}: the {what} of utterance {utterance} are not finite: {RETRY}")
 
     def _run(self, done: FinishedPhase, ids: list[str]) -> list[Output]:
-        classifier = self._classifier().load(self._load(done))
         rows, targets = self._rows(ids), self._targets(ids)
+        model = self._load(done)
+        if self.target_statistics:
+            mean, deviation = statistics([self._rows(self.experiment.used)])
+            model = {**model, "mean": mean, "deviation": deviation}
+        classifier = self._classifier().load(model)
         self._check_finite(classifier.scores(rows), ids, "scores")
         scores = classifier.scores(rows).tolist()  # [utterance, class or dimension]
         predicted = classifier.predict(rows).tolist()  # [utterance, class or dimension]
@@ -186,17 +203,23 @@ class ClassifierPhase(Phase):
 
     def _rows(self, ids: Sequence[str]) -> np.ndarray:
         """One row [feature] an utterance: its features and the embeddings of frozen phases side by side."""
-        parts = [np.stack([self._row(source, identity) for identity in ids]) for source in self.sources]
+        parts = [self._features([self.experiment.utterances[identity] for identity in ids])] if self.sources else []
         for phase in self.frozen.values():
             vectors = {output.id: output.embedding for output in phase.outputs(ids)}
             parts.append(np.array([vectors[identity] for identity in ids]))
         return np.concatenate(parts, axis=1).astype(np.float64)  # [utterance, feature]
 
-    def _row(self, source: FeatureSource, identity: str) -> np.ndarray:
-        frames = source.frames(self.experiment.utterances[identity])  # [1, feature]
+    def _features(self, utterances: Sequence[Utterance]) -> np.ndarray:
+        """Cached features of utterances side by side, [utterance, feature]."""
+        parts = [np.stack([self._row(source, utterance) for utterance in utterances]) for source in self.sources]
+        return np.concatenate(parts, axis=1).astype(np.float64)  # [utterance, feature]
+
+    def _row(self, source: FeatureSource, utterance: Utterance) -> np.ndarray:
+        frames = source.frames(utterance)  # [1, feature]
         if len(frames) != 1:
+            found = f"{len(frames)} for {utterance.id}"
             raise UserError(
-                f"phase {self.name}: feature {source.name}: expected one row per utterance, found {len(frames)} for "
-                f"{identity}: name a feature with one row per utterance, such as speechbrain_ext.features.functionals"
+                f"phase {self.name}: feature {source.name}: expected one row per utterance, found {found}: name a "
+                "feature with one row per utterance, such as speechbrain_ext.features.functionals"
             )
         return frames[0]

@@ -124,7 +124,7 @@ class Experiment:
         protocol = self.folds_file.name.removesuffix(".json")
         folder = self.corpus_folder / self.hp.system_name / self.spec.row / protocol / f"seed-{self.spec.seed}"
         if self.spec.method:
-            folder /= f"{self.spec.method}-{Path(self.spec.target).name}"
+            folder /= "-".join(filter(None, [self.spec.method, Path(self.spec.target).name]))
         return check_inside(self.spec.exp, folder)
 
     @cached_property
@@ -139,10 +139,10 @@ class Experiment:
     @cached_property
     def adaptation(self) -> JsonObject:
         """What an adapted model depends on further: the method, and the target's manifest; empty without a method."""
-        if not self.spec.method:
-            return {}
-        target = Path(self.spec.target) / "manifest.jsonl"
-        return {"method": self.spec.method, "target_manifest_sha256": sha256_file(target)}
+        known: JsonObject = {"method": self.spec.method} if self.spec.method else {}
+        if self.spec.target:
+            known["target_manifest_sha256"] = sha256_file(Path(self.spec.target) / "manifest.jsonl")
+        return known
 
     @property
     def used(self) -> list[str]:

@@ -84,6 +84,8 @@ class NetworkPhase(Phase):
         # Hashed and loaded from the same bytes.
         data = read_checked(self.folder / name, done.files[name], TRAIN)
         model.load_state_dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
+        if self.target_statistics:
+            self._fit_normalizers(model, [self.experiment.utterances[identity] for identity in self.experiment.used])
         return self._brain(model, None, self._settings(model))
 
     def _dataset(
@@ -146,15 +148,20 @@ class NetworkPhase(Phase):
 
     def _fit_statistics(self, model: PhaseModel, utterances: Sequence[Utterance]) -> None:
         """Fit normalisation, units of the values, and what the network itself fits, to the training set."""
+        self._fit_normalizers(model, utterances)
+        sources = {source.name: source for source in self.sources}
+        if model.scale is not None:
+            values = np.array([self.experiment.task.values_of(utterance) for utterance in utterances])
+            model.scale.set(*map(torch.from_numpy, statistics([values])))
+        model.network.fit_statistics(lambda name: map(sources[name].frames, utterances))
+
+    def _fit_normalizers(self, model: PhaseModel, utterances: Sequence[Utterance]) -> None:
+        """Standardise features with the mean and deviation of utterances."""
         sources = {source.name: source for source in self.sources}
         for name, normalizer in model.normalizers.items():
             mean, deviation = statistics(map(sources[name].frames, utterances))
             check_statistics(self.name, name, mean, deviation)
             cast("FeatureNormalizer", normalizer).set(torch.from_numpy(mean), torch.from_numpy(deviation))
-        if model.scale is not None:
-            values = np.array([self.experiment.task.values_of(utterance) for utterance in utterances])
-            model.scale.set(*map(torch.from_numpy, statistics([values])))
-        model.network.fit_statistics(lambda name: map(sources[name].frames, utterances))
 
     def _oversampled(self, ids: Sequence[str]) -> set[str]:
         """Ids of the training utterances that stand twice in the data: those of `oversample_classes`."""

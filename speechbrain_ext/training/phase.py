@@ -40,6 +40,20 @@ class Phase(ABC):
     def __init__(self, experiment: Experiment, name: str, fold: str, frozen: dict[str, Phase]) -> None:
         self.experiment, self.name, self.fold, self.frozen = experiment, name, fold, frozen
         self.folder = experiment.phase_folder(name, fold)
+        # Features are standardised with the statistics of what is scored, not with those of the training set.
+        self.target_statistics = False
+
+    def score_elsewhere(self, view: Experiment, target_statistics: bool) -> None:
+        """Take the utterances of another corpus from now on; the trained phase stays the one that it is.
+
+        Arguments
+        ---------
+        view : Experiment
+            The experiment with the utterances and the task of the other corpus.
+        target_statistics : bool
+            Standardise features with the mean and deviation of that corpus, without its labels: transductive.
+        """
+        self.experiment, self.target_statistics = view, target_statistics
 
     # Built at the first use: the record of a finished phase is read without it.
     @cached_property
@@ -152,8 +166,8 @@ class Phase(ABC):
             silence = cache.silence() if extractor.hop_s and self.key("pad") == "silence" else None
             source = FeatureSource(name, cache, frames, silence)
             if self.built.get("speaker_normalisation"):
-                everyone = list(self.experiment.utterances.values())
-                source.speaker_statistics = speaker_statistics(source, everyone)
+                used = [self.experiment.utterances[identity] for identity in self.experiment.used]
+                source.speaker_statistics = speaker_statistics(source, used)
             sources.append(source)
         return sources
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, ClassVar, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from scipy.special import log_softmax
 
+from speechbrain_ext.dataio.correlation_alignment import align
 from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.metrics.classes import unweighted_average_recall, weighted_accuracy
 from speechbrain_ext.training.objectives import mean_concordance
@@ -26,6 +27,8 @@ class _Fitted:
     units: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
+# From arrays [utterance, feature] to mean and deviation [feature].
+Measure = Callable[[Sequence[np.ndarray]], tuple[np.ndarray, np.ndarray]]
 Linear = TypeVar("Linear", bound="_LinearMachine")
 
 
@@ -81,15 +84,50 @@ class _LinearMachine(ABC):
         UserError
             Fewer than two classes, or than two speakers where C is to be chosen.
         """
+        features, targets = np.asarray(features, dtype=np.float64), np.asarray(targets)
+        self._fit_rows(features, targets, speakers, statistics)
+        return self
+
+    def fit_aligned(
+        self: Linear,
+        features: np.ndarray,
+        targets: Sequence[int] | np.ndarray,
+        speakers: Sequence[str],
+        others: np.ndarray,
+    ) -> Linear:
+        """Fit to the training set with the covariance of another corpus's utterances (CORAL); score that corpus only.
+
+        Arguments
+        ---------
+        features, targets, speakers
+            As for `fit`.
+        others : np.ndarray
+            Features of the other corpus's utterances, without labels: [utterance, feature]. They are standardised with
+            their own mean and deviation, here and where they are scored.
+
+        Raises
+        ------
+        UserError
+            As `fit` does.
+        """
+        targets, others = np.asarray(targets), np.asarray(others, dtype=np.float64)
+        own, of_others = statistics([np.asarray(features, dtype=np.float64)]), statistics([others])
+        rows = align(self._standardise(features, *own), self._standardise(others, *of_others))  # [utterance, feature]
+        # Aligned rows are not standardised again: that would undo the alignment.
+        self._fit_rows(rows, targets, speakers, _unit_statistics)
+        self.model |= {"mean": of_others[0], "deviation": of_others[1]}
+        return self
+
+    def _fit_rows(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str], measure: Measure) -> None:
+        """Choose C and fit; `measure` gives the mean and deviation that features are standardised with."""
         from threadpoolctl import threadpool_limits
 
-        features, targets = np.asarray(features, dtype=np.float64), np.asarray(targets)
         with threadpool_limits(1):
-            c = self._choose(features, targets, speakers) if len(self.c_grid) > 1 else self.c_grid[0]
-            mean, deviation = statistics([features])
+            several = len(self.c_grid) > 1
+            c = self._choose(features, targets, speakers, measure) if several else self.c_grid[0]
+            mean, deviation = measure([features])
             fitted = self._fit("linear", c, self._standardise(features, mean, deviation), targets)
         self.model = {"mean": mean, "deviation": deviation, **self._arrays(fitted), "C": np.array(c)}
-        return self
 
     @property
     def c(self) -> float:
@@ -117,12 +155,12 @@ class _LinearMachine(ABC):
         products = [model["coefficients"] @ row for row in rows]
         return np.reshape(products, (len(rows), -1)) + model["intercepts"]
 
-    def _choose(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str]) -> float:
+    def _choose(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str], measure: Measure) -> float:
         scores = np.zeros(len(self.c_grid))
         folds = speaker_folds(speakers, self.inner_folds)
         for held_out in folds:
             trained = np.setdiff1d(np.arange(len(targets)), held_out)
-            mean, deviation = statistics([features[trained]])
+            mean, deviation = measure([features[trained]])
             rows = self._standardise(features[trained], mean, deviation)  # [utterance, feature]
             tested = self._standardise(features[held_out], mean, deviation)  # [utterance, feature]
             # One product serves all values of C: with thousands of features it takes most of the time.
@@ -317,6 +355,12 @@ class LinearSVR(_LinearMachine):
     def _score(self, fitted: _Fitted, cross: np.ndarray, truth: np.ndarray) -> float:
         found = np.transpose([svr.predict(cross) for svr in fitted.machines])  # [held out, dimension]
         return mean_concordance((truth - fitted.units["value_mean"]) / fitted.units["value_deviation"], found)
+
+
+def _unit_statistics(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and deviation that leave features as they are."""
+    size = arrays[0].shape[1]
+    return np.zeros(size), np.ones(size)
 
 
 def speaker_folds(speakers: Sequence[str], folds: int) -> list[np.ndarray]:

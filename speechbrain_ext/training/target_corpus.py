@@ -1,0 +1,129 @@
+"""A corpus that a trained model is scored on: its utterances, their features, and the model's outputs for them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+from speechbrain_ext.corpora.data_folder import check_audio_unchanged, read_facts, read_utterances
+from speechbrain_ext.corpora.facts import CorpusFacts
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.features import extraction
+from speechbrain_ext.features.cache import FeatureCache
+from speechbrain_ext.training import launch
+from speechbrain_ext.training.experiment import PREPARE, Experiment
+from speechbrain_ext.training.extract import audio_items
+from speechbrain_ext.training.fold import phases_of, torch_settings
+from speechbrain_ext.training.objectives import Output
+from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.utils.errors import UserError
+
+
+@dataclass(frozen=True)
+class TargetCorpus:
+    """A prepared corpus that models of another one are scored on.
+
+    Arguments
+    ---------
+    folder : str
+        `data/<CORPUS>-<source>`.
+    task : Task
+        The shared classes, and which utterances and labels are of them.
+    """
+
+    folder: str
+    task: Task
+
+    @cached_property
+    def facts(self) -> CorpusFacts:
+        """The content of its manifest.json."""
+        return read_facts(self.folder, PREPARE)
+
+    @cached_property
+    def utterances(self) -> dict[str, Utterance]:
+        """The utterances that are scored, by id.
+
+        Raises
+        ------
+        UserError
+            There is none.
+        """
+        read = read_utterances(self.folder, self.facts)
+        used = {item.id: item for item in read if self.task.label_of(item) is not None}
+        if not used:
+            what = ", ".join(self.task.classes or self.task.dimensions)
+            raise UserError(f"{self.folder}: expected utterances of {what}, found none: choose another target")
+        return used
+
+
+class _View(Experiment):
+    """An experiment with the utterances and the task of another corpus; it is not asked for folders."""
+
+    @property
+    def used(self) -> list[str]:
+        return sorted(self.utterances)
+
+
+def view_of(experiment: Experiment, target: TargetCorpus) -> Experiment:
+    """Give the experiment with the utterances of a target in place of its own."""
+    view = copy.copy(experiment)
+    view.__class__ = _View
+    view.__dict__["utterances"] = target.utterances
+    view.manifest, view.hp = target.facts, replace(experiment.hp, task=target.task)
+    return view
+
+
+def predict_target(spec: RunSpec, fold: str, target: TargetCorpus, target_statistics: bool = False) -> list[Output]:
+    """Run the model of a fold on all utterances of a target, sorted by id.
+
+    Arguments
+    ---------
+    spec : RunSpec
+        The run that trained it.
+    fold : str
+        The fold's name.
+    target : TargetCorpus
+    target_statistics : bool
+        Standardise features with the target's mean and deviation, without its labels: transductive.
+    """
+    experiment = Experiment(spec)
+    with torch_settings(spec.threads):
+        phases = phases_of(experiment, fold)
+        view = view_of(experiment, target)
+        for phase in phases:
+            phase.score_elsewhere(view, target_statistics)
+        return phases[-1].outputs(view.used)
+
+
+def predict_targets(
+    run: Experiment, folds: Sequence[str], target: TargetCorpus, target_statistics: bool, jobs: int
+) -> dict[str, list[Output]]:
+    """Run the models of several folds on a target, in worker processes: outputs by fold, sorted by id."""
+    check_audio_unchanged(target.folder, list(target.utterances.values()))
+    call = partial(predict_target, target=target, target_statistics=target_statistics)
+    name = target.facts.corpus
+    found = launch.map_folds(call, [(run.spec, fold) for fold in folds], jobs, f"score {name}")
+    return {fold: outputs for (_, fold), outputs in found.items()}
+
+
+def extract_target(run: Experiment, target: TargetCorpus, jobs: int) -> None:
+    """Compute and cache the features of a target that a system reads.
+
+    Raises
+    ------
+    UserError
+        Audio cannot be read, or is not what stage 0 measured.
+    """
+    check_audio_unchanged(target.folder, list(target.utterances.values()))
+    view = view_of(run, target)
+    built = run.hp.build()
+    for name in run.hp.features():
+        extractor = built["features"][name]()
+        cache = FeatureCache(run.spec.cache, extractor)
+        counts = extraction.extract(cache, audio_items(view, extractor.sample_rate_hz, []), jobs=jobs)
+        listed = ", ".join(f"{number} {what}" for what, number in counts.items())
+        print(f"features {name} of {Path(target.folder).name}: {listed} ({cache.folder})", flush=True)
