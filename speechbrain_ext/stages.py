@@ -14,7 +14,7 @@ from speechbrain_ext.utils.workers import keep_workers
 if TYPE_CHECKING:
     from speechbrain_ext.corpora import Corpus
     from speechbrain_ext.corpora.task import Task
-    from speechbrain_ext.preparation.request import CorpusRequest
+    from speechbrain_ext.preparation.request import CorpusRequest, PrepareRequest
     from speechbrain_ext.training.paper_tables import Table
     from speechbrain_ext.training.run_request import RunRequest
     from speechbrain_ext.training.run_spec import RunSpec
@@ -157,14 +157,20 @@ def prepare(asked: CorpusRequest, specs: Sequence[RunSpec] = ()) -> None:
     UserError
         There is no such corpus, it has faults, or it was prepared from other inputs.
     """
+    from speechbrain_ext.preparation.summary import prepare_and_print
+
+    prepare_and_print(preparation(asked, specs))
+
+
+def preparation(asked: CorpusRequest, specs: Sequence[RunSpec] = ()) -> PrepareRequest:
+    """What stage 0 is asked for, with the corpus found; arguments and errors are those of `prepare`."""
     from speechbrain_ext.preparation.protocols import check_rules
     from speechbrain_ext.preparation.request import PrepareRequest, find_corpus, find_root
-    from speechbrain_ext.preparation.summary import prepare_and_print
 
     corpus, label_map = find_corpus(asked)
     check_rules(asked.usual_protocol(corpus), asked.dev)
     splits = _splits(asked, corpus, specs)
-    request = PrepareRequest(
+    return PrepareRequest(
         corpus=corpus,
         root=find_root(asked, corpus),
         data=asked.data.resolve(),
@@ -179,7 +185,6 @@ def prepare(asked: CorpusRequest, specs: Sequence[RunSpec] = ()) -> None:
         verify=asked.verify,
         label_map=label_map,
     )
-    prepare_and_print(request)
 
 
 def _splits(asked: CorpusRequest, corpus: Corpus, specs: Sequence[RunSpec]) -> tuple[tuple[str, Task], ...]:

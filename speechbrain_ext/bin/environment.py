@@ -16,13 +16,15 @@ VENV = REPOSITORY / ".venv"
 SETUP = REPOSITORY / "tools" / "setup_env.sh"
 
 
-def use_environment(words: Sequence[str]) -> None:
+def use_environment(words: Sequence[str], module: str = "run") -> None:
     """Return where this interpreter has all packages; else become that of `.venv`, which is built first if need be.
 
     Arguments
     ---------
     words : sequence of str
-        The command line of `speechbrain_ext.bin.run`, which is started again.
+        The command line, which is started again.
+    module : str
+        The module of `speechbrain_ext.bin` that it is of.
     """
     activated = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
     if activated and _is_here(activated) and all(find_spec(name) for name in NEEDED):
@@ -31,7 +33,7 @@ def use_environment(words: Sequence[str]) -> None:
         return
     sys.stdout.flush()
     # The shell takes the place of this process, so that signals reach whatever runs.
-    again = [str(VENV / "bin/python"), "-m", "speechbrain_ext.bin.run", *words]
+    again = [str(VENV / "bin/python"), "-m", f"speechbrain_ext.bin.{module}", *words]
     os.execv(shutil.which("bash") or "/bin/bash", ["bash", "-c", 'bash "$0" && exec "$@"', str(SETUP), *again])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from speechbrain_ext.bin.parsing import (
     OptionParser,
     columns,
+    corpora,
     factors,
     names,
     one_of,
@@ -23,12 +24,14 @@ from speechbrain_ext.bin.parsing import (
 from speechbrain_ext.exchange import FORMATS
 from speechbrain_ext.preparation.names import DEV_RULES, PROTOCOLS
 from speechbrain_ext.report.tables.table_keys import COLUMNS, LATEX_COLUMNS
+from speechbrain_ext.training.methods import METHODS
 from speechbrain_ext.training.run_spec import PRECISIONS, SELECTIONS
 from speechbrain_ext.utils.repository import RECIPES
 
 RUN = ("run",)
 STAGES = ("extract", "train", "evaluate")
 RUNS = (*RUN, *STAGES)
+MATRIX = ("cross_corpus",)
 PREPARE = ("prepare",)
 FOLDS = (*RUNS, *PREPARE, "export")
 FIGURES = ("tsne", "mask_figure", "madd")
@@ -85,6 +88,21 @@ ALL = (
         "preset", (*RUNS, *PREPARE, "keys"), "NAME", "paper; official: what the authors' code does differently", "paper"
     ),
     Option("tag", RUNS, "NAME", "a name for a run with overrides, needed when there are any", ""),
+    Option("corpora", MATRIX, "LIST", "names of recipes and CSV files, with commas", (), kind=corpora),
+    Option("systems", MATRIX, "LIST", "systems that all their recipes have", ("svm",), "svm", names),
+    Option("methods", MATRIX, "LIST", f"of {', '.join(METHODS)}; or all", ("all",), "all", names),
+    Option("root", MATRIX, "CORPUS=DIR", "where a corpus is, once for each (also its variable)", many=True),
+    Option(
+        "shared-classes",
+        MATRIX,
+        "NAME",
+        "train: models of the shared classes alone; renormalise: of all classes, posteriors of the shared ones",
+        "train",
+        kind=one_of(("train", "renormalise")),
+    ),
+    Option(
+        "class-map", MATRIX, "FILE", "a JSON object by corpus: what its labels count as, null leaves out", kind=path
+    ),
     Option("corpus", (*PREPARE, "mini"), "NAME", "the corpus, such as EmoDB"),
     Option("corpus-root", (*RUN, *PREPARE, "madd"), "DIR", "the corpus as its owners ship it, or a CSV", ""),
     Option("source", PREPARE, "NAME", "what the folder holds: real, mini", "real", kind=one_of(("real", "mini"))),
@@ -105,7 +123,7 @@ ALL = (
     ),
     Option(
         "protocol",
-        FOLDS,
+        (*FOLDS, *MATRIX),
         "NAME",
         f"{', '.join(PROTOCOLS)} (the folds of a CSV's column fold or partition), or paper: the system's own",
         "paper",
@@ -123,20 +141,30 @@ ALL = (
     ),
     Option("folds", RUNS, "LIST", "names of folds, with commas", (), "all", names),
     Option("fold-seed", FOLDS, "N", "seed of the split itself", 0, kind=whole_number(0)),
-    Option("seed", RUNS, "N", "initialisation and order of training, never the folds", 1, kind=whole_number(0)),
+    Option(
+        "seed", (*RUNS, *MATRIX), "N", "initialisation and order of training, never the folds", 1, kind=whole_number(0)
+    ),
     Option("seeds", RUNS, "LIST", "several of them, such as 1,2,3", (), kind=seeds),
     Option("nproc", (*RUNS, "rank"), "N", "ranks (GPUs) of one training", 1, kind=whole_number(1, MOST_JOBS)),
     Option(
         "jobs",
-        (*RUNS, *PREPARE),
+        (*RUNS, *PREPARE, *MATRIX),
         "N",
         "worker processes",
         None,
         "cores; as many folds side by side as is fastest",
         whole_number(1, MOST_JOBS),
     ),
-    Option("threads", RUNS, "N", "threads of each worker process", None, "cores / jobs", whole_number(1, MOST_JOBS)),
-    Option("device", RUNS, "D", "cpu, cuda", "", "cuda where there is one"),
+    Option(
+        "threads",
+        (*RUNS, *MATRIX),
+        "N",
+        "threads of each worker process",
+        None,
+        "cores / jobs",
+        whole_number(1, MOST_JOBS),
+    ),
+    Option("device", (*RUNS, *MATRIX), "D", "cpu, cuda", "", "cuda where there is one"),
     Option("precision", RUNS, "P", f"of training: {', '.join(PRECISIONS)}", "fp32", kind=one_of(PRECISIONS)),
     Option("compile", RUNS, "", "torch.compile the model"),
     Option("table", (*RUNS, *PREPARE), "ID", "run every row of a paper's table and print it next to the paper's", ""),
@@ -152,28 +180,32 @@ ALL = (
         columns(COLUMNS),
     ),
     Option("paper", (*RUN, "page"), "", "draw figures for a paper too: PDF, no title, 3.4 in and 7 in wide, 8 pt"),
-    Option("exp", (*RUNS, "page"), "DIR", "where experiments are written", shown="exp in the recipe", kind=path),
-    Option("data", (*FOLDS,), "DIR", "where manifests and folds are written", shown="data in the recipe", kind=path),
-    Option("cache", (*STAGES, "mask_figure"), "DIR", "the features' cache", "", "SER_CACHE, or .cache"),
-    Option("wait", RUNS, "", "wait for another run on the same experiment"),
+    Option(
+        "exp", (*RUNS, "page", *MATRIX), "DIR", "where experiments are written", shown="exp in the recipe", kind=path
+    ),
+    Option(
+        "data", (*FOLDS, *MATRIX), "DIR", "where manifests and folds are written", shown="data in the recipe", kind=path
+    ),
+    Option("cache", (*STAGES, "mask_figure", *MATRIX), "DIR", "the features' cache", "", "SER_CACHE, or .cache"),
+    Option("wait", (*RUNS, *MATRIX), "", "wait for another run on the same experiment"),
     Option(
         "trust",
-        (*RUNS, *PREPARE, "mask_figure"),
+        (*RUNS, *PREPARE, "mask_figure", *MATRIX),
         "",
         "run the code that a YAML from outside this repository's recipes names; it is printed first",
     ),
     Option("no-audio-check", (*RUN, *PREPARE), "", "stage 0 leaves the audio unread"),
     Option("verify", (*RUN, *PREPARE), "", "stage 0 hashes all audio again, also files of the recorded size and time"),
-    Option("force", (*RUNS, *PREPARE), "", "redo what is there"),
+    Option("force", (*RUNS, *PREPARE, *MATRIX), "", "redo what is there"),
     Option(
         "dry-run",
-        RUN,
+        (*RUN, *MATRIX),
         "",
         "print the plan: stages, folds, what is reused, hours (of trainings here, else of kept results)",
     ),
     Option(
         "out",
-        ("page", "export", "import", "mini", "tsne", "mask_figure", "madd"),
+        ("page", "export", "import", "mini", "tsne", "mask_figure", "madd", *MATRIX),
         "PATH",
         "what to write",
         kind=path,
@@ -212,7 +244,7 @@ ALL = (
     Option("recipes", ("list",), "DIR", "the folder of all recipes", RECIPES, kind=path),
     Option("write", ("list",), "", "write recipes/README.md instead of printing it"),
 )
-OVERRIDES = (*RUNS, *PREPARE)
+OVERRIDES = (*RUNS, *PREPARE, *MATRIX)
 
 
 def command_parser(command: str, description: str | None, needed: Sequence[str] = (), prog: str = "") -> OptionParser:

@@ -10,6 +10,7 @@ from speechbrain_ext.bin.options import cores
 from speechbrain_ext.utils.errors import UsageError
 
 if TYPE_CHECKING:
+    from speechbrain_ext.cross_corpus import MatrixRequest
     from speechbrain_ext.preparation.request import CorpusRequest
     from speechbrain_ext.stages import StagesRequest
     from speechbrain_ext.training.run_request import RunRequest
@@ -101,6 +102,49 @@ def stages_request(asked: argparse.Namespace) -> StagesRequest:
         columns=asked.columns,
         paper=asked.paper,
         root_variable=asked.root_variable,
+    )
+
+
+def matrix_request(asked: argparse.Namespace) -> MatrixRequest:
+    """What cross_corpus.sh is asked for."""
+    from speechbrain_ext.corpora.shared_classes import read_class_map
+    from speechbrain_ext.cross_corpus import MatrixRequest
+    from speechbrain_ext.preparation.request import CorpusRequest
+    from speechbrain_ext.training.methods import find_methods
+    from speechbrain_ext.training.run_spec import RunSpec, default_cache
+
+    jobs = asked.jobs or cores()
+    data, exp = asked.data.resolve(), asked.exp.resolve()
+    corpora = tuple(
+        CorpusRequest(corpus=name, root=root, data=data, source=source, jobs=jobs, force=asked.force)
+        for _, name, root, source in asked.found
+    )
+    spec = RunSpec(
+        recipe="",
+        system="",
+        data="",
+        exp=str(exp),
+        cache=str(Path(asked.cache or default_cache()).resolve()),
+        seed=asked.seed,
+        device=asked.device,
+        threads=asked.threads,
+        command=asked.command_line,
+        trust=asked.trust,
+    )
+    return MatrixRequest(
+        corpora=corpora,
+        recipes=tuple(str(folder.resolve()) for folder, *_ in asked.found),
+        systems=asked.systems,
+        methods=find_methods(asked.methods),
+        spec=spec,
+        out=(asked.out[0] if asked.out else exp / "cross-corpus").resolve(),
+        overrides=asked.by_system,
+        protocol="speaker5" if asked.protocol == "paper" else asked.protocol,
+        class_map=read_class_map(asked.class_map) if asked.class_map else {},
+        shared_classes=asked.shared_classes,
+        jobs=jobs,
+        wait=asked.wait,
+        force=asked.force,
     )
 
 

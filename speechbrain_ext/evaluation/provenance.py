@@ -61,7 +61,7 @@ def run_facts(run: Experiment, folds: Sequence[FoldFacts]) -> Facts:
         seed=spec.seed,
         paper=paper_of(run, differs),
         parameters=folds[0].parameters or 0,
-        commit=_commit(),
+        commit=commit(),
         versions=_versions(),
         device=_device_name(spec.device),
         precision=spec.precision,
@@ -136,7 +136,7 @@ def _warnings(run: Experiment, folds: Sequence[FoldFacts], differs: Differences)
     return warnings
 
 
-def _commit() -> str:
+def commit() -> str:
     """The repository's commit, with `+` when files differ from it; "unknown" outside a repository."""
 
     def git(*words: str) -> str:

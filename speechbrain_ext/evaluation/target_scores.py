@@ -148,7 +148,7 @@ def shared_posteriors(posteriors: Sequence[float], classes: Sequence[str], sourc
 
     Example
     -------
-    >>> shared_posteriors([0.1, 0.6, 0.3], ["anger", "boredom", "sadness"], Task(("anger", "sadness")))
+    >>> shared_posteriors([0.125, 0.5, 0.375], ["anger", "boredom", "sadness"], Task(("anger", "sadness")))
     [0.25, 0.75]
     """
     shared = source.classes

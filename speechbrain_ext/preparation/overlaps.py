@@ -33,8 +33,8 @@ def corpus_overlaps(source: Sequence[Utterance], target: Sequence[Utterance]) ->
     if pairs:
         shown = first_of([f"{one} = {other}" for one, other in pairs])
         raise UserError(
-            f"{names[0]} and {names[1]}: {len(pairs)} utterances have the same audio ({shown}): a model would be tested "
-            "on what it was trained on: leave one of the corpora out"
+            f"{names[0]} and {names[1]}: {len(pairs)} utterances have the same audio ({shown}): a model would be "
+            "tested on what it was trained on: leave one of the corpora out"
         )
     found = []
     for what, field, remark in (

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from speechbrain_ext.hparams import Hparams
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.nearest import suggestion
+
+if TYPE_CHECKING:
+    from speechbrain_ext.hparams import Hparams
 
 AS_TRAINED, CORPUS_NORM, SPEAKER_NORM, CORAL = "as-trained", "corpus-znorm", "speaker-znorm", "coral"
 

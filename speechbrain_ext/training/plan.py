@@ -10,6 +10,7 @@ from typing import Any
 
 from speechbrain_ext import hparams
 from speechbrain_ext.corpora.data_folder import read_facts
+from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.training.experiment import PREPARE, Experiment, folds_file, load_hparams, protocol_of
 from speechbrain_ext.training.finished import is_finished
 from speechbrain_ext.training.progress import seconds_text
@@ -22,7 +23,7 @@ from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.yaml_tree import REFERENCE
 
 # Folds of protocols whose number no corpus decides.
-FOLDS = {"random5": 5, "speaker5": 5}
+FOLDS = {"random5": 5, "speaker5": 5, ALL_DATA: 1}
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def make_plan(runs: Sequence[PlannedRun], force: bool = False, folds: Sequence[s
                 seen.add(key)
                 rate = rates.of(phase, len(experiment.fold(fold).train) if experiment else None)
                 known_rate = (rate.epoch_seconds, rate.origin) if rate else (None, "")
-                epochs = epochs_of(hp.tree, phase)
+                epochs = spec.fixed_epochs.get(phase) or epochs_of(hp.tree, phase)
                 planned.append(PlannedPhase(spec.row, spec.seed, fold, phase, state, epochs, *known_rate))
     return Plan(tuple(planned), known)
 

@@ -101,7 +101,14 @@ def _phases(run: Experiment, fold: str, number: int, rates: Rates) -> list[Timed
     phases = []
     for phase in missing:
         rate = rates.of(phase, n_train)
-        phases.append(TimedPhase(number, phase, epochs_of(run.hp.tree, phase), rate.epoch_seconds if rate else None))
+        phases.append(
+            TimedPhase(
+                number,
+                phase,
+                run.spec.fixed_epochs.get(phase) or epochs_of(run.hp.tree, phase),
+                rate.epoch_seconds if rate else None,
+            )
+        )
     return phases
 
 

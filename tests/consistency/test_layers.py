@@ -15,6 +15,7 @@ RANKS = [
     ["report"],
     ["analysis"],
     ["stages"],
+    ["cross_corpus"],
     ["bin"],
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
