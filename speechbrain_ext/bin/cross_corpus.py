@@ -71,8 +71,8 @@ def find_corpora(asked: Namespace) -> None:
         raise UsageError(f"--root {next(iter(roots))}: expected one of the corpora {', '.join(asked.corpora)}")
     if any(root for _, _, root in found) and (missing := [name for _, name, root in found if not root]):
         raise UsageError(
-            f"--corpora: {', '.join(missing)} have no folder and the others have: expected real corpora or mini corpora "
-            f"throughout: add --root {missing[0]}=DIR, or leave out all folders and CSV files"
+            f"--corpora: {', '.join(missing)} have no folder and the others have: expected real corpora throughout, "
+            f"or mini corpora: add --root {missing[0]}=DIR, or leave out all folders and CSV files"
         )
     for folder, name, _ in found:
         systems = Recipe(folder, name, "", "svm").systems

@@ -112,7 +112,10 @@ class ClassifierPhase(Phase):
             if values.dtype.kind == "f" and not np.isfinite(values).all():
                 raise UserError(f"phase {self.name}: {name} of the classifier are not finite: {RETRY}")
         seconds = round(time.monotonic() - started, 4)
-        row = {"epoch": 1, "phase_name": self.name, "c": classifier.c, **classifier.training_scores(rows, targets)}
+        row = {"epoch": 1, "phase_name": self.name, "c": classifier.c}
+        if self.experiment.spec.method != CORAL:
+            # Aligned, it recognises the target's utterances and not those that it was trained on.
+            row |= classifier.training_scores(rows, targets)
         task = self.experiment.task
         names = {"dimension_names": task.dimensions} if task.dimensions else {"class_names": self.experiment.classes}
         with replacing(self.folder / self._model_name, "wb") as stream:
