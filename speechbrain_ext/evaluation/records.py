@@ -158,7 +158,7 @@ class Results(Facts):
             return ""
         best, classes = max(range(len(counts)), key=counts.__getitem__), sum(count > 0 for count in counts)
         wa, uar = percent(counts[best] / sum(counts)), percent(1 / classes)
-        return f"Majority class: {self.target.names[best]} for every utterance scores WA {wa}, UAR {uar}."
+        return f"Majority class of {len(self.target.names)}: {self.target.names[best]} for every utterance scores WA {wa}, UAR {uar}."
 
     @property
     def optimism(self) -> str:
@@ -202,7 +202,7 @@ class Results(Facts):
             ("Edition", self.edition),
             ("Source", "mini corpus: synthetic" if self.source == "mini" else self.source),
             ("Dimensions" if self.has_dimensions else "Classes", ", ".join(self.target.names)),
-            ("Majority class", self.majority.removeprefix("Majority class: ")),
+            ("Majority class", self.majority.partition(": ")[2]),
             ("Protocol", self.protocol_name),
             ("Folds", f"{len(self.folds)}, split with fold seed {self.fold_seed}"),
             ("Development set", self.dev),

@@ -97,7 +97,7 @@ CHANGED = {"epochs": {"paper": 200, "here": 1}, "channels": {"paper": [512, 256]
 def test_a_comparable_table_is_as_written_by_hand():
     filled = fill(table(("A", 0.8, None), ("B", None, None)), [[result(0.8125, 0.7)], [result(0.6, 0.5)]])
     assert markdown(filled).startswith(MARKDOWN) and "not comparable" not in markdown(filled)
-    assert markdown(filled).count("- Majority class: ") == 1
+    assert markdown(filled).count("- Majority class of ") == 1
     assert latex(filled).startswith(LATEX.rstrip()) and csv_text(filled) == CSV
 
 
