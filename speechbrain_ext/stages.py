@@ -164,6 +164,7 @@ def prepare(asked: CorpusRequest, specs: Sequence[RunSpec] = ()) -> None:
 
 def preparation(asked: CorpusRequest, specs: Sequence[RunSpec] = ()) -> PrepareRequest:
     """What stage 0 is asked for, with the corpus found; arguments and errors are those of `prepare`."""
+    from speechbrain_ext.corpora.joint import joint_edition
     from speechbrain_ext.preparation.protocols import check_rules
     from speechbrain_ext.preparation.request import PrepareRequest, find_corpus, find_root
 
@@ -175,7 +176,7 @@ def preparation(asked: CorpusRequest, specs: Sequence[RunSpec] = ()) -> PrepareR
         root=find_root(asked, corpus),
         data=asked.data.resolve(),
         source=asked.source,
-        edition=" ".join(asked.edition.split()) or None,
+        edition=joint_edition(asked.joint) if asked.joint else " ".join(asked.edition.split()) or None,
         splits=splits,
         dev=asked.dev,
         fold_seed=asked.fold_seed,

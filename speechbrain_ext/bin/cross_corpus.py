@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Before any package is imported, for those that read it once.
     os.environ["OMP_NUM_THREADS"] = str(asked.threads)
     from speechbrain_ext.bin.requests import matrix_request
-    from speechbrain_ext.cross_corpus import plan_matrix, run_matrix
+    from speechbrain_ext.cross_corpus.run import plan_matrix, run_matrix
 
     request = matrix_request(asked)
     if asked.dry_run:

@@ -100,6 +100,7 @@ ALL = (
         "train",
         kind=one_of(("train", "renormalise")),
     ),
+    Option("leave-one-out", MATRIX, "", "each corpus is also tested by models trained on all the others together"),
     Option(
         "class-map", MATRIX, "FILE", "a JSON object by corpus: what its labels count as, null leaves out", kind=path
     ),

@@ -10,7 +10,7 @@ from speechbrain_ext.bin.options import cores
 from speechbrain_ext.utils.errors import UsageError
 
 if TYPE_CHECKING:
-    from speechbrain_ext.cross_corpus import MatrixRequest
+    from speechbrain_ext.cross_corpus.request import MatrixRequest
     from speechbrain_ext.preparation.request import CorpusRequest
     from speechbrain_ext.stages import StagesRequest
     from speechbrain_ext.training.run_request import RunRequest
@@ -108,7 +108,7 @@ def stages_request(asked: argparse.Namespace) -> StagesRequest:
 def matrix_request(asked: argparse.Namespace) -> MatrixRequest:
     """What cross_corpus.sh is asked for."""
     from speechbrain_ext.corpora.shared_classes import read_class_map
-    from speechbrain_ext.cross_corpus import MatrixRequest
+    from speechbrain_ext.cross_corpus.request import MatrixRequest
     from speechbrain_ext.preparation.request import CorpusRequest
     from speechbrain_ext.training.methods import find_methods
     from speechbrain_ext.training.run_spec import RunSpec, default_cache
@@ -142,6 +142,7 @@ def matrix_request(asked: argparse.Namespace) -> MatrixRequest:
         protocol="speaker5" if asked.protocol == "paper" else asked.protocol,
         class_map=read_class_map(asked.class_map) if asked.class_map else {},
         shared_classes=asked.shared_classes,
+        leave_one_out=asked.leave_one_out,
         jobs=jobs,
         wait=asked.wait,
         force=asked.force,

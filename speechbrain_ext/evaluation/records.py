@@ -158,7 +158,8 @@ class Results(Facts):
             return ""
         best, classes = max(range(len(counts)), key=counts.__getitem__), sum(count > 0 for count in counts)
         wa, uar = percent(counts[best] / sum(counts)), percent(1 / classes)
-        return f"Majority class of {len(self.target.names)}: {self.target.names[best]} for every utterance scores WA {wa}, UAR {uar}."
+        names = self.target.names
+        return f"Majority class of {len(names)}: {names[best]} for every utterance scores WA {wa}, UAR {uar}."
 
     @property
     def optimism(self) -> str:

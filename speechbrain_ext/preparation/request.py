@@ -10,6 +10,7 @@ from typing import NoReturn
 from speechbrain_ext.corpora import Corpus, get_corpus
 from speechbrain_ext.corpora.emotion_words import LabelMap, read_label_map
 from speechbrain_ext.corpora.facts import CorpusFacts
+from speechbrain_ext.corpora.joint import Joint, joint_corpus, joint_root
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.table import corpus_of
 from speechbrain_ext.corpora.task import Task
@@ -42,6 +43,8 @@ class CorpusRequest:
         The folds; the protocol "paper" is the system's own, or the corpus's usual one.
     jobs, check_audio, force, verify
         As for `PrepareRequest`.
+    joint : Joint or None
+        Prepared corpora that are one corpus here; `corpus` is their name, and `root` is not asked for.
     """
 
     corpus: str
@@ -57,6 +60,7 @@ class CorpusRequest:
     check_audio: bool = True
     force: bool = False
     verify: bool = False
+    joint: Joint | None = None
 
     def usual_protocol(self, corpus: Corpus) -> str:
         """The protocol asked for, or the corpus's usual one."""
@@ -167,6 +171,8 @@ def find_corpus(asked: CorpusRequest) -> tuple[Corpus, LabelMap]:
     UserError
         There is no such corpus, or the CSV cannot be read.
     """
+    if asked.joint is not None:
+        return joint_corpus(asked.joint), {}
     label_map = read_label_map(asked.label_map) if asked.label_map else {}
     if not asked.root.lower().endswith(".csv"):
         if asked.label_map:
@@ -188,6 +194,8 @@ def find_root(asked: CorpusRequest, corpus: Corpus) -> Path:
     UserError
         No folder is named, the corpus is not for download, or the name is not in UTF-8.
     """
+    if asked.joint is not None:
+        return joint_root(asked.joint)
     root = asked.root
     if not root and asked.source == "real" and corpus.root_variable:
         root = os.environ.get(corpus.root_variable, "")

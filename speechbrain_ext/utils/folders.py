@@ -11,13 +11,13 @@ from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import sha256_bytes
 
 LONGEST_NAME = 120
-PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,39}")
 
 
 def folder_name(name: str) -> str:
     """A safe, short and distinct folder name for a name that comes from data: a speaker, session, fold or corpus.
 
-    Up to 40 letters, digits, `_` and `-` are kept as they are. Anything else becomes a shortened form and ten
+    Up to 40 letters, digits, `_`, `+` and `-` are kept as they are. Anything else becomes a shortened form and ten
     hexadecimal digits of its SHA-256, so that no name leaves its folder and no two names share one.
 
     Example

@@ -1,0 +1,147 @@
+"""Cells of a matrix: a system is trained on a source, and scored on every target with every method."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Iterator
+
+from speechbrain_ext.corpora.data_folder import read_facts
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.cross_corpus.request import RENORMALISE, Source
+from speechbrain_ext.evaluation.evaluate import evaluate
+from speechbrain_ext.evaluation.matrix import ALL_DATA as OF_ALL_DATA
+from speechbrain_ext.evaluation.matrix import WITHIN, Cell
+from speechbrain_ext.evaluation.predictions import read_predictions
+from speechbrain_ext.evaluation.records import Results
+from speechbrain_ext.evaluation.target_scores import TargetRun, cells_of, score_target, scores_of
+from speechbrain_ext.evaluation.targets import Classes
+from speechbrain_ext.preparation.names import ALL_DATA
+from speechbrain_ext.training.extract import extract
+from speechbrain_ext.training.methods import AS_TRAINED, METHODS, Method
+from speechbrain_ext.training.run_request import RunRequest
+from speechbrain_ext.training.target_corpus import TargetCorpus, extract_target
+from speechbrain_ext.training.train import train
+from speechbrain_ext.utils.files import sha256_file
+
+
+def cells_of_source(source: Source) -> Iterator[Cell]:
+    """Train a system on a source, and score it on every other corpus with every method.
+
+    Arguments
+    ---------
+    source : Source
+
+    Yields
+    ------
+    Cell
+
+    Raises
+    ------
+    UserError
+        A stage fails.
+    """
+    within: RunRequest | None = None
+    epochs: tuple[str, ...] = ()
+    # The cross-validation of a joint source is needed only where it chooses epochs.
+    if not source.is_joint or source.has_network:
+        log(f"{source.system} on {source.name}: cross-validation ({source.request.protocol})")
+        within = source.runs(source.within)
+        extract(within)
+        train(within)
+        (results,) = evaluate(within)
+        epochs = chosen_epochs(results) if source.has_network else ()
+        if not source.is_joint:
+            yield within_cell(source, within, results)
+    log(f"{source.system} on {source.name}: all data{', epochs ' if epochs else ''}{', '.join(epochs)}")
+    everything = source.runs(source.spec(ALL_DATA, epochs=epochs))
+    extract(everything)
+    train(everything)
+    for folder in source.targets():
+        target = TargetCorpus(folder, source.shared.tasks[read_facts(folder).corpus])
+        extract_target(everything.experiments[0], target, source.request.jobs)
+        for method in source.request.methods:
+            yield from _method_cells(source, everything, method, target, epochs)
+        if within is not None:
+            yield from _fold_cells(source, within, target)
+
+
+def _method_cells(
+    source: Source, everything: RunRequest, method: Method, target: TargetCorpus, epochs: tuple[str, ...]
+) -> Iterator[Cell]:
+    request, run = source.request, everything.experiments[0]
+    if reason := method.refusal(run.hp):
+        yield Cell(
+            system=source.system,
+            row=run.spec.row,
+            train=source.names,
+            target=target.facts.corpus,
+            model=OF_ALL_DATA,
+            method=method.name,
+            transductive=method.transductive,
+            note=reason,
+        )
+        return
+    adapted = everything
+    if method.trained:
+        log(f"{source.system} on {source.name}: {method.name} for {target.facts.corpus}")
+        adapted = source.runs(source.adapted(method, target.folder, epochs))
+        train(adapted)
+    asked = TargetRun(adapted.experiments[0], (ALL_DATA,), target, _source_task(source), method, run.seed_folder)
+    rows = score_target(asked, request.jobs, request.force)
+    yield from cells_of(asked, rows, source.names, request.out, request.spec.command, within=False)
+
+
+def _fold_cells(source: Source, within: RunRequest, target: TargetCorpus) -> list[Cell]:
+    """Cells of the models of a cross-validation: their mean score, and their ensemble."""
+    request, run = source.request, within.experiments[0]
+    folds = tuple(within.fold_names(run))
+    asked = TargetRun(run, folds, target, _source_task(source), METHODS[AS_TRAINED], run.seed_folder)
+    rows = score_target(asked, request.jobs, request.force)
+    return cells_of(asked, rows, source.names, request.out, request.spec.command, within=True)
+
+
+def _source_task(source: Source) -> Task:
+    """The shared classes, and which labels of the source count as one of them."""
+    return Task(source.shared.classes) if source.is_joint else source.shared.tasks[source.name]
+
+
+def within_cell(source: Source, within: RunRequest, results: Results) -> Cell:
+    """The cell on the diagonal: the source's cross-validation on the shared classes."""
+    run = within.experiments[0]
+    path = run.seed_folder / "predictions.csv"
+    rows, target = read_predictions(path)
+    assert isinstance(target, Classes), "runs of a matrix have classes"
+    note = f"protocol {results.protocol}" + ("" if results.dev == "none" else f", --dev {results.dev}")
+    if source.request.shared_classes == RENORMALISE:
+        note += f"; on all classes of the corpus: {', '.join(target.names)}"
+    return Cell(
+        system=source.system,
+        row=run.spec.row,
+        train=source.names,
+        target=source.name,
+        model=WITHIN,
+        method=AS_TRAINED,
+        transductive=False,
+        speakers=len({row.speaker for row in rows}),
+        note=note,
+        predictions=os.path.relpath(path, source.request.out),
+        sha256=sha256_file(path),
+        command=source.request.spec.command,
+        **scores_of(rows, target),
+    )
+
+
+def chosen_epochs(results: Results) -> tuple[str, ...]:
+    """The median over folds of the epoch that the development speakers chose, for each phase, such as frlm=12."""
+    chosen: dict[str, list[int]] = {}
+    for fold in results.folds:
+        for phase, facts in (fold.phases or {}).items():
+            chosen.setdefault(phase, []).append(facts.selected_epoch or facts.epochs)
+    return tuple(f"{phase}={max(1, round(statistics.median(epochs)))}" for phase, epochs in chosen.items())
+
+
+def log(text: str) -> None:
+    """Print a line with the time."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)

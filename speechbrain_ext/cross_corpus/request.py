@@ -1,0 +1,193 @@
+"""What a matrix across corpora is asked for, and the runs of one system on one corpus or on several together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from speechbrain_ext.corpora.data_folder import read_facts
+from speechbrain_ext.corpora.facts import CorpusFacts
+from speechbrain_ext.corpora.joint import Joint
+from speechbrain_ext.corpora.shared_classes import ClassMap, SharedClasses
+from speechbrain_ext.preparation.names import ALL_DATA
+from speechbrain_ext.preparation.prepare import prepare
+from speechbrain_ext.preparation.request import CorpusRequest
+from speechbrain_ext.stages import preparation
+from speechbrain_ext.training.methods import Method
+from speechbrain_ext.training.plan import load_run
+from speechbrain_ext.training.run_request import RunRequest
+from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.utils.repository import RECIPES
+
+ROW = "shared-classes"
+TRAIN, RENORMALISE = "train", "renormalise"
+
+
+@dataclass(frozen=True)
+class MatrixRequest:
+    """What the matrix is asked for.
+
+    Attributes
+    ----------
+    corpora : tuple of CorpusRequest
+        Two or more, of one source.
+    recipes : tuple of str
+        The recipe's folder of each corpus.
+    systems : tuple of str
+    methods : tuple of Method
+        "as-trained" among them.
+    spec : RunSpec
+        What all runs share: seed, folders, device, threads, command.
+    out : Path
+        The folder of the matrix.
+    overrides : mapping
+        The words after `--`, by system.
+    protocol : str
+        Of the cross-validation of each corpus.
+    class_map : mapping
+        What further labels count as, by corpus.
+    shared_classes : str
+        "train": models are trained on the shared classes alone; "renormalise": on all classes of their corpus, and
+        the posteriors of the shared ones are divided by their sum.
+    leave_one_out : bool
+        Each corpus is also tested by models that are trained on all the others together.
+    jobs, wait, force
+        As for `RunRequest`.
+    """
+
+    corpora: tuple[CorpusRequest, ...]
+    recipes: tuple[str, ...]
+    systems: tuple[str, ...]
+    methods: tuple[Method, ...]
+    spec: RunSpec
+    out: Path
+    overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    protocol: str = "speaker5"
+    class_map: ClassMap = field(default_factory=dict)
+    shared_classes: str = TRAIN
+    leave_one_out: bool = False
+    jobs: int = 1
+    wait: bool = False
+    force: bool = False
+
+    def folder(self, place: int) -> str:
+        """`data/<CORPUS>-<source>` of a corpus."""
+        return str(preparation(self.corpora[place]).folder)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A system, and the corpus or corpora that it is trained on.
+
+    Arguments
+    ---------
+    request : MatrixRequest
+    system : str
+    members : tuple of int
+        Places of the corpora that are trained on together.
+    shared : SharedClasses
+    """
+
+    request: MatrixRequest
+    system: str
+    members: tuple[int, ...]
+    shared: SharedClasses
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether it is trained on several corpora."""
+        return len(self.members) > 1
+
+    @cached_property
+    def corpus(self) -> CorpusRequest:
+        """What stage 0 is asked for."""
+        request = self.request
+        if not self.is_joint:
+            return request.corpora[self.members[0]]
+        joint = Joint(tuple(request.folder(place) for place in self.members), self.shared)
+        first = request.corpora[self.members[0]]
+        return replace(first, corpus=joint.name, root="", joint=joint)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the corpora that are trained on."""
+        return tuple(folder_facts(self.request.corpora[place]).corpus for place in self.members)
+
+    @property
+    def name(self) -> str:
+        """These names with a plus between them."""
+        return "+".join(self.names)
+
+    def spec(self, protocol: str, dev: str = "none", epochs: tuple[str, ...] = ()) -> RunSpec:
+        """The run of a protocol on the shared classes."""
+        request = self.request
+        words = [*request.overrides.get(self.system, ()), *self._task_words()]
+        recipe = str(RECIPES / "shared") if self.is_joint else request.recipes[self.members[0]]
+        return replace(
+            request.spec,
+            recipe=recipe,
+            system=self.system,
+            data=str(preparation(self.corpus).folder),
+            overrides=tuple(words),
+            row=ROW if words else "default",
+            protocol=protocol,
+            dev=dev,
+            phase_epochs=epochs,
+        )
+
+    def _task_words(self) -> list[str]:
+        """Overrides for a training on the shared classes alone."""
+        if self.is_joint or self.request.shared_classes != TRAIN:
+            return []
+        task = self.shared.tasks[self.names[0]]
+        merges = ["--merge_labels", f"[{', '.join(task.merge_labels)}]"] if task.merge_labels else []
+        excited = ["--merge_excited", str(task.merge_excited)]
+        return ["--classes", f"[{', '.join(task.classes)}]", *merges, *excited]
+
+    @cached_property
+    def has_network(self) -> bool:
+        """Whether there are epochs to choose."""
+        hp = load_run(self.spec(self.request.protocol)).hp
+        return any("network" in hp.tree["phases"][phase] for phase in hp.phases)
+
+    @property
+    def within(self) -> RunSpec:
+        """The cross-validation of the source; of a network with development speakers, which choose the epochs."""
+        return self.spec(self.request.protocol, "speaker" if self.has_network else "none")
+
+    def adapted(self, method: Method, target: str, epochs: tuple[str, ...] = ()) -> RunSpec:
+        """The run of a method on all data, for a target's folder."""
+        spec = self.spec(ALL_DATA, epochs=epochs)
+        return replace(
+            spec,
+            method=method.name if method.trained else "",
+            target=target if method.trained == "target" else "",
+            overrides=(*spec.overrides, *method.overrides),
+        )
+
+    def runs(self, spec: RunSpec) -> RunRequest:
+        """The request of a run, with its folds made where they are missing."""
+        asked = self.request
+        prepare(preparation(replace(self.corpus, dev=spec.dev, protocol=spec.protocol, force=False), [spec]))
+        return RunRequest((spec,), jobs=asked.jobs, measure_jobs=True, wait=asked.wait, force=asked.force)
+
+    def targets(self) -> list[str]:
+        """Folders of the corpora that are not trained on."""
+        places = range(len(self.request.corpora))
+        return [self.request.folder(place) for place in places if place not in self.members]
+
+
+def sources(request: MatrixRequest, system: str, shared: SharedClasses) -> list[Source]:
+    """The sources of a system: each corpus, and where it is asked for all others of each one together."""
+    places = range(len(request.corpora))
+    found = [Source(request, system, (place,), shared) for place in places]
+    if request.leave_one_out and len(places) > 2:
+        found += [Source(request, system, tuple(each for each in places if each != left), shared) for left in places]
+    return found
+
+
+def folder_facts(corpus: CorpusRequest) -> CorpusFacts:
+    """What stage 0 found out about a corpus."""
+    return read_facts(preparation(corpus).folder)

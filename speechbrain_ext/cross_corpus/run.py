@@ -1,0 +1,104 @@
+"""Makes a matrix across corpora, or prints its plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from speechbrain_ext.corpora.shared_classes import SharedClasses, share_classes
+from speechbrain_ext.cross_corpus.cards import card, find_overlaps, print_shared, read_all
+from speechbrain_ext.cross_corpus.cells import cells_of_source, log
+from speechbrain_ext.cross_corpus.request import MatrixRequest, folder_facts, sources
+from speechbrain_ext.evaluation.matrix import Cell, Matrix, write_matrix
+from speechbrain_ext.evaluation.provenance import commit
+from speechbrain_ext.preparation.names import ALL_DATA
+from speechbrain_ext.preparation.prepare import prepare
+from speechbrain_ext.preparation.request import CorpusRequest
+from speechbrain_ext.stages import preparation
+from speechbrain_ext.stages import prepare as prepare_and_print
+from speechbrain_ext.training.plan import load_run, make_plan, plan_text
+from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.utils.workers import keep_workers
+
+
+def run_matrix(request: MatrixRequest) -> Path:
+    """Prepare, extract, train and score what is missing, and write matrix.json.
+
+    Arguments
+    ---------
+    request : MatrixRequest
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    UserError
+        A corpus cannot be read, two corpora share audio or no classes, or a stage fails.
+    """
+    for corpus in request.corpora:
+        log(f"prepare {corpus.corpus} ({corpus.source})")
+        _write_mini(corpus)
+        prepare_and_print(corpus)
+    shared = _shared(request)
+    overlaps = find_overlaps(request)
+    cells: list[Cell] = []
+    with keep_workers():
+        for system in request.systems:
+            for source in sources(request, system, shared):
+                if source.is_joint:
+                    prepare(preparation(source.corpus))
+                cells += cells_of_source(source)
+    matrix = Matrix(
+        source=request.corpora[0].source,
+        classes=shared.classes,
+        shared_classes=request.shared_classes,
+        corpora=tuple(card(folder_facts(corpus), shared, read_all(corpus)) for corpus in request.corpora),
+        systems=request.systems,
+        methods=tuple(method.name for method in request.methods),
+        cells=tuple(cells),
+        overlaps=overlaps,
+        commit=commit(),
+        command=request.spec.command,
+    )
+    request.out.mkdir(parents=True, exist_ok=True)
+    return write_matrix(request.out, matrix)
+
+
+def plan_matrix(request: MatrixRequest) -> None:
+    """Print what `run_matrix` would train, with hours; nothing is trained. The corpora are prepared first."""
+    for corpus in request.corpora:
+        _write_mini(corpus)
+        prepare(preparation(corpus))
+    shared = _shared(request)
+    find_overlaps(request)
+    for system in request.systems:
+        specs: list[RunSpec] = []
+        for source in sources(request, system, shared):
+            if source.is_joint:
+                prepare(preparation(source.corpus))
+            if not source.is_joint or source.has_network:
+                specs.append(source.within)
+            specs.append(source.spec(ALL_DATA))
+            hp = load_run(source.spec(ALL_DATA)).hp
+            for method in request.methods:
+                if reason := method.refusal(hp):
+                    print(f"{source.name}: {reason}")
+                elif method.trained:
+                    specs += dict.fromkeys(source.adapted(method, target) for target in source.targets())
+        print(f"{system}: {len(specs)} runs on {len(request.corpora)} corpora")
+        print(plan_text(make_plan([load_run(spec) for spec in specs], request.force), request.jobs))
+
+
+def _shared(request: MatrixRequest) -> SharedClasses:
+    shared = share_classes([folder_facts(corpus) for corpus in request.corpora], request.class_map)
+    print_shared(shared)
+    return shared
+
+
+def _write_mini(corpus: CorpusRequest) -> None:
+    if corpus.source == "mini":
+        from speechbrain_ext.testing.mini_corpus import make_mini
+
+        make_mini(corpus.corpus, corpus.root)
