@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.report.tables.table_keys import LATEX_COLUMNS
 from speechbrain_ext.utils.workers import keep_workers
 
@@ -115,7 +116,7 @@ def _run(request: StagesRequest, stage: int) -> None:
     row = request.rows[0]
     if stage == 0:
         _log(f"stage 0: prepare {request.corpus.corpus} ({request.corpus.source})")
-        if request.corpus.source == "mini":
+        if request.corpus.source == "mini" and request.corpus.joint is None:
             from speechbrain_ext.testing.mini_corpus import make_mini
 
             make_mini(request.corpus.corpus, request.corpus.root)
@@ -123,6 +124,9 @@ def _run(request: StagesRequest, stage: int) -> None:
     elif stage == 4:
         _log("stage 4: report")
         folder = Path(row.specs[0].exp) / Path(row.specs[0].data).name
+        if row.specs[0].protocol == ALL_DATA and not any(folder.rglob("results.json")):
+            print(f"report: nothing to draw, as no run in {folder} has a score of its own")
+            return
         report(folder, folder / "report.html", request.paper)
     else:
         run = row.experiments[0]

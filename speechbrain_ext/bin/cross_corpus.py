@@ -12,15 +12,14 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from speechbrain_ext.bin.corpus_places import SHARED, check_roots, find_corpus
 from speechbrain_ext.bin.environment import use_environment
 from speechbrain_ext.bin.options import command_parser, cores
 from speechbrain_ext.bin.recipe_options import Recipe
 from speechbrain_ext.training.methods import find_methods
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.nearest import suggestion
-from speechbrain_ext.utils.repository import RECIPES
 
-SHARED = RECIPES / "shared"
 COMMAND = "recipes/shared/cross_corpus.sh"
 
 
@@ -57,23 +56,10 @@ def find_corpora(asked: Namespace) -> None:
         A corpus or a system is not known, or only some corpora have a folder.
     """
     roots = dict(_root(text) for text in asked.root or ())
-    known = sorted(path.parent.name for path in RECIPES.glob("*/run.sh") if path.parent != SHARED)
-    found = []
-    for name in asked.corpora:
-        if name.lower().endswith(".csv"):
-            found.append((SHARED, Path(name).name[: -len(".csv")], str(Path(name).expanduser().resolve())))
-            continue
-        if name not in known:
-            raise UsageError(f"--corpora {name}: {suggestion(name, known, 'recipes')}, or the path of a CSV")
-        variable = f"{name.upper().replace('-', '_')}_ROOT"
-        found.append((RECIPES / name, name, roots.pop(name, os.environ.get(variable, ""))))
-    if roots:
-        raise UsageError(f"--root {next(iter(roots))}: expected one of the corpora {', '.join(asked.corpora)}")
-    if any(root for _, _, root in found) and (missing := [name for _, name, root in found if not root]):
-        raise UsageError(
-            f"--corpora: {', '.join(missing)} have no folder and the others have: expected real corpora throughout, "
-            f"or mini corpora: add --root {missing[0]}=DIR, or leave out all folders and CSV files"
-        )
+    found = [find_corpus(name, roots) for name in asked.corpora]
+    if strange := [name for name in roots if name not in asked.corpora]:
+        raise UsageError(f"--root {strange[0]}: expected one of the corpora {', '.join(asked.corpora)}")
+    check_roots("--corpora", found, "--root {}=DIR")
     for folder, name, _ in found:
         systems = Recipe(folder, name, "", "svm").systems
         for system in asked.systems:

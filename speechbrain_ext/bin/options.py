@@ -19,6 +19,7 @@ from speechbrain_ext.bin.parsing import (
     one_of,
     path,
     seeds,
+    some_corpora,
     whole_number,
 )
 from speechbrain_ext.exchange import FORMATS
@@ -88,13 +89,19 @@ ALL = (
         "preset", (*RUNS, *PREPARE, "keys"), "NAME", "paper; official: what the authors' code does differently", "paper"
     ),
     Option("tag", RUNS, "NAME", "a name for a run with overrides, needed when there are any", ""),
+    Option(
+        "targets", RUN, "LIST", "corpora that models are also scored on: recipes and CSV files", (), kind=some_corpora
+    ),
+    Option(
+        "train-corpora", RUN, "LIST", "corpora trained on together, the recipe's own among them", (), kind=some_corpora
+    ),
     Option("corpora", MATRIX, "LIST", "names of recipes and CSV files, with commas", (), kind=corpora),
     Option("systems", MATRIX, "LIST", "systems that all their recipes have", ("svm",), "svm", names),
     Option("methods", MATRIX, "LIST", f"of {', '.join(METHODS)}; or all", ("all",), "all", names),
     Option("root", MATRIX, "CORPUS=DIR", "where a corpus is, once for each (also its variable)", many=True),
     Option(
         "shared-classes",
-        MATRIX,
+        (*MATRIX, *RUN),
         "NAME",
         "train: models of the shared classes alone; renormalise: of all classes, posteriors of the shared ones",
         "train",
@@ -102,7 +109,11 @@ ALL = (
     ),
     Option("leave-one-out", MATRIX, "", "each corpus is also tested by models trained on all the others together"),
     Option(
-        "class-map", MATRIX, "FILE", "a JSON object by corpus: what its labels count as, null leaves out", kind=path
+        "class-map",
+        (*MATRIX, *RUN),
+        "FILE",
+        "a JSON object by corpus: what its labels count as, null leaves out",
+        kind=path,
     ),
     Option("corpus", (*PREPARE, "mini"), "NAME", "the corpus, such as EmoDB"),
     Option("corpus-root", (*RUN, *PREPARE, "madd"), "DIR", "the corpus as its owners ship it, or a CSV", ""),
@@ -140,7 +151,7 @@ ALL = (
         "dev where there is a development part, else last",
         one_of(SELECTIONS),
     ),
-    Option("folds", RUNS, "LIST", "names of folds, with commas", (), "all", names),
+    Option("folds", RUNS, "LIST", "names of folds, with commas; or all-data", (), "all", names),
     Option("fold-seed", FOLDS, "N", "seed of the split itself", 0, kind=whole_number(0)),
     Option(
         "seed", (*RUNS, *MATRIX), "N", "initialisation and order of training, never the folds", 1, kind=whole_number(0)

@@ -161,16 +161,24 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())
 
 
-def corpora(text: str) -> tuple[str, ...]:
-    """A type for options: two or more names of recipes or paths of CSV files, with commas.
+def some_corpora(text: str) -> tuple[str, ...]:
+    """A type for options: different names of recipes or paths of CSV files, with commas.
 
     Example
     -------
-    >>> corpora("EmoDB, my corpora/mine.csv")
+    >>> some_corpora("EmoDB, my corpora/mine.csv")
     ('EmoDB', 'my corpora/mine.csv')
     """
     found = tuple(word.strip() for word in text.split(",") if word.strip())
-    if len(found) < 2 or len(set(found)) < len(found):
+    if not found or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"expected different corpora with commas, found {short(text)!r}")
+    return found
+
+
+def corpora(text: str) -> tuple[str, ...]:
+    """A type for options: as `some_corpora`, two or more."""
+    found = some_corpora(text)
+    if len(found) < 2:
         raise argparse.ArgumentTypeError(f"expected two or more different corpora with commas, found {short(text)!r}")
     return found
 

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from speechbrain_ext.bin.corpus_places import check_roots, find_corpus
 from speechbrain_ext.bin.options import ALL, command_parser, cores
+from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.training.table_names import RESERVED, table_files
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.folders import folder_name
@@ -104,6 +106,7 @@ def parse(recipe: Recipe, words: Sequence[str]) -> Namespace:
     if asked.overrides and not asked.tag:
         raise UsageError("overrides need a name for their row: add --tag NAME before --")
     _choose_corpus(recipe, asked)
+    _choose_further_corpora(recipe, asked)
     named = asked.source == "real" and not any(word.startswith("--corpus-root") for word in words)
     shown = [f"recipes/{recipe.folder.name}/run.sh", *(["--corpus-root", "DIR"] if named else []), *words]
     asked.command_line = shlex.join(shown)
@@ -144,6 +147,32 @@ def _choose_system(recipe: Recipe, asked: Namespace) -> None:
     presets = recipe.presets(asked.system)
     if presets is not None:
         _one_of("preset", asked.preset, presets)
+
+
+def _choose_further_corpora(recipe: Recipe, asked: Namespace) -> None:
+    """Find the corpora of --targets and --train-corpora, and make a fold of all data of --folds all-data."""
+    asked.found_targets = [find_corpus(name) for name in asked.targets]
+    asked.found_train_corpora = [find_corpus(name) for name in asked.train_corpora]
+    if asked.folds == (ALL_DATA,):
+        if asked.protocol != "paper" or asked.dev != "none":
+            raise UsageError(f"--folds {ALL_DATA}: everything is trained on: leave --protocol and --dev out")
+        asked.folds, asked.protocol = (), ALL_DATA
+    if not (asked.targets or asked.train_corpora):
+        for option, value in (("shared-classes", asked.shared_classes != "train"), ("class-map", asked.class_map)):
+            if value:
+                raise UsageError(f"--{option} is for --targets or --train-corpora: name some, or leave it out")
+        return
+    if asked.table or asked.dry_run:
+        option = "table" if asked.table else "dry-run"
+        raise UsageError(f"--{option} does not go with --targets or --train-corpora: leave one of them out")
+    names = [name for _, name, _ in asked.found_train_corpora]
+    if names and (asked.corpus not in names or len(names) < 2):
+        raise UsageError(f"--train-corpora {','.join(names)}: expected {asked.corpus} and at least one other corpus")
+    if trained := {*names, asked.corpus} & {name for _, name, _ in asked.found_targets}:
+        raise UsageError(f"--targets {trained.pop()}: it is trained on: leave it out")
+    further = [place for place in (*asked.found_targets, *asked.found_train_corpora) if place[1] != asked.corpus]
+    own = (recipe.folder, asked.corpus, asked.corpus_root if asked.source == "real" else "")
+    check_roots("--targets and --train-corpora", [own, *further], "the variable of {}")
 
 
 def _one_of(option: str, value: str, known: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from speechbrain_ext.utils.errors import UsageError
 
 if TYPE_CHECKING:
     from speechbrain_ext.cross_corpus.request import MatrixRequest
+    from speechbrain_ext.cross_corpus.targets import TargetsRequest
     from speechbrain_ext.preparation.request import CorpusRequest
     from speechbrain_ext.stages import StagesRequest
     from speechbrain_ext.training.run_request import RunRequest
@@ -102,6 +103,29 @@ def stages_request(asked: argparse.Namespace) -> StagesRequest:
         columns=asked.columns,
         paper=asked.paper,
         root_variable=asked.root_variable,
+    )
+
+
+def targets_request(asked: argparse.Namespace) -> TargetsRequest:
+    """What run.sh is asked for with targets, or with corpora that are trained on together."""
+    from speechbrain_ext.corpora.shared_classes import read_class_map
+    from speechbrain_ext.cross_corpus.targets import TargetsRequest
+    from speechbrain_ext.preparation.request import CorpusRequest
+
+    stages = stages_request(asked)
+
+    def corpus(name: str, root: str) -> CorpusRequest:
+        if name == asked.corpus:
+            return stages.corpus
+        place = root or str(asked.data / "mini-corpus" / name)
+        return CorpusRequest(corpus=name, root=place, data=asked.data, source=asked.source, jobs=stages.corpus.jobs)
+
+    return TargetsRequest(
+        stages=stages,
+        targets=tuple(corpus(name, root) for _, name, root in asked.found_targets),
+        train_corpora=tuple(corpus(name, root) for _, name, root in asked.found_train_corpora),
+        shared_classes=asked.shared_classes,
+        class_map=read_class_map(asked.class_map) if asked.class_map else {},
     )
 
 

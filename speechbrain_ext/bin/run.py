@@ -29,9 +29,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         print_keys(asked.recipe, asked.system, asked.preset)
         return
-    from speechbrain_ext.bin.requests import stages_request
+    from speechbrain_ext.bin.requests import stages_request, targets_request
     from speechbrain_ext.stages import plan_stages, run_stages
 
+    if asked.targets or asked.train_corpora:
+        from speechbrain_ext.cross_corpus.targets import run_with_targets
+
+        run_with_targets(targets_request(asked))
+        return
     (plan_stages if asked.dry_run else run_stages)(stages_request(asked))
 
 

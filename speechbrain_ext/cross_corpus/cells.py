@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from speechbrain_ext.corpora.data_folder import read_facts
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.cross_corpus.request import RENORMALISE, Source
+from speechbrain_ext.evaluation.cross_corpus_json import write_cross_corpus
 from speechbrain_ext.evaluation.evaluate import evaluate
 from speechbrain_ext.evaluation.matrix import ALL_DATA as OF_ALL_DATA
 from speechbrain_ext.evaluation.matrix import WITHIN, Cell
@@ -58,13 +59,20 @@ def cells_of_source(source: Source) -> Iterator[Cell]:
     everything = source.runs(source.spec(ALL_DATA, epochs=epochs))
     extract(everything)
     train(everything)
-    for folder in source.targets():
-        target = TargetCorpus(folder, source.shared.tasks[read_facts(folder).corpus])
+    own: list[Cell] = []
+    targets = [TargetCorpus(folder, source.shared.tasks[read_facts(folder).corpus]) for folder in source.targets()]
+    for target in targets:
         extract_target(everything.experiments[0], target, source.request.jobs)
         for method in source.request.methods:
-            yield from _method_cells(source, everything, method, target, epochs)
+            own += _method_cells(source, everything, method, target, epochs)
         if within is not None:
             yield from _fold_cells(source, within, target)
+    yield from own
+    run = everything.experiments[0]
+    scored = [cell for cell in own if cell.uar is not None]
+    write_cross_corpus(
+        run.seed_folder, scored, [target.facts for target in targets], source.shared, run.manifest.edition
+    )
 
 
 def _method_cells(

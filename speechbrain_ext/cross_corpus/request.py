@@ -11,6 +11,7 @@ from speechbrain_ext.corpora.data_folder import read_facts
 from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.joint import Joint
 from speechbrain_ext.corpora.shared_classes import ClassMap, SharedClasses
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.preparation.prepare import prepare
 from speechbrain_ext.preparation.request import CorpusRequest
@@ -141,10 +142,7 @@ class Source:
         """Overrides for a training on the shared classes alone."""
         if self.is_joint or self.request.shared_classes != TRAIN:
             return []
-        task = self.shared.tasks[self.names[0]]
-        merges = ["--merge_labels", f"[{', '.join(task.merge_labels)}]"] if task.merge_labels else []
-        excited = ["--merge_excited", str(task.merge_excited)]
-        return ["--classes", f"[{', '.join(task.classes)}]", *merges, *excited]
+        return task_words(self.shared.tasks[self.names[0]])
 
     @cached_property
     def has_network(self) -> bool:
@@ -186,6 +184,13 @@ def sources(request: MatrixRequest, system: str, shared: SharedClasses) -> list[
     if request.leave_one_out and len(places) > 2:
         found += [Source(request, system, tuple(each for each in places if each != left), shared) for left in places]
     return found
+
+
+def task_words(task: Task) -> list[str]:
+    """Overrides that limit a run to the shared classes."""
+    merges = ["--merge_labels", f"[{', '.join(task.merge_labels)}]"] if task.merge_labels else []
+    excited = ["--merge_excited", str(task.merge_excited)]
+    return ["--classes", f"[{', '.join(task.classes)}]", *merges, *excited]
 
 
 def folder_facts(corpus: CorpusRequest) -> CorpusFacts:

@@ -39,7 +39,7 @@ def run_matrix(request: MatrixRequest) -> Path:
     """
     for corpus in request.corpora:
         log(f"prepare {corpus.corpus} ({corpus.source})")
-        _write_mini(corpus)
+        write_mini(corpus)
         prepare_and_print(corpus)
     shared = _shared(request)
     overlaps = find_overlaps(request)
@@ -69,7 +69,7 @@ def run_matrix(request: MatrixRequest) -> Path:
 def plan_matrix(request: MatrixRequest) -> None:
     """Print what `run_matrix` would train, with hours; nothing is trained. The corpora are prepared first."""
     for corpus in request.corpora:
-        _write_mini(corpus)
+        write_mini(corpus)
         prepare(preparation(corpus))
     shared = _shared(request)
     find_overlaps(request)
@@ -97,7 +97,8 @@ def _shared(request: MatrixRequest) -> SharedClasses:
     return shared
 
 
-def _write_mini(corpus: CorpusRequest) -> None:
+def write_mini(corpus: CorpusRequest) -> None:
+    """Write a mini corpus where one is asked for."""
     if corpus.source == "mini":
         from speechbrain_ext.testing.mini_corpus import make_mini
 

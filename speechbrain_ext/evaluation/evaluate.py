@@ -14,6 +14,7 @@ from speechbrain_ext.evaluation.results import make_results, make_summary
 from speechbrain_ext.evaluation.results_files import MAKE_RESULTS, read_results, write_results, write_summary
 from speechbrain_ext.evaluation.targets import Prediction
 from speechbrain_ext.evaluation.vectors import EMBEDDING, NAME, make_vectors, write_vectors
+from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.training import launch
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import FoldFacts
@@ -38,7 +39,7 @@ def evaluate(request: RunRequest) -> list[Results]:
     Returns
     -------
     list of Results
-        One for each seed.
+        One for each seed; none of a model of all data.
 
     Raises
     ------
@@ -47,6 +48,9 @@ def evaluate(request: RunRequest) -> list[Results]:
     """
     results: list[Results] = []
     runs = request.experiments
+    if runs[0].protocol == ALL_DATA:
+        print("evaluate: a model of all data has no score of its own: name other corpora with --targets")
+        return results
     check_audio_unchanged(runs[0].spec.data, [runs[0].utterances[identity] for identity in runs[0].used])
     for run in runs:
         folds = request.fold_names(run)

@@ -12,6 +12,7 @@ from speechbrain_ext.preparation.agreement import describe_agreement
 from speechbrain_ext.preparation.audit import describe, shared_speakers
 from speechbrain_ext.preparation.edition import Pair, compare_counts, differences
 from speechbrain_ext.preparation.folds import Folds
+from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.preparation.prepare import prepare
 from speechbrain_ext.preparation.request import Prepared, PrepareRequest
 from speechbrain_ext.utils.errors import UserError
@@ -97,7 +98,7 @@ def _fold_lines(corpus: Corpus, folds: Folds) -> list[str]:
         lines.append(f"  of the utterances whose texts repeat: {limits}")
     lines.append(f"  {'fold':<12}{'train':>7}{'dev':>7}{'test':>7}")
     lines += [f"  {fold.name:<12}{len(fold.train):>7}{len(fold.dev):>7}{len(fold.test):>7}" for fold in folds.folds]
-    lines.append(f"audit: {describe(folds.audit)}")
+    lines.append(f"audit: {describe(folds.audit) if folds.protocol != ALL_DATA else 'nothing is tested'}")
     if folds.protocol == "given":
         lines += [f"warning: LEAK: {line}" for line in shared_speakers(folds.audit)]
     return lines

@@ -1,0 +1,78 @@
+"""cross_corpus.json: the scores of one trained run on other corpora."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from speechbrain_ext.corpora.facts import CorpusFacts
+from speechbrain_ext.corpora.shared_classes import SharedClasses
+from speechbrain_ext.evaluation.matrix import SCHEMA, Cell
+from speechbrain_ext.utils.files import write_sealed
+from speechbrain_ext.utils.json_fields import write_fields
+from speechbrain_ext.utils.json_values import JsonObject
+from speechbrain_ext.utils.text import percent
+
+FILE = "cross_corpus.json"
+# Fields of a cell that say what was trained: they stand once, under "train".
+OF_TRAINING = ("system", "row", "train", "command", "target")
+
+
+def write_cross_corpus(
+    folder: Path, cells: Sequence[Cell], facts: Sequence[CorpusFacts], shared: SharedClasses, edition: str
+) -> Path:
+    """Write the scores of a run on its targets.
+
+    Arguments
+    ---------
+    folder : Path
+        The seed folder.
+    cells : sequence of Cell
+        Those of this run that have a score.
+    facts : sequence of CorpusFacts
+        The corpora of the cells' targets.
+    shared : SharedClasses
+    edition : str
+        What the copies of the corpora trained on are.
+    """
+    by_name = {each.corpus: each for each in facts}
+    first = cells[0]
+    train: JsonObject = {
+        "corpora": list(first.train),
+        "source": by_name[first.target].source,
+        "edition": edition,
+        "system": first.system,
+        "row": first.row,
+        "command": first.command or "",
+    }
+    path = folder / FILE
+    write_sealed(
+        path, {"schema": SCHEMA, "train": train, "targets": [_target(cell, by_name, shared) for cell in cells]}
+    )
+    return path
+
+
+def _target(cell: Cell, by_name: dict[str, CorpusFacts], shared: SharedClasses) -> JsonObject:
+    facts = by_name[cell.target]
+    known = {key: value for key, value in write_fields(cell, Cell).items() if key not in OF_TRAINING}
+    return {
+        "corpus": cell.target,
+        "source": facts.source,
+        "edition": facts.edition,
+        "classes": list(shared.classes),
+        "map": dict(shared.merged(cell.target)),
+        **known,
+    }
+
+
+def score_line(cell: Cell) -> str:
+    """A cell in one line, as stage 4 prints it."""
+    trained = "+".join(cell.train)
+    if cell.uar is None or cell.wa is None:
+        return f"{trained} -> {cell.target}, {cell.method}: {cell.note}"
+    interval = f" [{', '.join(map(percent, cell.uar_ci95))}]" if cell.uar_ci95 else ""
+    remark = "; transductive: uses unlabelled target data" if cell.transductive else ""
+    return (
+        f"{trained} -> {cell.target}, {cell.system}, {cell.model}, {cell.method}: UAR {percent(cell.uar)}{interval}, "
+        f"WA {percent(cell.wa)} per cent, {cell.n} utterances of {cell.speakers} speakers{remark}"
+    )
