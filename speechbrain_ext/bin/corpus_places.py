@@ -26,7 +26,7 @@ def find_corpus(name: str, roots: Mapping[str, str] = MappingProxyType({})) -> t
         return SHARED, Path(name).name[: -len(".csv")], str(Path(name).expanduser().resolve())
     known = sorted(path.parent.name for path in RECIPES.glob("*/run.sh") if path.parent != SHARED)
     if name not in known:
-        raise UsageError(f"{name}: {suggestion(name, known, 'recipes')}, or the path of a CSV")
+        raise UsageError(f"{name}: expected a recipe or the path of a CSV: {suggestion(name, known, 'recipes')}")
     variable = f"{name.upper().replace('-', '_')}_ROOT"
     return RECIPES / name, name, roots.get(name, os.environ.get(variable, ""))
 

@@ -24,6 +24,7 @@ from speechbrain_ext.stages import prepare as prepare_and_print
 from speechbrain_ext.training.methods import AS_TRAINED, METHODS
 from speechbrain_ext.training.run_request import RunRequest
 from speechbrain_ext.training.target_corpus import TargetCorpus, extract_target
+from speechbrain_ext.utils.repository import RECIPES
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,12 @@ def _on_shared_classes(asked: TargetsRequest, trained: Sequence[CorpusRequest], 
         corpus = stages.corpus
         words = tuple(task_words(shared.tasks[folder_facts(corpus).corpus])) if asked.shared_classes == TRAIN else ()
     data = str(preparation(corpus).folder)
+    # Of a joint corpus no recipe has values of its own.
+    recipe = str(RECIPES / "shared") if len(trained) > 1 else stages.rows[0].specs[0].recipe
     rows = []
     for request in stages.rows:
         specs = [
-            replace(spec, data=data, overrides=(*spec.overrides, *words), row=_row_name(spec.row, words))
+            replace(spec, recipe=recipe, data=data, overrides=(*spec.overrides, *words), row=_row_name(spec.row, words))
             for spec in request.specs
         ]
         rows.append(replace(request, specs=tuple(specs)))

@@ -182,6 +182,70 @@ def test_the_plan_says_what_is_reused(made):
     assert "svm: 8 runs on 2 corpora" in done.stdout and "trainings to do: 0" in done.stdout
 
 
+def run_sh(folder: Path, *words: str) -> subprocess.CompletedProcess:
+    options = ["--exp", folder / "exp", "--data", folder / "data", "--jobs", "1", "--system", "svm", *words]
+    return subprocess.run(
+        ["bash", *map(str, [REPOSITORY / "recipes/EmoDB/run.sh", *options, "--", "--variant", "egemaps"])],
+        env=environment(folder / "cache"),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=900,
+    )
+
+
+def test_run_sh_with_targets_gives_the_cell_of_the_matrix(made, matrix):
+    done = run_sh(made[0], "--targets", "RAVDESS", "--folds", "all-data", "--tag", "targets")
+    assert done.returncode == 0, done.stderr
+    (file,) = (made[0] / "exp/EmoDB-mini/svm/targets").glob("all-data*/seed-1/cross_corpus.json")
+    found = json.loads(file.read_text())
+    (target,) = found["targets"]
+    (cell,) = matrix.of(train=("EmoDB",), target="RAVDESS", model=ALL_DATA, method="as-trained")
+    assert found["train"]["corpora"] == ["EmoDB"] and target["corpus"] == "RAVDESS" and target["source"] == "mini"
+    assert (target["n"], target["uar"], target["wa"]) == (cell.n, cell.uar, cell.wa)
+    assert target["classes"] == list(CLASSES) and target["transductive"] is False and target["map"] == {}
+    assert "EmoDB -> RAVDESS, svm, all-data, as-trained: UAR" in done.stdout
+    assert "a model of all data has no score of its own" in done.stdout
+
+
+def test_corpora_trained_together_keep_their_speakers_apart(made):
+    words = ("--train-corpora", "EmoDB,RAVDESS", "--targets", "IEMOCAP", "--protocol", "speaker5", "--tag", "together")
+    done = run_sh(made[0], *words)
+    assert done.returncode == 0, done.stderr
+    lines = (made[0] / "data/EmoDB+RAVDESS-mini/manifest.jsonl").read_text().splitlines()
+    items = list(map(json.loads, lines))
+    four = {"anger", "happiness", "neutral", "sadness"}
+    assert {item["label"] for item in items} == four and len({item["id"] for item in items}) == len(items)
+    for name in NAMES:
+        own = [item for item in items if item["extra"]["corpus"] == name]
+        whole = (made[0] / f"data/{name}-mini/manifest.jsonl").read_text().splitlines()
+        wanted = [item for item in map(json.loads, whole) if item["label"] in four]
+        assert {item["sha256"] for item in own} == {item["sha256"] for item in wanted} and len(own) == len(wanted)
+        assert all(item[key].startswith(f"{name}:") for item in own for key in ("id", "speaker", "text_id"))
+    # Both mini corpora have speakers 03 and 08: as one speaker they would be tested where they were trained on.
+    assert len({item["speaker"] for item in items}) == 20
+    found = json.loads(next((made[0] / "exp/EmoDB+RAVDESS-mini").rglob("cross_corpus.json")).read_text())
+    assert found["train"]["corpora"] == list(NAMES) and found["train"]["edition"] == "EmoDB: mini; RAVDESS: mini"
+    assert [target["model"] for target in found["targets"]] == [FOLD_MEAN, FOLD_ENSEMBLE]
+    assert found["targets"][0]["map"] == {"excited": "happiness"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--targets", "EmoDB"), "--targets EmoDB: it is trained on: leave it out"),
+        (("--targets", "RAVDES"), "RAVDES: expected a recipe or the path of a CSV: did you mean RAVDESS?"),
+        (("--train-corpora", "RAVDESS,IEMOCAP"), "expected EmoDB and at least one other corpus"),
+        (("--folds", "all-data", "--dev", "speaker"), "--folds all-data: everything is trained on"),
+        (("--shared-classes", "renormalise"), "--shared-classes is for --targets or --train-corpora"),
+        (("--targets", "/no/such.csv"), "--targets and --train-corpora: EmoDB have no folder and the others have"),
+    ],
+)
+def test_what_run_sh_cannot_do_with_other_corpora_is_refused(tmp_path, words, message):
+    done = run_sh(tmp_path, "--tag", "refused", *words)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_network_is_scored_with_the_epochs_of_its_own_cross_validation(tmp_path):
     keys = {
         "hidden_size": 4,

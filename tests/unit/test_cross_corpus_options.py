@@ -44,7 +44,7 @@ def test_folders_come_from_options_variables_and_csv_files(monkeypatch, tmp_path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--corpora", "EmoDB,RAVDES"], "--corpora RAVDES: did you mean RAVDESS"),
+        (["--corpora", "EmoDB,RAVDES"], "RAVDES: expected a recipe or the path of a CSV: did you mean RAVDESS"),
         (["--corpora", "EmoDB,RAVDESS", "--systems", "svmm"], "--systems svmm: EmoDB has did you mean svm"),
         (["--corpora", "EmoDB,RAVDESS", "--root", "EmoDB=x"], "RAVDESS have no folder .*--root RAVDESS=DIR"),
         (["--corpora", "EmoDB,RAVDESS", "--root", "IEMOCAP=x"], "--root IEMOCAP: expected one of"),
