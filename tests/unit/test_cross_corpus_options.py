@@ -62,7 +62,7 @@ def test_what_does_not_fit_is_refused(words, message):
 def test_two_different_corpora_are_needed(corpora, capsys):
     with pytest.raises(SystemExit):
         parse("--corpora", corpora)
-    assert "expected two or more different corpora" in capsys.readouterr().err
+    assert "different corpora with commas" in capsys.readouterr().err
 
 
 def test_overrides_go_to_their_system():
