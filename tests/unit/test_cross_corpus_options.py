@@ -74,9 +74,9 @@ def test_overrides_go_to_their_system():
 def test_no_folder_of_this_machine_is_kept():
     words = [
         "--corpora",
-        "EmoDB,/home/me/my.csv",
+        "EmoDB,/corpora/my.csv",
         "--root",
-        "EmoDB=/home/me/e",
+        "EmoDB=/corpora/e",
         "--root=RAVDESS=/r",
         "--exp",
         "/x",
