@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from speechbrain_ext.evaluation.facts import Facts, Identity, difference_sentence
 from speechbrain_ext.evaluation.targets import Confusion
-from speechbrain_ext.metrics.bootstrap import Interval
+from speechbrain_ext.metrics.speakers import Interval
 from speechbrain_ext.preparation.edition import is_other_edition
 from speechbrain_ext.training.finished import FoldFacts
 from speechbrain_ext.utils import json_fields as parse

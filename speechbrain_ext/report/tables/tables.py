@@ -11,7 +11,7 @@ from speechbrain_ext.evaluation.comparability import comparison_card, difference
 from speechbrain_ext.evaluation.facts import MARK, difference_phrases
 from speechbrain_ext.evaluation.records import SPEAKERS_KNOWN, Results, Score, Scores
 from speechbrain_ext.evaluation.results import development_uar, make_summary
-from speechbrain_ext.metrics.bootstrap import Interval
+from speechbrain_ext.metrics.speakers import Interval
 from speechbrain_ext.report.score_columns import SCORES_EXPLAINED
 from speechbrain_ext.report.tables.paper_notes import paper_notes
 from speechbrain_ext.training.paper_tables import Table, TableRow
