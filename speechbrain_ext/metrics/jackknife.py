@@ -192,9 +192,9 @@ def interval_ends(
     deleted = score(np.expand_dims(total, axis) - statistics)  # [..., speaker]
     with np.errstate(divide="ignore", invalid="ignore"):
         centre, moved = scale.to(score(total)), scale.to(deleted)  # [...], [..., speaker]
+        # A score at the end of its range is infinite here: its distance from the mean is nan, and so is the error.
         away = moved - moved.mean(axis=-1, keepdims=True)  # [..., speaker]
         error = np.sqrt((n_speakers - 1) / n_speakers * (away**2).sum(axis=-1))  # [...]
-        error = np.where(np.isfinite(error) & np.isfinite(centre), error, np.nan)
         half = t_quantile(n_speakers) * error
         return scale.back(centre - half), scale.back(centre + half), error
 

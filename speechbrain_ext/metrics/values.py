@@ -41,7 +41,7 @@ def concordance(truth: Sequence[float] | np.ndarray, prediction: Sequence[float]
     """
     truth, prediction = pair(truth, prediction, float)
     centre = truth.mean()
-    return float(concordance_of_sums(_sums(truth - centre, prediction - centre)))
+    return float(concordance_of_sums(value_sums(truth - centre, prediction - centre)))
 
 
 def pearson(truth: Sequence[float] | np.ndarray, prediction: Sequence[float] | np.ndarray) -> float:
@@ -131,14 +131,15 @@ def sums_by_speaker(
     truth, prediction = pair(truth, prediction, float)
     n_speakers, owner = speaker_index(speakers, len(truth))
     centre = truth.mean()
-    parts = [_sums(truth[owner == one] - centre, prediction[owner == one] - centre) for one in range(n_speakers)]
+    parts = [value_sums(truth[owner == one] - centre, prediction[owner == one] - centre) for one in range(n_speakers)]
     return np.stack(parts)  # [speaker, sum]
 
 
-def _sums(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Number, sums, sums of squares and of products: those of several speakers add up."""
-    squares = (truth @ truth, prediction @ prediction, truth @ prediction)
-    return np.array([len(truth), truth.sum(), prediction.sum(), *squares])  # [sum]
+def value_sums(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Number, sums, sums of squares and of products [..., sum] of values [..., utterance]."""
+    number = np.full(truth.shape[:-1], truth.shape[-1], dtype=float)  # [...]
+    products = ((truth * truth).sum(-1), (prediction * prediction).sum(-1), (truth * prediction).sum(-1))
+    return np.stack([number, truth.sum(-1), prediction.sum(-1), *products], axis=-1)  # [..., sum]
 
 
 def concordance_of_sums(sums: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -89,7 +91,9 @@ def test_the_order_of_utterances_plays_no_part() -> None:
 
 def test_one_speaker_has_a_score_and_no_interval() -> None:
     truth, prediction, _ = utterances()
-    found = class_jackknife(truth, prediction, ["a"] * 120, "wa")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = class_jackknife(truth, prediction, ["a"] * 120, "wa")
     assert (found.interval, found.standard_error, found.n_speakers, found.n_without_class) == (None, None, 1, 0)
     assert found.value == pytest.approx(np.mean(truth == prediction))
     assert concordance_jackknife([1, 2, 3], [1, 2, 2], ["a"] * 3).interval is None
@@ -102,6 +106,10 @@ def test_a_score_at_the_end_of_its_range_has_no_interval() -> None:
     # Without speaker a the score would be 1.
     only_a = class_jackknife([0, 1] * 3, [1, 1, 0, 1, 0, 1], speakers, "wa")
     assert (only_a.interval, only_a.standard_error) == (None, None) and only_a.value == pytest.approx(5 / 6)
+    cells = confusions_by_speaker([0, 1] * 3, [1, 1, 0, 1, 0, 1], speakers)
+    both = np.stack([cells, cells + 1])
+    ends = np.array(interval_ends(both, lambda sums: scores_of_confusion(sums, "wa"), SHARE, axis=1))
+    assert np.isnan(ends[:, 0]).all() and np.isfinite(ends[:, 1]).all()
     assert concordance_jackknife([1, 2, 1, 3], [1, 2, 1, 3], ["a", "a", "b", "b"]).interval is None
 
 
@@ -113,6 +121,8 @@ def test_speakers_who_alone_have_a_class_are_counted() -> None:
     assert found.n_without_class == 2
     # Classes 2 and 3 are gone with c and d: UAR is then of three classes.
     assert found.value == pytest.approx((3 / 4 + 1 + 1 + 0) / 4)
+    # Class 1 is never true: nobody is the only one who has it.
+    assert class_jackknife([0, 2] * 2, [1, 2, 0, 0], ["a", "a", "b", "b"], "uar").n_without_class == 0
     without_c = SCIKIT["uar"](np.array([0, 1, 0, 1, 0, 3]), np.array([0, 1, 1, 1, 0, 0]))
     assert without_c == pytest.approx((2 / 3 + 1 + 0) / 3) and found.interval is not None
 
