@@ -133,5 +133,5 @@ def print_scores(results: Results) -> None:
         f"{results.corpus} ({results.edition}), {results.system} {results.row}, {results.protocol}, "
         f"seed {results.seed}: {scores}"
     )
-    for warning in filter(None, [*(results.warnings or ()), results.few_speakers]):
+    for warning in filter(None, [*(results.warnings or ()), results.few_speakers, results.coverage]):
         print(f"note: {warning}")

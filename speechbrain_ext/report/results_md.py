@@ -236,6 +236,7 @@ def _protocol(kept: list[Results]) -> list[str]:
         if results.command
     ]
     notes = dict.fromkeys(f"- {results.majority}" for results in kept if results.majority)
+    notes |= dict.fromkeys(f"- {results.coverage}" for results in kept if results.coverage)
     notes |= dict.fromkeys(
         f"- {results.system}, {results.row_name}: {' '.join(warning.split())}"
         for results in kept

@@ -230,6 +230,7 @@ def _notes(every: Sequence[Results]) -> list[str]:
     if any(one.is_speaker_dependent for one in every):
         notes.append(SPEAKERS_KNOWN)
     notes += list(dict.fromkeys(one.few_speakers for one in every if one.few_speakers))
+    notes += list(dict.fromkeys(one.coverage for one in every if one.coverage))
     notes += list(dict.fromkeys(one.majority for one in every if one.majority))
     notes += [f"{one.row}: {one.optimism}" for one in every if one.optimism]
     notes.append(". ".join(f"{name}: {'; '.join(sorted(values))}" for name, values in made.items()) + ".")
