@@ -19,7 +19,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["speechbrain_ext", "speechbrain_ext.*"]),
-    package_data={"speechbrain_ext.report": ["templates/*"]},
+    package_data={"speechbrain_ext.report": ["templates/*"], "speechbrain_ext.evaluation": ["coverage.json"]},
     install_requires=[
         "torch>=2.8,<3",
         "torchaudio>=2.8,<3",

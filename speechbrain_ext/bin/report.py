@@ -9,9 +9,14 @@ from speechbrain_ext.bin.options import parse_subcommand
 COMMANDS = {
     "page": ("write report.html from all results of a corpus (stage 4)", ("exp", "out")),
     "keep": ("keep the result of one seed in the recipe; generate RESULTS.md again", ()),
+    "recompute": ("compute the intervals of the kept results again; generate RESULTS.md again", ()),
     "results-md": ("generate RESULTS.md again from the kept results", ()),
 }
-PLACES = {"keep": "the folder .../seed-<n> with results.json", "results-md": "the recipe's folder"}
+PLACES = {
+    "keep": "the folder .../seed-<n> with results.json",
+    "recompute": "the recipe's folder",
+    "results-md": "the recipe's folder",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -25,6 +30,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         from speechbrain_ext.report.kept import keep_result
 
         keep_result(asked.place, asked.recipe)
+    elif command == "recompute":
+        from speechbrain_ext.report.kept import recompute_results
+
+        recompute_results(asked.place)
     else:
         from speechbrain_ext.report.kept import generate_results_md
 

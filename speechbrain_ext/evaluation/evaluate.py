@@ -62,7 +62,7 @@ def evaluate(request: RunRequest) -> list[Results]:
             facts = [fold_facts(run, fold) for fold in folds]
             differs = differs_from_paper(run)
             known = plain({"paper": paper_of(run, differs), "differs": differs})
-            made_from = sha256_json({"folds": plain(facts), "depends": run.depends(), **known})
+            made_from = sha256_json({"folds": plain(facts), "depends": run.depends(), "interval": "jackknife", **known})
             path = run.seed_folder / "results.json"
             scored = _read_scored(path) if path.exists() and not request.force else None
             if scored is not None and scored.made_from == made_from:
@@ -137,5 +137,5 @@ def print_scores(results: Results) -> None:
         f"{results.corpus} ({results.edition}), {results.system} {results.row}, {results.protocol}, "
         f"seed {results.seed}: {scores}"
     )
-    for warning in filter(None, [*(results.warnings or ()), results.few_speakers]):
+    for warning in filter(None, [*(results.warnings or ()), results.few_speakers, results.coverage]):
         print(f"note: {warning}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from speechbrain_ext.evaluation.coverage import coverage_sentence
 from speechbrain_ext.evaluation.facts import Facts, Identity, difference_sentence
 from speechbrain_ext.evaluation.targets import Confusion
-from speechbrain_ext.metrics.bootstrap import Interval
+from speechbrain_ext.metrics.speakers import Interval
 from speechbrain_ext.preparation.edition import is_other_edition
 from speechbrain_ext.training.finished import FoldFacts
 from speechbrain_ext.utils import json_fields as parse
@@ -15,8 +16,9 @@ from speechbrain_ext.utils.json_fields import optional, required
 from speechbrain_ext.utils.text import DASH, in_range, percent
 
 SCHEMA = 2
-# An interval over fewer speakers is too narrow to be relied on.
+# With fewer no test that swaps systems within speakers reaches p = 0.05: its smallest p is 2 / 2^speakers.
 FEWEST_SPEAKERS = 6
+COVERED = {"wa": "WA", "uar": "UAR", "ccc": "CCC"}
 SYNTHETIC = "Synthetic mini corpus: these numbers show that the software runs; they say nothing about speech."
 SPEAKERS_KNOWN = "Speaker-dependent: test speakers were also trained on; new ones will do worse."
 
@@ -138,17 +140,28 @@ class Results(Facts):
         return "; ".join(f"{name} {one.epochs} epochs, {one.optimizer_steps} optimiser steps" for name, one in phases)
 
     @property
+    def n_speakers(self) -> int:
+        """How many speakers were tested."""
+        return len({speaker for fold in self.folds for speaker in fold.speakers_test})
+
+    @property
     def few_speakers(self) -> str:
-        """A warning where the tested speakers are too few for an interval; empty where they suffice."""
-        number = len({speaker for fold in self.folds for speaker in fold.speakers_test})
-        if number >= FEWEST_SPEAKERS:
+        """A warning where the tested speakers are too few; empty where they suffice."""
+        if self.n_speakers >= FEWEST_SPEAKERS:
             return ""
-        if number == 1:
+        if self.n_speakers == 1:
             return "One speaker: 1 was tested, so that there is no interval over speakers."
         return (
-            f"Few speakers: {number} were tested, so that the interval over speakers is not reliable "
-            f"(at least {FEWEST_SPEAKERS})."
+            f"Few speakers: {self.n_speakers} were tested, so that intervals over speakers are wide, and no comparison "
+            f"of systems over speakers can reach p = 0.05 (it takes {FEWEST_SPEAKERS})."
         )
+
+    @property
+    def coverage(self) -> str:
+        """What the run's intervals cover in simulations with as many speakers; empty where it is not known."""
+        scores = [name for name in self.target.scores.with_interval if self.pooled[name].interval]
+        names = {name.partition(".")[0]: COVERED[name.partition(".")[0]] for name in scores}
+        return coverage_sentence(names, self.n_speakers)
 
     @property
     def majority(self) -> str:

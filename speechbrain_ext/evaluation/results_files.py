@@ -21,6 +21,7 @@ from speechbrain_ext.utils.regular_file import read_regular
 
 T = TypeVar("T")
 MAKE_RESULTS = "./run.sh --stage 2 --stop-stage 3"
+MAKE_SCORES = "./run.sh --stage 3 --stop-stage 3"
 
 
 def write_results(path: str | Path, results: Results, files: Sequence[str] = ()) -> None:
@@ -97,6 +98,31 @@ def check_scores(path: str | Path, results: Results) -> None:
     Raises
     ------
     DamagedFile
+        A score or an interval differs, or the predictions do not cover the folds; the first one is named.
+    UserError
+        The predictions cannot be read.
+    """
+    again = scored_again(path, results)
+    if again.pooled != results.pooled:
+        raise DamagedFile(
+            f"{path}: expected the intervals that this version computes, found others, such as those of an earlier "
+            f"version: {_first_interval(results, again)}: {_score_again(Path(path))}"
+        )
+
+
+def scored_again(path: str | Path, results: Results) -> Results:
+    """Score the predictions of a result again; only intervals, which another version computed, may differ.
+
+    Arguments
+    ---------
+    path : str or Path
+        results.json or a kept result; its predictions are read.
+    results : Results
+        Its content.
+
+    Raises
+    ------
+    DamagedFile
         A score differs, or the predictions do not cover the folds; the first one is named.
     UserError
         The predictions cannot be read.
@@ -107,7 +133,7 @@ def check_scores(path: str | Path, results: Results) -> None:
         if target != results.target:
             raise ValueError(f"expected {', '.join(results.target.names)}, found {', '.join(target.names)}")
         again = make_results(rows, results, results.folds)
-        _check_same("pooled ", results_json.pooled_to_json(results), results_json.pooled_to_json(again))
+        _check_same("pooled ", _without_intervals(results), _without_intervals(again))
         _check_same("mean ", results_json.mean_to_json(results), results_json.mean_to_json(again))
         for fold, known in zip(again.folds, results.folds, strict=True):
             _check_same(f"fold {fold.name} ", results_json.fold_to_json(known), results_json.fold_to_json(fold))
@@ -116,6 +142,24 @@ def check_scores(path: str | Path, results: Results) -> None:
             f"{path}: expected the scores of {predictions.name}, found others: {fault}: "
             f"make both again with: {MAKE_RESULTS}"
         ) from None
+    return again
+
+
+def _score_again(path: Path) -> str:
+    if path.name == "results.json":
+        return f"score it again with: {MAKE_SCORES}"
+    return f"compute them again with: python -m speechbrain_ext.bin.report recompute {path.parents[2]}"
+
+
+def _without_intervals(results: Results) -> JsonObject:
+    pooled = results_json.pooled_to_json(results)
+    return {key: value for key, value in pooled.items() if not key.endswith("_ci95")}
+
+
+def _first_interval(results: Results, again: Results) -> str:
+    written, computed = results_json.pooled_to_json(results), results_json.pooled_to_json(again)
+    key = next(key for key, value in computed.items() if written.get(key) != value)
+    return f"pooled {key} is {written.get(key)}, computed again {computed[key]}"
 
 
 def _check_same(where: str, written: JsonObject, computed: JsonObject) -> None:

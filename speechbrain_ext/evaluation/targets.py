@@ -9,15 +9,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from speechbrain_ext.metrics.bootstrap import Interval
 from speechbrain_ext.metrics.classes import (
     METRICS,
     confusion_matrix,
     expected_calibration_error,
     scores_of_confusion,
-    speaker_bootstrap,
 )
-from speechbrain_ext.metrics.values import concordance, concordance_bootstrap, mean_absolute_error, pearson
+from speechbrain_ext.metrics.jackknife import class_jackknife, concordance_jackknife
+from speechbrain_ext.metrics.speakers import Interval
+from speechbrain_ext.metrics.values import concordance, mean_absolute_error, pearson
 from speechbrain_ext.utils.text import decimal, percent
 
 Confusion = tuple[tuple[int, ...], ...]
@@ -119,7 +119,7 @@ class Classes:
     def intervals(self, rows: Sequence[Prediction]) -> dict[str, Interval | None]:
         """Compute the 95 % intervals over speakers."""
         indices, speakers = self._indices(rows), [row.speaker for row in rows]
-        return {metric: speaker_bootstrap(*indices, speakers, metric) for metric in self.scores.with_interval}
+        return {metric: class_jackknife(*indices, speakers, metric).interval for metric in self.scores.with_interval}
 
     def confusion(self, rows: Sequence[Prediction]) -> Confusion:
         """Count [true class][recognised class]; empty where there are no classes."""
@@ -170,7 +170,7 @@ class Dimensions:
         speakers = [row.speaker for row in rows]
 
         def interval(truth: np.ndarray, found: np.ndarray) -> Interval | None:
-            return concordance_bootstrap(truth, found, speakers)
+            return concordance_jackknife(truth, found, speakers).interval
 
         return self._score_each("ccc", interval, rows)
 

@@ -1,4 +1,4 @@
-"""Scores of utterance-level emotion recognition: WA, UAR, macro-F1, confusion, calibration, intervals.
+"""Scores of utterance-level emotion recognition: WA, UAR, macro-F1, confusion, calibration.
 
 Fractions everywhere, never per cent. Classes are integers from 0. WA is the
 papers' weighted accuracy (correct / all), UAR their unweighted accuracy (UA).
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.metrics.bootstrap import Interval, pair, speaker_index, speaker_interval
+from speechbrain_ext.metrics.speakers import pair, speaker_index
 
 METRICS = ("wa", "uar", "macro_f1")
 
@@ -194,15 +194,13 @@ def expected_calibration_error(
     return float(np.abs(gap).sum() / len(truth))
 
 
-def speaker_bootstrap(
+def confusions_by_speaker(
     truth: Sequence[int] | np.ndarray,
     prediction: Sequence[int] | np.ndarray,
     speakers: Sequence[Any] | np.ndarray,
-    metric: str,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Interval | None:
-    """Give the 95 % interval over speakers of a score of classes, see `speaker_interval`.
+    n_classes: int | None = None,
+) -> np.ndarray:
+    """Count the confusion matrix of each speaker; those of several speakers add up.
 
     Arguments
     ---------
@@ -212,32 +210,29 @@ def speaker_bootstrap(
         One class per utterance, in the same order.
     speakers : sequence
         One speaker per utterance, in the same order.
-    metric : str
-        "wa", "uar" or "macro_f1".
-    draws, seed : int
-        As `speaker_interval` takes them; the order of the utterances plays no part.
+    n_classes : int
+        Number of classes; by default the largest class plus one.
 
     Returns
     -------
-    interval : tuple of float or None
+    confusions : numpy.ndarray
+        Counts [speaker, true class, predicted class], speakers in the order of their names.
 
     Raises
     ------
     ValueError
-        The lengths differ, there is no utterance, or the metric is unknown.
+        The lengths differ, there is no utterance, or a class is out of range.
 
     Example
     -------
-    >>> speaker_bootstrap([0, 1, 0, 1], [0, 1, 1, 1], ["a", "a", "b", "b"], "wa")
-    (0.5, 1.0)
+    >>> confusions_by_speaker([0, 1, 0, 1], [0, 1, 1, 1], ["a", "a", "b", "b"]).tolist()
+    [[[1, 0], [0, 1]], [[0, 1], [0, 1]]]
     """
     truth, prediction = pair(truth, prediction)
     n_speakers, owner = speaker_index(speakers, len(truth))
-    n_classes = _number_of_classes(truth, prediction, None)
-    cells = np.bincount(
-        (owner * n_classes + truth) * n_classes + prediction, minlength=n_speakers * n_classes**2
-    ).reshape(n_speakers, n_classes, n_classes)  # [speaker, true class, predicted class]
-    return speaker_interval(cells, lambda sums: scores_of_confusion(sums, metric), draws, seed)
+    n_classes = _number_of_classes(truth, prediction, n_classes)
+    cells = np.bincount((owner * n_classes + truth) * n_classes + prediction, minlength=n_speakers * n_classes**2)
+    return cells.reshape(n_speakers, n_classes, n_classes)  # [speaker, true class, predicted class]
 
 
 def _number_of_classes(truth: np.ndarray, prediction: np.ndarray, n_classes: int | None) -> int:

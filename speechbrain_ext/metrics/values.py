@@ -1,4 +1,4 @@
-"""Scores of values such as valence: CCC, Pearson's correlation, mean absolute error, and an interval of the CCC."""
+"""Scores of values such as valence: CCC, Pearson's correlation and mean absolute error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from speechbrain_ext.metrics.bootstrap import Interval, pair, speaker_index, speaker_interval
+from speechbrain_ext.metrics.speakers import pair, speaker_index
 
 
 def concordance(truth: Sequence[float] | np.ndarray, prediction: Sequence[float] | np.ndarray) -> float:
@@ -41,7 +41,7 @@ def concordance(truth: Sequence[float] | np.ndarray, prediction: Sequence[float]
     """
     truth, prediction = pair(truth, prediction, float)
     centre = truth.mean()
-    return float(_concordance(_sums(truth - centre, prediction - centre)))
+    return float(concordance_of_sums(value_sums(truth - centre, prediction - centre)))
 
 
 def pearson(truth: Sequence[float] | np.ndarray, prediction: Sequence[float] | np.ndarray) -> float:
@@ -101,14 +101,12 @@ def mean_absolute_error(truth: Sequence[float] | np.ndarray, prediction: Sequenc
     return float(np.abs(truth - prediction).mean())
 
 
-def concordance_bootstrap(
+def sums_by_speaker(
     truth: Sequence[float] | np.ndarray,
     prediction: Sequence[float] | np.ndarray,
     speakers: Sequence[Any] | np.ndarray,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Interval | None:
-    """Give the 95 % interval over speakers of the CCC, see `speaker_interval`.
+) -> np.ndarray:
+    """Compute what the CCC needs of each speaker; the sums of several speakers add up.
 
     Arguments
     ---------
@@ -118,39 +116,34 @@ def concordance_bootstrap(
         One value per utterance, in the same order and units.
     speakers : sequence
         One speaker per utterance, in the same order.
-    draws, seed : int
-        As `speaker_interval` takes them; the order of the utterances plays no part.
 
     Returns
     -------
-    interval : tuple of float or None
+    sums : numpy.ndarray
+        Number, sums, sums of squares and of products [speaker, sum], speakers in the order of their names; values
+        are taken relative to the mean of the truth, which the CCC does not depend on.
 
     Raises
     ------
     ValueError
         The lengths differ or there is no utterance.
-
-    Example
-    -------
-    >>> low, high = concordance_bootstrap([1, 2, 1, 2], [1, 2, 2, 1], ["a", "a", "b", "b"])
-    >>> round(low, 4), round(high, 4)
-    (-1.0, 1.0)
     """
     truth, prediction = pair(truth, prediction, float)
     n_speakers, owner = speaker_index(speakers, len(truth))
     centre = truth.mean()
-    parts = [_sums(truth[owner == one] - centre, prediction[owner == one] - centre) for one in range(n_speakers)]
-    return speaker_interval(np.stack(parts), _concordance, draws, seed)
+    parts = [value_sums(truth[owner == one] - centre, prediction[owner == one] - centre) for one in range(n_speakers)]
+    return np.stack(parts)  # [speaker, sum]
 
 
-def _sums(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Number, sums, sums of squares and of products: those of several speakers add up."""
-    squares = (truth @ truth, prediction @ prediction, truth @ prediction)
-    return np.array([len(truth), truth.sum(), prediction.sum(), *squares])  # [sum]
+def value_sums(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Number, sums, sums of squares and of products [..., sum] of values [..., utterance]."""
+    number = np.full(truth.shape[:-1], truth.shape[-1], dtype=float)  # [...]
+    products = ((truth * truth).sum(-1), (prediction * prediction).sum(-1), (truth * prediction).sum(-1))
+    return np.stack([number, truth.sum(-1), prediction.sum(-1), *products], axis=-1)  # [..., sum]
 
 
-def _concordance(sums: np.ndarray) -> np.ndarray:
-    """CCC of sums [..., sum]."""
+def concordance_of_sums(sums: np.ndarray) -> np.ndarray:
+    """Compute the CCC [...] of sums [..., sum], see `sums_by_speaker`."""
     n, truth, prediction, truth_2, prediction_2, product = np.moveaxis(sums, -1, 0)  # [...] each
     means = truth / n, prediction / n
     variances = np.maximum(truth_2 / n - means[0] ** 2, 0), np.maximum(prediction_2 / n - means[1] ** 2, 0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from speechbrain_ext.evaluation.results_files import read_results
-from speechbrain_ext.report.results_md import RESULTS_PAGE, keep, write_results_md
+from speechbrain_ext.evaluation.results_files import read_results, scored_again, write_results
+from speechbrain_ext.report.results_md import RESULTS_FOLDER, RESULTS_PAGE, keep, write_results_md
 from speechbrain_ext.report.tables.table_list import write_table_list
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.repository import RECIPES
@@ -33,6 +33,24 @@ def generate_results_md(recipe: Path) -> None:
     _check_recipe(recipe)
     write_results_md(recipe)
     print(f"wrote {recipe / RESULTS_PAGE}")
+
+
+def recompute_results(recipe: Path) -> None:
+    """Compute the intervals of all kept results again from their predictions, and generate RESULTS.md again.
+
+    Raises
+    ------
+    DamagedFile
+        A score itself is not that of its predictions: the result was edited.
+    """
+    _check_recipe(recipe)
+    for path in sorted((recipe / RESULTS_FOLDER).glob("*/*.json")):
+        known = read_results(path)
+        results = scored_again(path, known)
+        if results != known:
+            write_results(path, results)
+        print(f"{'unchanged' if results == known else 'computed again'}: {path}")
+    generate_results_md(recipe)
 
 
 def _check_recipe(recipe: Path) -> None:

@@ -38,7 +38,7 @@ EXPLANATION = (
 EXPLANATION_OF_DIMENSIONS = (
     "Dimensions in place of classes. CCC: concordance correlation coefficient of all tested utterances, 1 where truth "
     "and prediction are the same, 0 where they are not related; the mean is over the row's dimensions. Square "
-    "brackets: 95 % interval, bootstrap over speakers. ±: standard deviation over folds; in a row of several seeds, "
+    "brackets: 95 % interval, jackknife over speakers. ±: standard deviation over folds; in a row of several seeds, "
     "over seeds, also of the pooled scores."
 )
 # An absolute path of the machine, quoted or bare; a fraction such as 4/5 and a web address are none.
@@ -236,6 +236,7 @@ def _protocol(kept: list[Results]) -> list[str]:
         if results.command
     ]
     notes = dict.fromkeys(f"- {results.majority}" for results in kept if results.majority)
+    notes |= dict.fromkeys(f"- {results.coverage}" for results in kept if results.coverage)
     notes |= dict.fromkeys(
         f"- {results.system}, {results.row_name}: {' '.join(warning.split())}"
         for results in kept

@@ -11,7 +11,7 @@ from speechbrain_ext.utils.text import DASH
 
 SCORES_EXPLAINED = (
     "Scores are per cent. WA: share of utterances recognised. UAR (the papers' UA): mean over the classes of their "
-    "recall. Pooled: one score over the utterances of all folds; square brackets: its 95 % interval, bootstrap over "
+    "recall. Pooled: one score over the utterances of all folds; square brackets: its 95 % interval, jackknife over "
     "speakers."
 )
 NAMES = {"wa": "WA", "uar": "UAR", "macro_f1": "Macro-F1", "ccc_mean": "CCC, mean"}

@@ -12,7 +12,6 @@ from speechbrain_ext.metrics.classes import (
     confusion_matrix,
     expected_calibration_error,
     scores_of_confusion,
-    speaker_bootstrap,
     unweighted_average_recall,
     weighted_accuracy,
 )
@@ -80,45 +79,6 @@ def test_calibration_error_equals_the_slow_loop(n_bins: int) -> None:
     assert expected_calibration_error(probabilities, truth, n_bins) == pytest.approx(expected, abs=1e-12)
 
 
-def _slow_bootstrap(truth: np.ndarray, prediction: np.ndarray, speakers: np.ndarray, metric: str) -> tuple:
-    names = sorted(set(speakers.tolist()))
-    generator = np.random.default_rng(7)
-    scores = []
-    for drawn in generator.integers(len(names), size=(200, len(names))):
-        rows = np.concatenate([np.flatnonzero(speakers == names[number]) for number in drawn])
-        scores.append(SCIKIT[metric](truth[rows], prediction[rows]))
-    return tuple(np.percentile(scores, [2.5, 97.5]))
-
-
-@pytest.mark.parametrize("metric", ["wa", "uar", "macro_f1"])
-def test_bootstrap_equals_the_slow_loop_over_speakers(metric: str) -> None:
-    generator = np.random.default_rng(1)
-    truth = generator.integers(4, size=120)
-    prediction = np.where(generator.random(120) < 0.6, truth, generator.integers(4, size=120))
-    speakers = np.array([f"s{number}" for number in generator.integers(6, size=120)])
-    expected = _slow_bootstrap(truth, prediction, speakers, metric)
-    found = speaker_bootstrap(truth, prediction, speakers, metric, draws=200, seed=7)
-    assert found == pytest.approx(expected, abs=1e-12)
-    order = generator.permutation(120)
-    again = speaker_bootstrap(truth[order], prediction[order], speakers[order], metric, draws=200, seed=7)
-    assert again == found
-    assert speaker_bootstrap(truth, prediction, speakers, metric, draws=200, seed=8) != found
-
-
-@pytest.mark.parametrize("metric", ["wa", "uar", "macro_f1"])
-def test_one_speaker_has_no_interval(metric: str) -> None:
-    assert speaker_bootstrap([0, 1, 1], [0, 1, 0], ["a", "a", "a"], metric) is None
-
-
-def test_speakers_who_differ_widen_the_interval() -> None:
-    truth = np.zeros(100, dtype=int)
-    prediction = np.repeat([0, 1], 50)
-    few = speaker_bootstrap(truth, prediction, np.repeat(["a", "b"], 50), "wa")
-    many = speaker_bootstrap(truth, prediction, np.arange(100), "wa")
-    assert few == (0.0, 1.0)
-    assert 0.35 < many[0] < 0.45 and 0.55 < many[1] < 0.65
-
-
 @pytest.mark.parametrize("function", [weighted_accuracy, unweighted_average_recall, confusion_matrix])
 def test_lengths_that_differ_are_told_with_both_values(function) -> None:
     with pytest.raises(ValueError, match="3 != 2"):
@@ -130,10 +90,6 @@ def test_lengths_that_differ_are_told_with_both_values(function) -> None:
 def test_other_wrong_inputs() -> None:
     with pytest.raises(ValueError, match="3 != 2"):
         expected_calibration_error([[1.0], [1.0]], [0, 0, 0])
-    with pytest.raises(ValueError, match="1 != 2"):
-        speaker_bootstrap([0, 1], [0, 1], ["a"], "wa")
-    with pytest.raises(ValueError, match="expected one of wa, uar, macro_f1, found 'ua'"):
-        speaker_bootstrap([0, 1], [0, 1], ["a", "b"], "ua")
     with pytest.raises(ValueError, match="expected 0 to 2, found 0 to 3"):
         confusion_matrix([0, 1], [0, 3], 3)
     for truth, prediction in (([0, -1], [0, 1]), ([0, 1], [0, -1])):

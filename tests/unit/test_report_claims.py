@@ -26,6 +26,7 @@ from value_folders import DIMENSIONS, value_rows
 
 from speechbrain_ext.analysis.tsne_figure import Panel, build_tsne
 from speechbrain_ext.evaluation.breakdown import SpeakerScores, by_class, by_speaker, worst_speaker
+from speechbrain_ext.evaluation.coverage import measured_coverage
 from speechbrain_ext.evaluation.evaluate import print_scores
 from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results import make_results
@@ -92,10 +93,15 @@ def test_below_six_speakers_the_interval_is_there_with_a_warning(tmp_path, capsy
     results, rows = run_of(["03", "08", "09", "10", "11", "12"][:count])
     write_folder(tmp_path, results, rows)
     print_scores(results)
-    told = f"Few speakers: {count} were tested, so that the interval over speakers is not reliable (at least 6)."
+    told = (
+        f"Few speakers: {count} were tested, so that intervals over speakers are wide, and no comparison of systems "
+        "over speakers can reach p = 0.05 (it takes 6)."
+    )
     assert results.few_speakers == (told if warned else "")
     for text in (capsys.readouterr().out, page_of(tmp_path).text):
         assert (told in text) == warned and BRACKETS.search(text)
+        wa, uar = (measured_coverage(score, count).text for score in ("wa", "uar"))
+        assert f"In simulations with {count} speakers the 95 % intervals cover: WA {wa}, UAR {uar}." in text
 
 
 def test_a_run_with_other_settings_is_marked_and_stands_without_the_paper(tmp_path):

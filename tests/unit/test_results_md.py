@@ -130,7 +130,6 @@ def test_predictions_are_kept_and_the_development_rule_is_in_the_name(recipe: Pa
     "spoil",
     [
         lambda results: results["pooled"].update(uar=results["pooled"]["uar"] + 0.01),
-        lambda results: results["pooled"].update(uar_ci95=[0.0, 1.0]),
         lambda results: results["mean"].update(wa=results["mean"]["wa"] + 1e-12),
         lambda results: results["folds"][3].update(uar=0.99),
         lambda results: results["folds"][3].update(speakers_test=["03"]),
@@ -145,6 +144,32 @@ def test_scores_that_are_not_those_of_the_predictions_are_refused(recipe: Path, 
     write_sealed(path, results_to_json(results))
     with pytest.raises(DamagedFile, match="expected the scores of .*csv, found others"):
         keep(seed, recipe) if place == "run" else results_md(recipe)
+
+
+def test_intervals_of_an_earlier_version_are_refused_and_computed_again(recipe: Path, tmp_path: Path, capsys) -> None:
+    seed = write_run(tmp_path)
+    kept = keep(seed, recipe)
+    right, page = kept.read_bytes(), (recipe / "RESULTS.md").read_bytes()
+    for path in (kept, seed / "results.json"):
+        old = edited(read_results(path), lambda results: results["pooled"].update(uar_ci95=[0.1, 0.9]))
+        write_sealed(path, results_to_json(old))
+    with pytest.raises(DamagedFile, match=r"pooled uar_ci95 is \[0.1, 0.9\].* with: ./run.sh --stage 3"):
+        keep(seed, recipe)
+    with pytest.raises(DamagedFile, match=f"those of an earlier version.*report recompute {recipe}$"):
+        results_md(recipe)
+    main(["recompute", str(recipe)])
+    assert (kept.read_bytes(), (recipe / "RESULTS.md").read_bytes()) == (right, page)
+    main(["recompute", str(recipe)])
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "computed again",
+        f"wrote {recipe / 'RESULTS.md'}",
+        "unchanged",
+        f"wrote {recipe / 'RESULTS.md'}",
+    ]
+    spoilt = edited(read_results(kept), lambda results: results["pooled"].update(uar=0.5))
+    write_sealed(kept, results_to_json(spoilt))
+    with pytest.raises(DamagedFile, match="pooled uar is 0.5, computed again"):
+        main(["recompute", str(recipe)])
 
 
 def test_predictions_edited_after_scoring_are_refused(recipe: Path, tmp_path: Path) -> None:

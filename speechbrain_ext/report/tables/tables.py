@@ -11,7 +11,7 @@ from speechbrain_ext.evaluation.comparability import comparison_card, difference
 from speechbrain_ext.evaluation.facts import MARK, difference_phrases
 from speechbrain_ext.evaluation.records import SPEAKERS_KNOWN, Results, Score, Scores
 from speechbrain_ext.evaluation.results import development_uar, make_summary
-from speechbrain_ext.metrics.bootstrap import Interval
+from speechbrain_ext.metrics.speakers import Interval
 from speechbrain_ext.report.score_columns import SCORES_EXPLAINED
 from speechbrain_ext.report.tables.paper_notes import paper_notes
 from speechbrain_ext.training.paper_tables import Table, TableRow
@@ -230,6 +230,7 @@ def _notes(every: Sequence[Results]) -> list[str]:
     if any(one.is_speaker_dependent for one in every):
         notes.append(SPEAKERS_KNOWN)
     notes += list(dict.fromkeys(one.few_speakers for one in every if one.few_speakers))
+    notes += list(dict.fromkeys(one.coverage for one in every if one.coverage))
     notes += list(dict.fromkeys(one.majority for one in every if one.majority))
     notes += [f"{one.row}: {one.optimism}" for one in every if one.optimism]
     notes.append(". ".join(f"{name}: {'; '.join(sorted(values))}" for name, values in made.items()) + ".")

@@ -1,0 +1,267 @@
+"""Systems to compare, read from run folders, kept results, and predictions that someone else made."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from speechbrain_ext.corpora import CORPORA
+from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
+from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.evaluation.predictions import read_predictions
+from speechbrain_ext.evaluation.records import Results
+from speechbrain_ext.evaluation.results_files import predictions_path, read_results
+from speechbrain_ext.evaluation.statistics import System
+from speechbrain_ext.evaluation.system_checks import check_ids, check_once, check_same
+from speechbrain_ext.evaluation.targets import Classes, Prediction, target_of
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import sha256_file
+from speechbrain_ext.utils.nearest import suggestion
+from speechbrain_ext.utils.regular_file import NotRegularFile, read_regular
+
+FORMS = (
+    "a run folder .../seed-<n>, a folder of several such, a kept result (.json or .csv), or a CSV with the columns "
+    "id,prediction and if known p_<class> of each class"
+)
+
+
+@dataclass(frozen=True)
+class Systems:
+    """Systems on the same utterances, and what else is known of these.
+
+    Attributes
+    ----------
+    systems : tuple of System
+    genders : mapping
+        "F" or "M" of each speaker of whom it is known.
+    votes : mapping
+        By utterance the votes of each annotator [annotator][class], in the order of the first system's classes.
+    notes : tuple of str
+        What differs between the results although it should not, one sentence each.
+    """
+
+    systems: tuple[System, ...]
+    genders: Mapping[str, str]
+    votes: Mapping[str, Sequence[Sequence[float]]]
+    notes: tuple[str, ...] = ()
+
+
+def read_systems(paths: Sequence[Path]) -> Systems:
+    """Read systems, and check that they can be compared.
+
+    Arguments
+    ---------
+    paths : sequence of Path
+        At least two, see `FORMS`.
+
+    Raises
+    ------
+    UserError
+        A path is nothing of this kind, or the systems differ in utterances, classes, labels or speakers, have an
+        utterance twice, or one speaker only.
+    """
+    read = [_read(path) for path in paths]
+    known = [(path, found) for path, found in zip(paths, read, strict=True) if isinstance(found, _Known)]
+    if not known:
+        raise UserError(
+            f"{paths[0]} and {paths[-1]}: expected labels and speakers in one of them, found id,prediction only: "
+            "name a run folder or a kept result too"
+        )
+    reference_path, reference = known[0]
+    systems = []
+    for path, found in zip(paths, read, strict=True):
+        system = found.system if isinstance(found, _Known) else _with_labels(path, found, reference.system)
+        systems.append(_as_reference(path, system, reference_path, reference.system))
+    speakers = {row.speaker for row in reference.system.seeds[0]}
+    if len(speakers) < 2:
+        raise UserError(
+            f"{reference_path}: expected at least two speakers, found {', '.join(speakers)} alone: speakers are what "
+            "is compared: name results of several"
+        )
+    results = [found.results for _, found in known if found.results]
+    utterances = next(filter(None, (found.utterances for _, found in known)), ())
+    genders = _genders([row for row in reference.system.seeds[0]], results, utterances)
+    votes = _votes(utterances, results, reference.system.classes)
+    return Systems(tuple(systems), genders, votes, tuple(_notes(results)))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A system with labels and speakers; its first result and manifest, where they are at hand."""
+
+    system: System
+    results: Results | None
+    utterances: Sequence[Utterance] = ()
+
+
+def _read(path: Path) -> _Known | list[dict[str, str]]:
+    """Read a system; of someone else's CSV its cells."""
+    if path.is_dir():
+        seeds = [path] if (path / "results.json").exists() else sorted(path.glob("seed-*"), key=_seed_number)
+        files = [folder / "results.json" for folder in seeds if (folder / "results.json").exists()]
+        if not files:
+            raise UserError(f"{path}: expected {FORMS}, found a folder without results.json: run stage 3 first")
+        return _of_results(path, files)
+    if path.suffix == ".json":
+        return _of_results(path, [path])
+    if path.suffix != ".csv":
+        state = "another file" if path.exists() else "nothing there"
+        raise UserError(f"{path}: expected {FORMS}, found {state}: check the name")
+    if path.with_suffix(".json").exists():
+        return _of_results(path, [path.with_suffix(".json")])
+    head, rows = _read_table(path)
+    if target_of(head) is None:
+        return _foreign_rows(path, head, rows)
+    predictions, target = read_predictions(path)
+    return _Known(_system(path, path.stem, [(predictions, target)]), None)
+
+
+def _of_results(path: Path, files: Sequence[Path]) -> _Known:
+    results = [read_results(file) for file in files]
+    first = results[0]
+    seeds = ", ".join(str(one.seed) for one in results)
+    name = f"{first.run_name} ({first.protocol_name}, seed{'s' if len(results) > 1 else ''} {seeds})"
+    system = _system(path, name, [read_predictions(predictions_path(file)) for file in files])
+    return _Known(system, first, _manifest(files[0], first))
+
+
+def _system(path: Path, name: str, seeds: Sequence[tuple[list[Prediction], object]]) -> System:
+    targets = [target for _, target in seeds]
+    if not isinstance(targets[0], Classes):
+        raise UserError(
+            f"{path}: expected predictions of classes, found values of dimensions: only classes are compared"
+        )
+    if any(target != targets[0] for target in targets):
+        raise UserError(f"{path}: expected the same classes in each seed, found others: run them again")
+    system = System(name, targets[0].names, tuple(tuple(sorted(rows, key=lambda row: row.id)) for rows, _ in seeds))
+    for rows in system.seeds:
+        check_once(path, [row.id for row in rows])
+        check_same(path, rows, path, system.seeds[0])
+    return system
+
+
+def _read_table(path: Path) -> tuple[list[str], list[list[str]]]:
+    try:
+        table = list(csv.reader(io.StringIO(read_regular(path).decode("utf-8-sig"), newline="")))
+    except FileNotFoundError:
+        raise UserError(f"{path}: expected {FORMS}, found nothing there: check the name") from None
+    except (UnicodeDecodeError, csv.Error, NotRegularFile) as fault:
+        raise UserError(f"{path}: expected a CSV in UTF-8, found another file ({fault}): write it again") from None
+    return (table[0] if table else []), [row for row in table[1:] if row]
+
+
+def _foreign_rows(path: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[dict[str, str]]:
+    known = ["id", "prediction", *(name for name in head if name.startswith("p_"))]
+    if sorted(head) != sorted(set(known)):
+        raise UserError(
+            f"{path}: expected the columns id,prediction and if known p_<class> of each class, found "
+            f"{','.join(head)}: name them so"
+        )
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(head):
+            raise UserError(f"{path} line {number}: expected {len(head)} cells, found {len(row)}: mend this line")
+    if not rows:
+        raise UserError(f"{path}: expected predictions, found the line of columns alone: write one line an utterance")
+    found = [dict(zip(head, row, strict=True)) for row in rows]
+    check_once(path, [row["id"] for row in found])
+    return found
+
+
+def _with_labels(path: Path, rows: Sequence[Mapping[str, str]], other: System) -> System:
+    """Complete someone else's predictions with the labels and speakers of another system."""
+    known = {row.id: row for row in other.seeds[0]}
+    check_ids(path, {row["id"] for row in rows}, known)
+    columns = [f"p_{name}" for name in other.classes]
+    given = [name for name in rows[0] if name.startswith("p_")]
+    if given and sorted(given) != sorted(columns):
+        raise UserError(
+            f"{path}: expected the columns {','.join(columns)}, found {','.join(given)}: name each class once"
+        )
+    completed = []
+    for row in rows:
+        if row["prediction"] not in other.classes:
+            hint = suggestion(row["prediction"], other.classes, "classes")
+            raise UserError(
+                f"{path}: {row['id']}: expected one of {', '.join(other.classes)}, found {row['prediction']!r}: {hint}"
+            )
+        try:
+            posteriors = tuple(float(row[name]) for name in columns) if given else ()
+        except ValueError:
+            posteriors = (math.nan,)
+        if not all(0 <= value <= 1 for value in posteriors):
+            raise UserError(f"{path}: {row['id']}: expected posteriors between 0 and 1, found others: mend this line")
+        completed.append(replace(known[row["id"]], prediction=row["prediction"], posteriors=posteriors))
+    return System(path.name, other.classes, (tuple(sorted(completed, key=lambda row: row.id)),))
+
+
+def _as_reference(path: Path, system: System, other_path: Path, other: System) -> System:
+    """Check a system against the reference, and put its classes in the reference's order."""
+    if set(system.classes) != set(other.classes):
+        raise UserError(
+            f"{path}: expected the classes {', '.join(other.classes)} of {other_path}, found "
+            f"{', '.join(system.classes)}: compare results on the same classes"
+        )
+    check_same(path, system.seeds[0], other_path, other.seeds[0])
+    places = [system.classes.index(name) for name in other.classes]
+    seeds = (tuple(_reordered(row, places) for row in rows) for rows in system.seeds)
+    return System(system.name, other.classes, tuple(seeds))
+
+
+def _reordered(row: Prediction, places: Sequence[int]) -> Prediction:
+    return replace(row, posteriors=tuple(row.posteriors[place] for place in places)) if row.posteriors else row
+
+
+def _seed_number(folder: Path) -> tuple[int, str]:
+    number = folder.name.removeprefix("seed-")
+    return (int(number) if number.isdigit() else 0, number)
+
+
+def _manifest(file: Path, results: Results) -> Sequence[Utterance]:
+    """The manifest that a run was made from; none where it is not in the recipe's folder, or is another one."""
+    parents = file.resolve().parents
+    if file.name != "results.json" or len(parents) < 7:
+        return ()
+    folder = parents[6] / "data" / f"{results.corpus}-{results.source}"
+    path = folder / "manifest.jsonl"
+    if not path.is_file() or sha256_file(path) != results.manifest_sha256:
+        return ()
+    return read_utterances(folder, read_facts(folder))
+
+
+def _genders(
+    rows: Sequence[Prediction], results: Sequence[Results], utterances: Sequence[Utterance]
+) -> Mapping[str, str]:
+    if utterances:
+        return {one.speaker: one.gender for one in utterances if one.gender}
+    corpora = {corpus.name: corpus for corpus in CORPORA.values()}
+    corpus = corpora.get(results[0].corpus) if results else None
+    if corpus is None or corpus.spoken_of is None:
+        return {}
+    spoken = (corpus.spoken_of(row.id) for row in rows)
+    return {one.speaker: one.gender for one in spoken if one and one.gender}
+
+
+def _votes(
+    utterances: Sequence[Utterance], results: Sequence[Results], classes: Sequence[str]
+) -> Mapping[str, Sequence[Sequence[float]]]:
+    if not results or not any(one.votes for one in utterances):
+        return {}
+    task = Task(classes=tuple(classes), merge_excited=bool((results[0].task or {}).get("merge_excited")))
+    return {
+        one.id: [[float(name in set(map(task.merged, vote.labels))) for name in classes] for vote in one.votes]
+        for one in utterances
+    }
+
+
+def _notes(results: Sequence[Results]) -> list[str]:
+    """Say in what the results differ that should be alike when systems are compared."""
+    found = []
+    for name, what in (("edition", "the edition"), ("protocol", "the protocol"), ("folds_sha256", "the folds")):
+        if len({getattr(one, name) for one in results}) > 1:
+            found.append(f"The results differ in {what}: what is compared is not the systems alone.")
+    return found

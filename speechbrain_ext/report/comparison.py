@@ -1,0 +1,195 @@
+"""The comparison of systems in words: what differs, how sure that is, and what could have been seen at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from string import ascii_uppercase
+
+from speechbrain_ext.evaluation import statistics
+from speechbrain_ext.evaluation.coverage import measured_coverage
+from speechbrain_ext.evaluation.statistics import Comparison, GroupScores, System
+from speechbrain_ext.evaluation.system_files import Systems, read_systems
+from speechbrain_ext.metrics.jackknife import t_quantile
+from speechbrain_ext.metrics.paired_tests import DRAWS, METRICS, PairedTest
+from speechbrain_ext.metrics.vote_divergence import FLOOR
+from speechbrain_ext.utils.errors import UsageError
+from speechbrain_ext.utils.text import DASH, percent
+
+LEVEL = 0.05
+GENDERS = {"F": "female", "M": "male"}
+
+
+def compare_files(paths: Sequence[Path]) -> str:
+    """Compare the first system with each of the others.
+
+    Arguments
+    ---------
+    paths : sequence of Path
+        As `read_systems` takes them.
+
+    Raises
+    ------
+    UserError
+        The systems cannot be compared.
+    """
+    if not 2 <= len(paths) <= len(ascii_uppercase):
+        raise UsageError(f"expected 2 to {len(ascii_uppercase)} systems, found {len(paths)}: name two or more")
+    found = read_systems(paths)
+    letters = ascii_uppercase[: len(paths)]
+    first, *others = found.systems
+    comparisons = [statistics.compare(first, other) for other in others]
+    adjusted = statistics.family_p(comparisons) if len(others) > 1 else [None]
+    lines = [
+        headline("A", letter, one.tests["uar"], p)
+        for letter, one, p in zip(letters[1:], comparisons, adjusted, strict=True)
+    ]
+    if len(others) > 1:
+        lines += ["", f"Family: {len(others)} systems against A; p is adjusted after Holm."]
+    lines += ["", *(_scores(letter, system) for letter, system in zip(letters, found.systems, strict=True))]
+    lines += [f"Note: {note}" for note in found.notes]
+    for letter, one in zip(letters[1:], comparisons, strict=True):
+        lines += ["", f"{letter} against A", *_details(letter, one)]
+    lines += ["", *_spreads(letters, comparisons)]
+    lines += ["", "UAR of each speaker", *_groups(letters, statistics.by_speaker(found.systems), "speaker")]
+    lines += ["", *_genders(letters, found)]
+    lines += ["", *_calibration(letters, found)]
+    return "\n".join(lines) + "\n"
+
+
+def headline(first: str, second: str, test: PairedTest, adjusted: float | None = None) -> str:
+    """Say in one sentence which system is better, by how much, and how sure that is.
+
+    Arguments
+    ---------
+    first, second : str
+        What the systems are called.
+    test : PairedTest
+        Of UAR.
+    adjusted : float or None
+        p after Holm, where several systems are compared with the first.
+    """
+    better, worse, sign = (second, first, 1) if test.difference >= 0 else (first, second, -1)
+    low, high = sorted(sign * end for end in test.interval or (0.0, 0.0))
+    p = test.p if adjusted is None else adjusted
+    kind = "p" if adjusted is None else "p after Holm"
+    known = f"{kind} = {write_p(p or 0.0)}, {test.n_speakers} speakers"
+    if not test.difference:
+        return f"{first} and {second} have the same UAR, {known}."
+    points = f"by {100 * abs(test.difference):.1f} points of UAR [{100 * low:.1f}, {100 * high:.1f}], {known}"
+    if p is not None and p <= LEVEL:
+        return f"{better} is better {points}."
+    return f"{better} is ahead {points}: this does not show that {better} is better than {worse}."
+
+
+def write_p(p: float) -> str:
+    """Write p with two digits that say something.
+
+    Example
+    -------
+    >>> write_p(0.0213), write_p(0.5), write_p(0.00195)
+    ('0.02', '0.50', '0.002')
+    """
+    return f"{p:.2f}" if p >= 0.01 else f"{p:.1g}"
+
+
+def _scores(letter: str, system: System) -> str:
+    wa, uar = (percent(statistics.score(system, metric)) for metric in ("wa", "uar"))
+    seeds = f", mean of {len(system.seeds)} seeds" if len(system.seeds) > 1 else ""
+    return f"{letter}: {system.name}: UAR {uar}, WA {wa} per cent{seeds}"
+
+
+def _details(letter: str, one: Comparison) -> list[str]:
+    test = one.tests["uar"]
+    lines = []
+    for metric in METRICS:
+        found = one.tests[metric]
+        low, high = found.interval or (0.0, 0.0)
+        lines.append(
+            f"  {metric.upper()}: {letter} - A = {100 * found.difference:+.2f} points "
+            f"[{100 * low:.2f}, {100 * high:.2f}], p = {write_p(found.p or 0.0)} (systems swapped within a speaker)"
+        )
+    coverage = measured_coverage("difference", test.n_speakers)
+    if coverage:
+        lines.append(
+            f"  In simulations with {test.n_speakers} speakers the 95 % interval of a difference of UAR covers "
+            f"{coverage.text}."
+        )
+    made = f"all {test.n_swaps} swaps" if test.is_exact else f"{DRAWS} drawn swaps"
+    lines.append(f"  Smallest p that {test.n_speakers} speakers can give: {write_p(test.smallest_p or 0.0)} ({made}).")
+    if test.smallest_p and test.smallest_p > LEVEL:
+        lines.append(f"  So few speakers cannot show any difference at the level {LEVEL}.")
+    lines.append(
+        f"  Smallest difference that these speakers show: {100 * (test.smallest_difference or 0.0):.2f} points of UAR "
+        f"(t quantile {t_quantile(test.n_speakers):.2f} times the standard error "
+        f"{100 * (test.standard_error or 0.0):.2f}); the interval of a smaller one contains 0."
+    )
+    if one.mcnemar:
+        counts = f"only A right {one.mcnemar.only_first}, only {letter} right {one.mcnemar.only_second}"
+        lines.append(
+            f"  If utterances were independent, which they are not (nothing is decided by this): McNemar's exact test, "
+            f"{counts}, p = {write_p(one.mcnemar.p)}."
+        )
+    return lines
+
+
+def _spreads(letters: str, comparisons: Sequence[Comparison]) -> list[str]:
+    lines = ["Spread of UAR in points (standard deviation, ddof 0)"]
+    of_systems = [comparisons[0].spreads["uar"][0], *(one.spreads["uar"][1] for one in comparisons)]
+    for letter, found in zip(letters, of_systems, strict=True):
+        seeds = "one seed" if found.over_seeds is None else f"over seeds {100 * found.over_seeds:.2f}"
+        lines.append(f"  {letter}: over speakers {100 * (found.over_speakers or 0.0):.2f}, {seeds}")
+    return lines
+
+
+def _groups(letters: str, groups: Sequence[GroupScores], kind: str) -> list[str]:
+    differences = [f"{letter} - A" for letter in letters[1:]]
+    rows = [[kind, "n", *letters, *differences]]
+    for group in groups:
+        cells = [f"{100 * (share - group.uar[0]):+.2f}" for share in group.uar[1:]]
+        rows.append([group.name, str(group.n), *map(percent, group.uar), *cells])
+    columns = list(zip(*(group.uar for group in groups), strict=True))  # [system][group]
+    gaps = [f"{100 * (max(column) - min(column)):.2f}" for column in columns]
+    rows.append(["gap", "", *gaps, *("" for _ in differences)])
+    return _aligned(rows)
+
+
+def _genders(letters: str, found: Systems) -> list[str]:
+    groups = statistics.by_gender(found.systems, found.genders)
+    if not groups:
+        return ["UAR of each gender: the gender of the speakers is not known, or all have the same."]
+    named = [GroupScores(GENDERS.get(group.name, group.name), group.n, group.uar) for group in groups]
+    return ["UAR of each gender", *_groups(letters, named, "gender")]
+
+
+def _calibration(letters: str, found: Systems) -> list[str]:
+    rows = [["system", "Brier score", "NLL", "ECE", "KL of votes", "JS of votes"]]
+    is_voted = False
+    for letter, system in zip(letters, found.systems, strict=True):
+        one = statistics.calibration(system, found.votes)
+        if one is None:
+            rows.append([letter, *[DASH] * 5])
+            continue
+        is_voted = is_voted or one.votes is not None
+        votes = [f"{one.votes.kl:.3f}", f"{one.votes.js:.3f}"] if one.votes else [DASH, DASH]
+        rows.append([letter, f"{one.brier:.4f}", f"{one.nll:.4f}", f"{one.ece:.4f}", *votes])
+    people = statistics.annotators(found.systems[0], found.votes) if is_voted else None
+    if people:
+        rows.append(["annotator", DASH, DASH, DASH, f"{people.kl:.3f}", f"{people.js:.3f}"])
+    shown = rows if is_voted else [row[:4] for row in rows]
+    lines = ["Calibration of the posteriors (lower is better; a dash: no posteriors)", *_aligned(shown)]
+    if is_voted:
+        lines.append(
+            f"  Distance from the annotators' votes: KL in nats with posteriors of at least {FLOOR}, JS in bits; the "
+            "last row is one annotator against the others."
+        )
+    return lines
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append(f"  {'  '.join([first.ljust(widths[0]), *cells])}".rstrip())
+    return lines
