@@ -44,7 +44,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     if asked.dry_run:
         plan_matrix(request)
     else:
-        print(f"wrote {run_matrix(request)}")
+        from speechbrain_ext.report.cross_corpus.write import write_matrix_report
+
+        path = run_matrix(request)
+        for written in (path, *write_matrix_report(path.parent)):
+            print(f"wrote {written}")
 
 
 def find_corpora(asked: Namespace) -> None:

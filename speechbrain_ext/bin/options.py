@@ -107,6 +107,7 @@ ALL = (
         "train",
         kind=one_of(("train", "renormalise")),
     ),
+    Option("name", ("keep-matrix",), "NAME", "what the kept matrix is called"),
     Option("leave-one-out", MATRIX, "", "each corpus is also tested by models trained on all the others together"),
     Option(
         "class-map",

@@ -1,0 +1,97 @@
+"""Which differences between methods hold: every method against the model as it was trained, over speakers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from speechbrain_ext.evaluation.matrix import ALL_DATA, Cell, Matrix
+from speechbrain_ext.evaluation.matrix_predictions import read_cell
+from speechbrain_ext.evaluation.statistics import System, compare, family_p
+from speechbrain_ext.metrics.paired_tests import PairedTest
+from speechbrain_ext.training.methods import AS_TRAINED
+from speechbrain_ext.utils.text import DASH, percent
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A method against the same model as it was trained, on one target.
+
+    Attributes
+    ----------
+    cell, reference : Cell
+    test : PairedTest
+        Of UAR.
+    p_holm : float or None
+        p after Holm's correction over the methods of this source and target.
+    """
+
+    cell: Cell
+    reference: Cell
+    test: PairedTest
+    p_holm: float | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference holds at 5 % after Holm's correction."""
+        return self.p_holm is not None and self.p_holm <= LEVEL
+
+    @property
+    def text(self) -> str:
+        """The difference in points of UAR with its interval and its p."""
+        ends = "" if self.test.interval is None else f" [{', '.join(map(signed, self.test.interval))}]"
+        p = DASH if self.p_holm is None else f"{self.p_holm:.3f}"
+        return f"{signed(self.test.difference)}{ends}, p = {p}{' *' if self.holds else ''}"
+
+
+def differences(matrix: Matrix, folder: str | Path) -> list[Difference]:
+    """Compare every method with the model as it was trained.
+
+    A family of tests is what one system, trained on one source, scores on one target: each of its methods against
+    the named reference "as-trained".
+
+    Arguments
+    ---------
+    matrix : Matrix
+    folder : str or Path
+        The folder of matrix.json, which the paths of predictions are relative to.
+
+    Raises
+    ------
+    UserError
+        Predictions are missing or not those that the scores were computed from.
+    """
+    scored = [cell for cell in matrix.cells if cell.model == ALL_DATA and cell.uar is not None]
+    families: dict[tuple[object, ...], list[Cell]] = {}
+    for cell in scored:
+        families.setdefault((cell.system, cell.row, cell.train, cell.target), []).append(cell)
+    found: list[Difference] = []
+    for family in families.values():
+        found += _family(family, matrix, Path(folder))
+    return found
+
+
+def _family(family: Sequence[Cell], matrix: Matrix, folder: Path) -> list[Difference]:
+    reference = next((cell for cell in family if cell.method == AS_TRAINED), None)
+    others = [cell for cell in family if cell.method != AS_TRAINED]
+    if reference is None or not others:
+        return []
+    first = System(AS_TRAINED, matrix.classes, (read_cell(reference, folder),))
+    compared = [compare(first, System(cell.method, matrix.classes, (read_cell(cell, folder),))) for cell in others]
+    corrected = family_p(compared)
+    rows = zip(others, compared, corrected, strict=True)
+    return [Difference(cell, reference, one.tests["uar"], p) for cell, one, p in rows]
+
+
+def signed(value: float) -> str:
+    """A difference of two fractions in points, with its sign.
+
+    Example
+    -------
+    >>> signed(0.0312), signed(-0.1)
+    ('+3.12', '-10.00')
+    """
+    return ("+" if value >= 0 else "-") + percent(abs(value))

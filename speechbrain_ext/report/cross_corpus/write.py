@@ -1,0 +1,131 @@
+"""The files that are drawn from a matrix: Markdown, LaTeX, CSV and the heat map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from speechbrain_ext.evaluation.coverage import coverage_sentence
+from speechbrain_ext.evaluation.matrix import ALL_DATA, FILE, CorpusCard, Matrix, read_matrix
+from speechbrain_ext.report.cross_corpus.differences import Difference, differences
+from speechbrain_ext.report.cross_corpus.grids import train_name, uar_text
+from speechbrain_ext.report.cross_corpus.heat_map import build_heat_map
+from speechbrain_ext.report.cross_corpus.texts import explanation, matrix_csv, matrix_latex, matrix_markdown
+from speechbrain_ext.report.figures.drawing import draw_file
+from speechbrain_ext.report.tables.table_text import SYNTHETIC
+from speechbrain_ext.utils.files import write_text
+from speechbrain_ext.utils.text import DASH, markdown_cell, markdown_row, percent
+
+HEAT_MAP = "heat_map.png"
+# The smallest difference that so many speakers could show.
+OF_SPEAKERS = ("Speakers", "Smallest visible")
+
+
+def write_matrix_report(folder: str | Path) -> list[Path]:
+    """Write matrix.md, matrix.tex, matrix.csv and heat_map.png beside matrix.json.
+
+    Raises
+    ------
+    UserError
+        matrix.json, or predictions that it names, are missing or damaged.
+    """
+    folder = Path(folder)
+    matrix = read_matrix(folder / FILE)
+    files = {
+        "matrix.md": "\n".join(report_lines(matrix, folder, "Across corpora", 1)) + "\n",
+        "matrix.tex": matrix_latex(matrix),
+        "matrix.csv": matrix_csv(matrix),
+    }
+    for name, text in files.items():
+        write_text(folder / name, text)
+    draw_file(folder / HEAT_MAP, build_heat_map, matrix)
+    return [folder / name for name in (*files, HEAT_MAP)]
+
+
+def report_lines(matrix: Matrix, folder: Path, title: str, level: int, picture: str = HEAT_MAP) -> list[str]:
+    """The report of a matrix as lines of Markdown.
+
+    Arguments
+    ---------
+    matrix : Matrix
+    folder : Path
+        The folder of matrix.json.
+    title : str
+    level : int
+        Of its heading.
+    picture : str
+        Where the heat map is, from the page.
+    """
+    head = "#" * level
+    lines = [f"{head} {title}", ""]
+    if matrix.source == "mini":
+        lines += [f"**{SYNTHETIC}**", ""]
+    lines += [f"![Heat map: UAR of each source on each target]({picture})", "", explanation(matrix), ""]
+    counts = sorted({cell.speakers for cell in matrix.cells if cell.speakers})
+    lines += [sentence for count in counts if (sentence := coverage_sentence({"uar": "UAR"}, count))]
+    lines += ["", f"{head}# Corpora", "", *_cards(matrix), ""]
+    if matrix.overlaps:
+        lines += [f"- {pair}: {text}" for pair, texts in matrix.overlaps.items() for text in texts] + [""]
+    lines += [f"{head}# UAR", "", *matrix_markdown(matrix, level + 2)]
+    if found := differences(matrix, folder):
+        lines += [f"{head}# Which methods help", "", *_differences(found), ""]
+    lines += [f"{head}# What is recognised", "", *_shares(matrix), ""]
+    return [*lines, f"Made by `{matrix.command}` at commit {matrix.commit}."]
+
+
+def _cards(matrix: Matrix) -> list[str]:
+    head = ["Corpus", "Edition", "Language", "Speech", "Emotions", "Utterances", "Speakers", *matrix.classes]
+    rows = [markdown_row([*head, "Merged", "Left out"])]
+    rows.append("| --- | --- | --- | --- | --- |" + " ---: |" * (2 + len(matrix.classes)) + " --- | --- |")
+    return rows + [_card_row(card, matrix) for card in matrix.corpora]
+
+
+def _card_row(card: CorpusCard, matrix: Matrix) -> str:
+    of_classes = [card.labels[name] for name in matrix.classes]
+    counts = [str(number) for number in (card.utterances, card.speakers, *of_classes)]
+    merged = ", ".join(f"{label} as {target}" for label, target in card.merged.items())
+    left_out = ", ".join(f"{label} {number}" for label, number in card.left_out.items())
+    known = [card.corpus, card.edition, card.language, card.speaking, card.emotions]
+    return markdown_row([*map(markdown_cell, known), *counts, merged or DASH, left_out or DASH])
+
+
+def _differences(found: list[Difference]) -> list[str]:
+    lines = [
+        "Points of UAR gained over the same model as it was trained, with a 95 % interval over the tested speakers "
+        "(jackknife); p of the permutation test that swaps the two within a speaker, after Holm's correction over the "
+        "methods of one source and target. *: holds at 5 %. All these methods are transductive.",
+        "",
+        markdown_row(["System", "Trained on", "Tested on", "As trained", "Method", "UAR", "Difference", *OF_SPEAKERS]),
+        "| --- | --- | --- | ---: | --- | ---: | --- | ---: | ---: |",
+    ]
+    for one in found:
+        cell, least = one.cell, one.test.smallest_difference
+        lines.append(
+            markdown_row(
+                [
+                    *(cell.system, train_name(cell.train), cell.target, uar_text(one.reference), cell.method),
+                    *(uar_text(cell), one.text, str(one.test.n_speakers), DASH if least is None else percent(least)),
+                ]
+            )
+        )
+    return lines
+
+
+def _shares(matrix: Matrix) -> list[str]:
+    """How often each class is recognised, whatever is said: a model that calls nearly all of a target by one name."""
+    lines = [
+        "Share of the target's utterances in per cent that are recognised as each class. Features that are standardised "
+        "with the source's mean may lie all on one side of the planes between two classes; a model then calls nearly "
+        "all of the target by one name.",
+        "",
+        markdown_row(["System", "Trained on", "Tested on", "Method", *matrix.classes]),
+        "| --- | --- | --- | --- |" + " ---: |" * len(matrix.classes),
+    ]
+    for cell in matrix.cells:
+        if cell.model == ALL_DATA and cell.confusion:
+            called = [sum(row[place] for row in cell.confusion) for place in range(len(matrix.classes))]
+            shares = [percent(number / sum(called)) for number in called]
+            lines.append(markdown_row([cell.system, train_name(cell.train), cell.target, cell.method, *shares]))
+    for card in matrix.corpora:
+        truth = [percent(card.labels[name] / card.utterances) for name in matrix.classes]
+        lines.append(markdown_row([DASH, DASH, card.corpus, "as labelled", *truth]))
+    return lines
