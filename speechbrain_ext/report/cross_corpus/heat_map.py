@@ -65,7 +65,7 @@ def _draw_panel(axes: Axes, grid: Grid, low: float, high: float, is_first: bool)
             if cell.model == WITHIN:
                 square = Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=INK, linewidth=1.6)
                 axes.add_patch(square)
-    axes.set_xticks(range(len(grid.targets)), [_short(name) for name in grid.targets], fontsize=8)
+    axes.set_xticks(range(len(grid.targets)), [_short(name) for name in grid.targets], fontsize=7)
     names = ["\n+ ".join(map(_short, train)) for train in grid.trains]
     axes.set_yticks(range(len(names)), names if is_first else [""] * len(names), fontsize=8)
     remark = "\ntransductive" if grid.is_transductive else "\n"

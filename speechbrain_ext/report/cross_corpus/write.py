@@ -113,9 +113,9 @@ def _differences(found: list[Difference]) -> list[str]:
 def _shares(matrix: Matrix) -> list[str]:
     """How often each class is recognised, whatever is said: a model that calls nearly all of a target by one name."""
     lines = [
-        "Share of the target's utterances in per cent that are recognised as each class. Features that are standardised "
-        "with the source's mean may lie all on one side of the planes between two classes; a model then calls nearly "
-        "all of the target by one name.",
+        "Share of the target's utterances in per cent that are recognised as each class. Features that are "
+        "standardised with the source's mean may lie all on one side of the planes between two classes; a model then "
+        "calls nearly all of the target by one name.",
         "",
         markdown_row(["System", "Trained on", "Tested on", "Method", *matrix.classes]),
         "| --- | --- | --- | --- |" + " ---: |" * len(matrix.classes),
