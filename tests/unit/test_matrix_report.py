@@ -139,7 +139,7 @@ def test_differences_are_those_of_all_swaps_of_speakers(tmp_path):
 def test_the_page_has_the_scores_the_cards_and_what_is_declared(tmp_path):
     make(tmp_path)
     files = {path.name: path for path in write_matrix_report(tmp_path)}
-    assert sorted(files) == ["heat_map.png", "matrix.csv", "matrix.md", "matrix.tex"]
+    assert sorted(files) == ["heat_map.png", "matrix.csv", "matrix.md", "matrix.tex", "methods.png"]
     page = files["matrix.md"].read_text()
     uar = 100 * uar_of(predictions(RIGHT["corpus-znorm"]))
     assert f"{uar:.2f} [40.00, 60.00]" in page

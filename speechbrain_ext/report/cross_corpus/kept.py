@@ -8,9 +8,7 @@ from pathlib import Path
 
 from speechbrain_ext.evaluation.matrix import FILE, Cell, Matrix, read_matrix, write_matrix
 from speechbrain_ext.evaluation.matrix_predictions import KEPT_MODELS, read_cell, write_kept
-from speechbrain_ext.report.cross_corpus.heat_map import build_heat_map
-from speechbrain_ext.report.cross_corpus.write import HEAT_MAP, report_lines
-from speechbrain_ext.report.figures.drawing import draw_file
+from speechbrain_ext.report.cross_corpus.write import draw_matrix, report_lines
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import sha256_file, write_text
 
@@ -51,8 +49,8 @@ def keep_matrix(folder: str | Path, name: str, shared: str | Path) -> Path:
         old.unlink()
     cells = tuple(_keep_cell(cell, Path(folder), place) for cell in matrix.cells)
     kept = replace(matrix, cells=cells)
-    draw_file(place / HEAT_MAP, build_heat_map, kept)
     path = write_matrix(place, kept)
+    draw_matrix(kept, place, place)
     write_cross_corpus_page(shared)
     return path
 
@@ -87,5 +85,5 @@ def page_text(found: list[tuple[Path, Matrix]], shared: Path) -> str:
     for place, matrix in sorted(found, key=lambda one: (one[1].source == "mini", one[0].name)):
         where = place.relative_to(shared).as_posix()
         title = f"{', '.join(matrix.names)}: {', '.join(matrix.classes)}"
-        lines += [*report_lines(matrix, place, title, 2, f"{where}/{HEAT_MAP}"), "", f"Files: `{where}/`.", ""]
+        lines += [*report_lines(matrix, place, title, 2, f"{where}/"), "", f"Files: `{where}/`.", ""]
     return "\n".join(lines)

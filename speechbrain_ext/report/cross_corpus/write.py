@@ -7,6 +7,7 @@ from pathlib import Path
 from speechbrain_ext.evaluation.coverage import coverage_sentence
 from speechbrain_ext.evaluation.matrix import ALL_DATA, FILE, CorpusCard, Matrix, read_matrix
 from speechbrain_ext.report.cross_corpus.differences import Difference, differences
+from speechbrain_ext.report.cross_corpus.forest import build_forest_of_methods
 from speechbrain_ext.report.cross_corpus.grids import train_name, uar_text
 from speechbrain_ext.report.cross_corpus.heat_map import build_heat_map
 from speechbrain_ext.report.cross_corpus.texts import explanation, matrix_csv, matrix_latex, matrix_markdown
@@ -15,13 +16,13 @@ from speechbrain_ext.report.tables.table_text import SYNTHETIC
 from speechbrain_ext.utils.files import write_text
 from speechbrain_ext.utils.text import DASH, markdown_cell, markdown_row, percent
 
-HEAT_MAP = "heat_map.png"
+HEAT_MAP, FOREST = "heat_map.png", "methods.png"
 # The smallest difference that so many speakers could show.
 OF_SPEAKERS = ("Speakers", "Smallest visible")
 
 
 def write_matrix_report(folder: str | Path) -> list[Path]:
-    """Write matrix.md, matrix.tex, matrix.csv and heat_map.png beside matrix.json.
+    """Write matrix.md, matrix.tex, matrix.csv and the figures beside matrix.json.
 
     Raises
     ------
@@ -37,11 +38,29 @@ def write_matrix_report(folder: str | Path) -> list[Path]:
     }
     for name, text in files.items():
         write_text(folder / name, text)
-    draw_file(folder / HEAT_MAP, build_heat_map, matrix)
-    return [folder / name for name in (*files, HEAT_MAP)]
+    return [*(folder / name for name in files), *draw_matrix(matrix, folder, folder)]
 
 
-def report_lines(matrix: Matrix, folder: Path, title: str, level: int, picture: str = HEAT_MAP) -> list[str]:
+def draw_matrix(matrix: Matrix, folder: Path, out: Path) -> list[Path]:
+    """Draw the heat map, and the forest plot where methods are compared.
+
+    Arguments
+    ---------
+    matrix : Matrix
+    folder : Path
+        The folder of its predictions.
+    out : Path
+        Where the figures are written.
+    """
+    draw_file(out / HEAT_MAP, build_heat_map, matrix)
+    found = differences(matrix, folder)
+    if not found:
+        return [out / HEAT_MAP]
+    draw_file(out / FOREST, build_forest_of_methods, matrix, found)
+    return [out / HEAT_MAP, out / FOREST]
+
+
+def report_lines(matrix: Matrix, folder: Path, title: str, level: int, place: str = "") -> list[str]:
     """The report of a matrix as lines of Markdown.
 
     Arguments
@@ -52,14 +71,14 @@ def report_lines(matrix: Matrix, folder: Path, title: str, level: int, picture: 
     title : str
     level : int
         Of its heading.
-    picture : str
-        Where the heat map is, from the page.
+    place : str
+        The folder of the figures, from the page, with a slash at its end; "" where they lie beside it.
     """
     head = "#" * level
     lines = [f"{head} {title}", ""]
     if matrix.source == "mini":
         lines += [f"**{SYNTHETIC}**", ""]
-    lines += [f"![Heat map: UAR of each source on each target]({picture})", "", explanation(matrix), ""]
+    lines += [f"![Heat map: UAR of each source on each target]({place}{HEAT_MAP})", "", explanation(matrix), ""]
     counts = sorted({cell.speakers for cell in matrix.cells if cell.speakers})
     lines += [sentence for count in counts if (sentence := coverage_sentence({"uar": "UAR"}, count))]
     lines += ["", f"{head}# Corpora", "", *_cards(matrix), ""]
@@ -67,7 +86,8 @@ def report_lines(matrix: Matrix, folder: Path, title: str, level: int, picture: 
         lines += [f"- {pair}: {text}" for pair, texts in matrix.overlaps.items() for text in texts] + [""]
     lines += [f"{head}# UAR", "", *matrix_markdown(matrix, level + 2)]
     if found := differences(matrix, folder):
-        lines += [f"{head}# Which methods help", "", *_differences(found), ""]
+        lines += [f"{head}# Which methods help", "", f"![What each method changes]({place}{FOREST})", ""]
+        lines += [*_differences(found), ""]
     lines += [f"{head}# What is recognised", "", *_shares(matrix), ""]
     return [*lines, f"Made by `{matrix.command}` at commit {matrix.commit}."]
 

@@ -1,0 +1,61 @@
+"""The forest plot of a matrix: what each method changes in each direction, with intervals over speakers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from speechbrain_ext.evaluation.matrix import Matrix
+from speechbrain_ext.report.cross_corpus.differences import Difference
+from speechbrain_ext.report.cross_corpus.grids import train_name
+from speechbrain_ext.report.figures.drawing import SOFT, draw_watermark, new_figure, set_title
+
+# Okabe and Ito's colours and different marks: they can be told apart in grey and with all kinds of colour vision.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MARKS = "osD^vP"
+
+
+def build_forest_of_methods(matrix: Matrix, found: Sequence[Difference]) -> Figure:
+    """Draw UAR of each method less that of the model as it was trained, a line for each direction.
+
+    Arguments
+    ---------
+    matrix : Matrix
+    found : sequence of Difference
+        A filled mark holds at 5 % after Holm's correction; an empty one does not.
+
+    Returns
+    -------
+    Figure
+    """
+    lines = list(dict.fromkeys(_line(one) for one in found))
+    methods = list(dict.fromkeys(one.cell.method for one in found))
+    figure = new_figure(7.0, 0.42 * len(lines) + 1.6, in_rows=True)
+    axes = figure.add_subplot()
+    axes.axvline(0, color=SOFT, linewidth=1)
+    for number, method in enumerate(methods):
+        colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
+        axes.plot([], [], mark, color=colour, label=method)
+        for one in found:
+            if one.cell.method != method:
+                continue
+            place = lines.index(_line(one)) + 0.17 * (number - (len(methods) - 1) / 2)
+            if one.test.interval is not None:
+                axes.plot([100 * end for end in one.test.interval], [place, place], color=colour, linewidth=1.4)
+            inside = colour if one.holds else "white"
+            axes.plot([100 * one.test.difference], [place], mark, color=colour, markerfacecolor=inside, markersize=6)
+    names = [f"{system}: {train_name(train)} → {target}" for system, train, target in lines]
+    axes.set_yticks(range(len(lines)), names, fontsize=8)
+    axes.set_ylim(len(lines) - 0.4, -0.6)
+    axes.grid(axis="x", alpha=0.25)
+    axes.tick_params(axis="y", length=0)
+    figure.supxlabel("points of UAR gained over the model as trained; filled: holds at 5 % after Holm", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    set_title(figure, "What each method changes (all are transductive)")
+    draw_watermark(figure, matrix.source, is_behind=True)
+    return figure
+
+
+def _line(one: Difference) -> tuple[str, tuple[str, ...], str]:
+    return one.cell.system, one.cell.train, one.cell.target
