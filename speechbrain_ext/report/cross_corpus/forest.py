@@ -50,9 +50,9 @@ def build_forest_of_methods(matrix: Matrix, found: Sequence[Difference]) -> Figu
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.grid(axis="x", alpha=0.25)
     axes.tick_params(axis="y", length=0)
-    figure.supxlabel("points of UAR gained over the model as trained; filled: holds at 5 % after Holm", fontsize=8)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
-    set_title(figure, "What each method changes (all are transductive)")
+    words = "all are transductive; filled: holds at 5 % after Holm"
+    set_title(figure, f"Points of UAR gained over the model as trained\n({words})")
     draw_watermark(figure, matrix.source, is_behind=True)
     return figure
 
