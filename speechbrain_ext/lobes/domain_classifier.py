@@ -2,7 +2,7 @@
 
 Source
 ------
-Ganin et al. 2016, "Domain-adversarial training of neural networks", JMLR 17, sections 4.2 and 5.2.
+Ganin et al. 2016, "Domain-adversarial training of neural networks", JMLR 17.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class DomainClassifier(nn.Module):
 
     Source
     ------
-    Ganin et al. 2016, section 5.2.1: the domain branch of their smallest network, features -> hidden -> domain.
+    Ganin et al. 2016; reading: one hidden layer, features -> hidden -> domain.
 
     Example
     -------
@@ -78,11 +78,11 @@ class DomainClassifier(nn.Module):
             Embeddings [batch, feature].
         strength : float
             Lambda: what the network below is given of the gradient, reversed. The classifier's own gradient is plain
-            (section 5.2.2: otherwise it would learn more slowly than the network that it is to guide).
+            (otherwise it would learn more slowly than the network that it is to guide).
 
         Source
         ------
-        Ganin et al. 2016, equation 10.
+        Ganin et al. 2016.
         """
         both = ((source, SOURCE), (target, TARGET))
         losses = [

@@ -116,6 +116,7 @@ class MaskedBatchNorm1d(nn.Module):
         return nn.functional.batch_norm(rows, *statistics, self.training, self.momentum, self.eps)  # [frames, channel]
 
     def _normalise_together(self, rows: Tensor) -> Tensor:
+        rows = rows.to(self.running_mean.dtype)  # half precision cannot count frames, nor be summed into statistics
         frames = _sum_over_ranks(rows.new_tensor([float(len(rows))]))
         mean = _sum_over_ranks(rows.sum(0)) / frames
         variance = _sum_over_ranks((rows - mean).square().sum(0)) / frames

@@ -30,8 +30,7 @@ def coral_loss(source: Tensor, target: Tensor) -> Tensor:
 
     Source
     ------
-    Sun and Saenko 2016, "Deep CORAL: correlation alignment for deep domain adaptation", ECCV workshops, equations 1
-    to 3.
+    Sun and Saenko 2016, "Deep CORAL: correlation alignment for deep domain adaptation", ECCV workshops.
 
     Example
     -------

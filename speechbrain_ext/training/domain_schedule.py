@@ -2,8 +2,7 @@
 
 Source
 ------
-Ganin et al. 2016, "Domain-adversarial training of neural networks", JMLR 17, section 5.2.2: gamma = 10, alpha = 10,
-beta = 0.75.
+Ganin et al. 2016, "Domain-adversarial training of neural networks", JMLR 17: gamma = 10, alpha = 10, beta = 0.75.
 """
 
 from __future__ import annotations

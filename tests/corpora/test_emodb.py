@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from speechbrain_ext.corpora import get_corpus
-from speechbrain_ext.corpora.emodb import scan, spoken_of
+from speechbrain_ext.corpora.emodb import URL, scan, spoken_of
 from speechbrain_ext.corpora.manifest import CorpusFaults, measure
 
 
@@ -14,6 +14,14 @@ def touch(folder, *names):
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         (folder / name).write_bytes(b"")
+
+
+def test_the_corpus_is_downloaded_from_its_owners_into_the_folder_of_data(tmp_path, monkeypatch):
+    """What `--corpus-root download` calls; the download itself is tested in test_download.py."""
+    asked = []
+    monkeypatch.setattr("speechbrain_ext.corpora.emodb.fetch_zip", lambda *words: asked.append(words) or words[2])
+    assert get_corpus("EmoDB").download(tmp_path) == tmp_path / "EmoDB-download"
+    assert asked == [("EmoDB", URL, tmp_path / "EmoDB-download")]
 
 
 def test_fields_come_from_the_name(tmp_path):

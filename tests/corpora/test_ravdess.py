@@ -13,7 +13,7 @@ from hostile import prepare, within
 
 from speechbrain_ext.corpora import get_corpus
 from speechbrain_ext.corpora.manifest import CorpusFaults, measure
-from speechbrain_ext.corpora.ravdess import CORPUS, scan
+from speechbrain_ext.corpora.ravdess import CORPUS, scan, spoken_of
 from speechbrain_ext.preparation.edition import count, hash_audio, name_edition
 from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
@@ -101,6 +101,31 @@ def test_two_channels_are_mixed_to_one(tmp_path):
     assert faults == [] and (item.sample_rate_hz, item.num_samples) == (48000, 24000)
     mono = replace(item).read_audio(tmp_path)
     assert np.shape(mono)[0] in (8000, 24000) and np.ndim(mono) == 1
+
+
+def test_a_name_says_who_speaks_what_where_it_is_the_corpus_s():
+    spoken = spoken_of("03-01-06-02-01-02-07")
+    assert (spoken.speaker, spoken.gender, spoken.session, spoken.text_id) == ("07", "M", None, "01")
+    assert CORPUS.spoken_of("03-01-06-02-02-02-12").gender == "F"
+    for name in ("03-01-06-02-03-02-07", "03-01-06-02-01-02-25", "03-01-06-02-01-02", "recording 1"):
+        assert spoken_of(name) is None, name
+
+
+def test_published_counts_are_those_of_the_paper():
+    """24 actors, two sentences said twice: eight emotions at two intensities, but neutral at one."""
+    labels = dict(anger=192, calm=192, disgust=192, fear=192, happiness=192, neutral=96, sadness=192, surprise=192)
+    assert CORPUS.expected.labels == labels
+    assert CORPUS.expected.speakers == {f"{actor:02d}": 60 for actor in range(1, 25)}
+    assert CORPUS.expected.utterances == sum(labels.values()) == 24 * 60
+
+
+def test_a_folder_may_be_named_by_text_and_misnamed_files_are_listed(tmp_path):
+    touch(tmp_path, "03-01-06-02-01-02-07.wav")
+    assert [item.id for item in scan(str(tmp_path))] == ["03-01-06-02-01-02-07"]
+    touch(tmp_path, "Actor_07/take-1.wav")
+    with pytest.raises(CorpusFaults) as caught:
+        scan(tmp_path)
+    assert caught.value.more_wavs == ("Actor_07/take-1.wav",)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "socket", "link", "folder"])

@@ -6,6 +6,7 @@ import math
 import random
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import speechbrain as sb
@@ -22,7 +23,7 @@ from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, gather, seed_of
 from speechbrain_ext.training.brain_settings import BrainSettings
 from speechbrain_ext.training.checkpoints import SafeCheckpointer
-from speechbrain_ext.training.objectives import ClassObjective, Output
+from speechbrain_ext.training.objectives import ClassObjective, CriterionObjective, Output
 from speechbrain_ext.utils.errors import UserError
 
 
@@ -148,6 +149,38 @@ def test_class_weights_and_smoothing_change_the_training_loss_only(tmp_path):
     one = brain(tmp_path / "c", objective=ClassObjective(weights, 0.5))
     losses = [-output.predicted[output.truth] for output in one.run(dataset(9, 0))]
     assert one.evaluate(dataset(9, 0), test_loader_kwargs={"batch_size": 9}) == pytest.approx(sum(losses) / 9)
+
+
+class RecordingCriterion(torch.nn.Module):
+    """Keeps what it is called with; its loss is the cross-entropy towards the shares."""
+
+    def __init__(self):
+        super().__init__()
+        self.called, self.rates = [], []
+
+    def follow_rate(self, rate):
+        self.rates.append(rate)
+
+    def forward(self, outputs, shares, genders):
+        self.called.append((shares, genders))
+        return -(shares * outputs["logits"].log_softmax(-1)).sum(1).mean(), {}
+
+
+@pytest.mark.parametrize("smoothing", [None, 0.0, 0.3])
+def test_a_loss_of_the_system_s_own_gets_smoothed_shares_and_the_rate(smoothing):
+    """Label smoothing is that of torch's cross-entropy; it is off unless asked for."""
+    generator = torch.Generator().manual_seed(0)
+    logits, targets = torch.randn(5, 3, generator=generator), torch.tensor([0, 2, 1, 1, 0])
+    batch = SimpleNamespace(shares=torch.eye(3)[targets], genders=torch.tensor([0, 1, 1, 0, 1]))
+    criterion = RecordingCriterion()
+    objective = CriterionObjective(criterion, *([] if smoothing is None else [smoothing]))
+    loss = objective.loss({"logits": logits.double()}, batch)
+    expected = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing or 0.0)
+    torch.testing.assert_close(loss, expected)
+    assert criterion.called[0][1] is batch.genders
+    torch.testing.assert_close(criterion.called[0][0].sum(1), torch.ones(5))
+    objective.follow_rate(0.25)
+    assert criterion.rates == [0.25]
 
 
 def test_seeds_differ_by_every_part():

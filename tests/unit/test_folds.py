@@ -103,6 +103,14 @@ def test_fraction_is_a_stratified_tenth_of_training():
         assert Counter(BY_ID[id_].label for id_ in fold.dev) == dict.fromkeys(LABELS, 4)
 
 
+def test_fraction_takes_one_of_a_few_and_none_of_one():
+    few = [item for item in ITEMS if item.label != "anger"] + [item for item in ITEMS if item.label == "anger"][::5]
+    for fold in make_folds(few, "speaker", "fraction").folds:
+        left = Counter(BY_ID[id_].label for id_ in fold.train + fold.dev)
+        assert 5 <= left["anger"] <= 14
+        assert Counter(BY_ID[id_].label for id_ in fold.dev)["anger"] == 1
+
+
 def test_random5_is_stratified():
     folds = make_folds(ITEMS[:-5], "random5").folds
     assert [fold.name for fold in folds] == list("12345")
@@ -355,3 +363,14 @@ def test_files_are_named_by_what_differs(tmp_path):
     write_sealed(path, {"folds": []})
     with pytest.raises(UserError, match="expected folds as stage 0 makes them"):
         read_folds(path, "again")
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("value", ["ids", None, [1]])
+def test_a_fold_without_a_list_of_ids_is_refused(tmp_path, part, value):
+    content = make_folds(ITEMS, "speaker").to_json()
+    first, second, *others = content["folds"]
+    content["folds"] = [first, {**second, part: value}, *others]
+    write_sealed(tmp_path / "folds.json", content)
+    with pytest.raises(UserError, match="found a fold without lists of ids: make it again with: again"):
+        read_folds(tmp_path / "folds.json", "again")

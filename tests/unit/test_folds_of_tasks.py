@@ -88,6 +88,16 @@ def test_given_folds_need_a_fold_for_every_utterance():
         make_folds([replace(items[0], extra={"fold": 1}), *items[1:]], "given")
 
 
+def test_one_given_fold_is_no_split():
+    with pytest.raises(UserError, match="only one fold is named"):
+        make_folds([replace(item, extra={"fold": 1}) for item in CLEAR], "given")
+
+
+def test_a_corpus_without_the_dimensions_is_refused_by_their_names():
+    with pytest.raises(UserError, match="no utterance has valence and dominance: choose classes in place of dim"):
+        make_folds(CLEAR, "random5", task=Task(("anger", "sadness"), dimensions=("valence", "dominance")))
+
+
 def test_dimensions_use_every_utterance_that_has_them():
     values = [[1.0, 2.0, None if place % 7 == 0 else 3.0] for place in range(len(CLEAR))]
     items = [replace(item, label=None, vad=vad) for item, vad in zip(CLEAR, values, strict=True)]

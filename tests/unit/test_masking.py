@@ -90,6 +90,19 @@ def test_two_equal_ranks_are_a_batch_that_is_there_twice(monkeypatch):
     torch.testing.assert_close(x.grad[MASK], rows.grad)
 
 
+def test_half_precision_across_ranks_comes_out_in_the_precision_of_the_weights(monkeypatch):
+    """The statistics of ranks are computed in float32 there, also where padding is put back."""
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(masking, "_sum_over_ranks", lambda value: 2 * value)
+    x = example().bfloat16()
+    out = MaskedBatchNorm1d(5)(x, MASK)
+    assert out.dtype == torch.float32
+    expected = torch.nn.BatchNorm1d(5)(x[MASK].float())
+    torch.testing.assert_close(out[MASK], expected, atol=0.05, rtol=0.05)
+    assert out[~MASK].abs().sum() == 0
+
+
 def test_trim_cuts_to_the_longest_and_clears_padding():
     x, mask = trim(torch.full((2, 9, 1), float("nan")).index_fill(1, torch.arange(3), 1.0), torch.tensor([3, 1]))
     assert x[:, :, 0].tolist() == [[1.0] * 3, [1.0, 0.0, 0.0]] and mask.sum(1).tolist() == [3, 1]

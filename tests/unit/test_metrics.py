@@ -79,6 +79,22 @@ def test_calibration_error_equals_the_slow_loop(n_bins: int) -> None:
     assert expected_calibration_error(probabilities, truth, n_bins) == pytest.approx(expected, abs=1e-12)
 
 
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below() -> None:
+    """With two bins 0.5 and 0.4 share the lower one, where one right and one wrong answer partly cancel."""
+    probabilities = [[0.5, 0.3, 0.2], [0.4, 0.3, 0.3], [0.9, 0.1, 0.0]]
+    truth = [0, 1, 0]
+    expected = (abs((1 - 0.5) + (0 - 0.4)) + abs(1 - 0.9)) / 3
+    assert expected_calibration_error(probabilities, truth, 2) == pytest.approx(expected, abs=1e-12)
+    assert _slow_ece(np.array(probabilities), np.array(truth), 2) == pytest.approx(expected, abs=1e-12)
+
+
+def test_calibration_has_fifteen_bins_unless_told_otherwise() -> None:
+    generator = np.random.default_rng(4)
+    probabilities, truth = generator.dirichlet([0.4] * 5, size=30), generator.integers(5, size=30)
+    assert expected_calibration_error(probabilities, truth) == pytest.approx(_slow_ece(probabilities, truth, 15))
+    assert _slow_ece(probabilities, truth, 15) != pytest.approx(_slow_ece(probabilities, truth, 16))
+
+
 @pytest.mark.parametrize("function", [weighted_accuracy, unweighted_average_recall, confusion_matrix])
 def test_lengths_that_differ_are_told_with_both_values(function) -> None:
     with pytest.raises(ValueError, match="3 != 2"):

@@ -50,6 +50,31 @@ def test_values_far_from_zero_lose_no_digits():
     assert concordance(truth + 1e6, found + 1e6) == pytest.approx(concordance(truth, found), abs=1e-8)
 
 
+def test_values_of_nearly_no_spread_still_have_a_concordance():
+    """A standard deviation of a millionth of the mean is far above rounding, also over many utterances."""
+    random = np.random.default_rng(2)
+    wanted = random.normal(size=2000)
+    parts = [1 + 1e-6 * (wanted + 0.5 * random.normal(size=2000)) for _ in range(2)]
+    speakers = np.repeat(["a", "b"], 1000)
+    parts[0] -= parts[0].mean()  # the truth is centred: its spread is all that it is
+    found = concordance(parts[0], parts[1] - 1)
+    assert found == pytest.approx(slow_concordance(parts[0], parts[1] - 1), abs=1e-6) and found > 0.5
+    low, high = concordance_bootstrap(parts[0], parts[1] - 1, speakers)
+    assert low <= found <= high
+
+
+def test_rounding_never_makes_a_correlation_beyond_one():
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        truth = random.normal(size=7)
+        assert pearson(truth, 3 * truth) <= 1 and pearson(truth, -3 * truth) >= -1
+
+
+def test_numbers_that_are_text_are_read_as_numbers():
+    truth, found, _ = pairs()
+    assert concordance([str(value) for value in truth], found) == pytest.approx(concordance(truth, found))
+
+
 @pytest.mark.parametrize("value", [0.0, 0.1, 3.3, -1e7])
 def test_a_constant_side_has_no_correlation(value):
     truth, found, speakers = pairs()
