@@ -43,8 +43,7 @@ class Difference:
     def text(self) -> str:
         """The difference in points of UAR with its interval and its p."""
         ends = "" if self.test.interval is None else f" [{', '.join(map(signed, self.test.interval))}]"
-        p = DASH if self.p_holm is None else f"{self.p_holm:.3f}"
-        return f"{signed(self.test.difference)}{ends}, p = {p}{' *' if self.holds else ''}"
+        return f"{signed(self.test.difference)}{ends}, {p_text(self.p_holm)}{' *' if self.holds else ''}"
 
 
 def differences(matrix: Matrix, folder: str | Path) -> list[Difference]:
@@ -84,6 +83,19 @@ def _family(family: Sequence[Cell], matrix: Matrix, folder: Path) -> list[Differ
     corrected = family_p(compared)
     rows = zip(others, compared, corrected, strict=True)
     return [Difference(cell, reference, one.tests["uar"], p) for cell, one, p in rows]
+
+
+def p_text(p: float | None) -> str:
+    """Write a p.
+
+    Example
+    -------
+    >>> p_text(0.0312), p_text(0.0001), p_text(None)
+    ('p = 0.031', 'p < 0.001', 'p = –')
+    """
+    if p is None:
+        return f"p = {DASH}"
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
 
 
 def signed(value: float) -> str:
