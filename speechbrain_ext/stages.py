@@ -116,10 +116,7 @@ def _run(request: StagesRequest, stage: int) -> None:
     row = request.rows[0]
     if stage == 0:
         _log(f"stage 0: prepare {request.corpus.corpus} ({request.corpus.source})")
-        if request.corpus.source == "mini" and request.corpus.joint is None:
-            from speechbrain_ext.testing.mini_corpus import make_mini
-
-            make_mini(request.corpus.corpus, request.corpus.root)
+        write_mini(request.corpus)
         prepare(request.corpus, [row.specs[0] for row in request.rows])
     elif stage == 4:
         _log("stage 4: report")
@@ -145,6 +142,14 @@ def _run(request: StagesRequest, stage: int) -> None:
 
             _log(f"stage 3: evaluate {run.hp.system_name}, {run.protocol}")
             evaluate(row)
+
+
+def write_mini(asked: CorpusRequest) -> None:
+    """Write a mini corpus where one is asked for and is not complete."""
+    if asked.source == "mini" and asked.joint is None:
+        from speechbrain_ext.testing.mini_corpus import make_mini
+
+        make_mini(asked.corpus, asked.root)
 
 
 def prepare(asked: CorpusRequest, specs: Sequence[RunSpec] = ()) -> None:

@@ -16,7 +16,7 @@ from speechbrain_ext.bin.options import ALL, command_parser, cores
 from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.training.table_names import RESERVED, table_files
 from speechbrain_ext.utils.errors import UsageError, UserError
-from speechbrain_ext.utils.folders import folder_name
+from speechbrain_ext.utils.folders import data_folder
 from speechbrain_ext.utils.nearest import nearest
 from speechbrain_ext.utils.repository import RECIPES
 from speechbrain_ext.utils.yaml_text import keys_below
@@ -198,7 +198,7 @@ def _choose_corpus(recipe: Recipe, asked: Namespace) -> None:
         raise UsageError(f"--corpus-root {asked.corpus_root}: the corpus is named as its file: rename the file")
     if not asked.corpus_root:
         asked.source, asked.corpus_root = "mini", str(asked.data / "mini-corpus" / recipe.corpus)
-    asked.prepared = asked.data / f"{folder_name(asked.corpus)}-{asked.source}"
+    asked.prepared = data_folder(asked.data, asked.corpus, asked.source)
     is_prepared = (asked.prepared / "manifest.json").exists()
     if asked.source == "real" and asked.stage == 0 and asked.corpus_root != "download" and not is_prepared:
         _check_root(Path(asked.corpus_root).expanduser(), is_table)

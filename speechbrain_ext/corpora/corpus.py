@@ -103,7 +103,7 @@ class Corpus:
         all of them. `speaker-text` uses these utterances alone.
     language, speaking, emotions : str
         What is spoken; "scripted", "spontaneous" or both; "acted" or "natural": what a score across corpora is read
-        with. "" where nobody says.
+        with. "" where it is not stated.
     """
 
     name: str

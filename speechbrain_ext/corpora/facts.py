@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from speechbrain_ext.corpora.task import LISTS, Task
+from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.utils.json_values import JsonObject
 
 SOURCES = ("real", "mini")
@@ -120,8 +120,7 @@ class CorpusFacts:
                 found = repr(content[name])[:80] if name in content else "none"
                 raise ValueError(f"{name}: expected what stage 0 writes, found {found}")
         try:
-            keys: dict[str, Any] = {**content["task"]}
-            task = Task(**keys | {key: tuple(keys[key]) for key in LISTS if key in keys})
+            task = Task.from_dict(content["task"])
             subsets = tuple(SubsetCounts(**subset) for subset in content["subsets"])
         except TypeError as fault:
             raise ValueError(f"task or subsets: expected what stage 0 writes ({fault})") from None

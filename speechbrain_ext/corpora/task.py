@@ -98,6 +98,11 @@ class Task:
                 raise UsageError(f"{where}: merge_labels: {merged}: {label} is a class itself: leave one of them out")
         return task
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Task:
+        """Make the task of what `to_dict` gives; TypeError where its keys are others."""
+        return cls(**{**content, **{key: tuple(content[key]) for key in LISTS if key in content}})
+
     def to_dict(self) -> JsonObject:
         """Plain values, tuples as lists."""
         values = ((key, value) for key, value in asdict(self).items() if value or key not in UNWRITTEN)

@@ -14,7 +14,6 @@ from speechbrain_ext.cross_corpus.request import MatrixRequest, folder_facts
 from speechbrain_ext.evaluation.matrix import NOT_STATED, CorpusCard
 from speechbrain_ext.preparation.overlaps import corpus_overlaps
 from speechbrain_ext.preparation.request import CorpusRequest
-from speechbrain_ext.stages import preparation
 
 
 def card(facts: CorpusFacts, shared: SharedClasses, items: Sequence[Utterance]) -> CorpusCard:
@@ -60,4 +59,4 @@ def print_shared(shared: SharedClasses) -> None:
 
 def read_all(corpus: CorpusRequest) -> list[Utterance]:
     """All utterances of a prepared corpus."""
-    return read_utterances(preparation(corpus).folder, folder_facts(corpus))
+    return read_utterances(corpus.folder, folder_facts(corpus))

@@ -7,22 +7,22 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from speechbrain_ext.corpora.data_folder import read_facts
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.cross_corpus.request import RENORMALISE, Source
 from speechbrain_ext.evaluation.cross_corpus_json import write_cross_corpus
 from speechbrain_ext.evaluation.evaluate import evaluate
-from speechbrain_ext.evaluation.matrix import ALL_DATA as OF_ALL_DATA
 from speechbrain_ext.evaluation.matrix import WITHIN, Cell
 from speechbrain_ext.evaluation.predictions import read_predictions
 from speechbrain_ext.evaluation.records import Results
-from speechbrain_ext.evaluation.target_scores import TargetRun, cells_of, score_target, scores_of
+from speechbrain_ext.evaluation.target_scores import TargetRun, all_data_cell, fold_cells, score_target, scores_of
 from speechbrain_ext.evaluation.targets import Classes
 from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.training.extract import extract
 from speechbrain_ext.training.methods import AS_TRAINED, METHODS, Method
 from speechbrain_ext.training.run_request import RunRequest
-from speechbrain_ext.training.target_corpus import TargetCorpus, extract_target
+from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.target import TargetCorpus
+from speechbrain_ext.training.target_corpus import extract_target
 from speechbrain_ext.training.train import train
 from speechbrain_ext.utils.files import sha256_file
 
@@ -48,7 +48,7 @@ def cells_of_source(source: Source) -> Iterator[Cell]:
     # The cross-validation of a joint source is needed only where it chooses epochs.
     if not source.is_joint or source.has_network:
         log(f"{source.system} on {source.name}: cross-validation ({source.request.protocol})")
-        within = source.runs(source.within)
+        within = source.prepared(source.within)
         extract(within)
         train(within)
         (results,) = evaluate(within)
@@ -56,49 +56,56 @@ def cells_of_source(source: Source) -> Iterator[Cell]:
         if not source.is_joint:
             yield within_cell(source, within, results)
     log(f"{source.system} on {source.name}: all data{', epochs ' if epochs else ''}{', '.join(epochs)}")
-    everything = source.runs(source.spec(ALL_DATA, epochs=epochs))
+    everything = source.prepared(source.spec(ALL_DATA, epochs=epochs))
     extract(everything)
     train(everything)
     own: list[Cell] = []
-    targets = [TargetCorpus(folder, source.shared.tasks[read_facts(folder).corpus]) for folder in source.targets()]
-    for target in targets:
+    trained: dict[RunSpec, RunRequest] = {}
+    for target in source.targets:
         extract_target(everything.experiments[0], target, source.request.jobs)
         for method in source.request.methods:
-            own += _method_cells(source, everything, method, target, epochs)
+            own.append(_method_cell(source, everything, method, target, epochs, trained))
         if within is not None:
             yield from _fold_cells(source, within, target)
     yield from own
     run = everything.experiments[0]
     scored = [cell for cell in own if cell.uar is not None]
-    write_cross_corpus(
-        run.seed_folder, scored, [target.facts for target in targets], source.shared, run.manifest.edition
-    )
+    facts = [target.facts for target in source.targets]
+    write_cross_corpus(run.seed_folder, scored, facts, source.shared, run.manifest.edition)
 
 
-def _method_cells(
-    source: Source, everything: RunRequest, method: Method, target: TargetCorpus, epochs: tuple[str, ...]
-) -> Iterator[Cell]:
+def _method_cell(
+    source: Source,
+    everything: RunRequest,
+    method: Method,
+    target: TargetCorpus,
+    epochs: tuple[str, ...],
+    trained: dict[RunSpec, RunRequest],
+) -> Cell:
+    """The cell of a method; a model that serves several targets is trained once and stands in `trained` then."""
     request, run = source.request, everything.experiments[0]
     if reason := method.refusal(run.hp):
-        yield Cell(
+        return Cell(
             system=source.system,
             row=run.spec.row,
             train=source.names,
             target=target.facts.corpus,
-            model=OF_ALL_DATA,
+            model=ALL_DATA,
             method=method.name,
             transductive=method.transductive,
             note=reason,
         )
-        return
     adapted = everything
     if method.trained:
-        log(f"{source.system} on {source.name}: {method.name} for {target.facts.corpus}")
-        adapted = source.runs(source.adapted(method, target.folder, epochs))
-        train(adapted)
+        spec = source.adapted(method, target, epochs)
+        if spec not in trained:
+            log(f"{source.system} on {source.name}: {method.name} for {target.facts.corpus}")
+            trained[spec] = source.run(spec)
+            train(trained[spec])
+        adapted = trained[spec]
     asked = TargetRun(adapted.experiments[0], (ALL_DATA,), target, _source_task(source), method, run.seed_folder)
     rows = score_target(asked, request.jobs, request.force)
-    yield from cells_of(asked, rows, source.names, request.out, request.spec.command, within=False)
+    return all_data_cell(asked, rows, source.names, request.out, request.spec.command)
 
 
 def _fold_cells(source: Source, within: RunRequest, target: TargetCorpus) -> list[Cell]:
@@ -107,7 +114,7 @@ def _fold_cells(source: Source, within: RunRequest, target: TargetCorpus) -> lis
     folds = tuple(within.fold_names(run))
     asked = TargetRun(run, folds, target, _source_task(source), METHODS[AS_TRAINED], run.seed_folder)
     rows = score_target(asked, request.jobs, request.force)
-    return cells_of(asked, rows, source.names, request.out, request.spec.command, within=True)
+    return fold_cells(asked, rows, source.names, request.out, request.spec.command)
 
 
 def _source_task(source: Source) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +21,7 @@ from speechbrain_ext.training.methods import Method
 from speechbrain_ext.training.plan import load_run
 from speechbrain_ext.training.run_request import RunRequest
 from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.target import TargetCorpus
 from speechbrain_ext.utils.repository import RECIPES
 
 ROW = "shared-classes"
@@ -73,10 +75,6 @@ class MatrixRequest:
     wait: bool = False
     force: bool = False
 
-    def folder(self, place: int) -> str:
-        """`data/<CORPUS>-<source>` of a corpus."""
-        return str(preparation(self.corpora[place]).folder)
-
 
 @dataclass(frozen=True)
 class Source:
@@ -107,7 +105,7 @@ class Source:
         request = self.request
         if not self.is_joint:
             return request.corpora[self.members[0]]
-        joint = Joint(tuple(request.folder(place) for place in self.members), self.shared)
+        joint = Joint(tuple(str(request.corpora[place].folder) for place in self.members), self.shared)
         first = request.corpora[self.members[0]]
         return replace(first, corpus=joint.name, root="", joint=joint)
 
@@ -130,7 +128,7 @@ class Source:
             request.spec,
             recipe=recipe,
             system=self.system,
-            data=str(preparation(self.corpus).folder),
+            data=str(self.corpus.folder),
             overrides=tuple(words),
             row=ROW if words else "default",
             protocol=protocol,
@@ -155,26 +153,32 @@ class Source:
         """The cross-validation of the source; of a network with development speakers, which choose the epochs."""
         return self.spec(self.request.protocol, "speaker" if self.has_network else "none")
 
-    def adapted(self, method: Method, target: str, epochs: tuple[str, ...] = ()) -> RunSpec:
-        """The run of a method on all data, for a target's folder."""
-        spec = self.spec(ALL_DATA, epochs=epochs)
+    def adapted(self, method: Method, target: TargetCorpus, epochs: tuple[str, ...] = ()) -> RunSpec:
+        """The run of a method on all data, for a target."""
+        spec, for_target = self.spec(ALL_DATA, epochs=epochs), method.trained == "target"
         return replace(
             spec,
             method=method.name if method.trained else "",
-            target=target if method.trained == "target" else "",
+            target=target.folder if for_target else "",
+            target_task=json.dumps(target.task.to_dict()) if for_target else "",
             overrides=(*spec.overrides, *method.overrides),
         )
 
-    def runs(self, spec: RunSpec) -> RunRequest:
+    def prepared(self, spec: RunSpec) -> RunRequest:
         """The request of a run, with its folds made where they are missing."""
-        asked = self.request
         prepare(preparation(replace(self.corpus, dev=spec.dev, protocol=spec.protocol, force=False), [spec]))
+        return self.run(spec)
+
+    def run(self, spec: RunSpec) -> RunRequest:
+        """The request of a run whose folds are there."""
+        asked = self.request
         return RunRequest((spec,), jobs=asked.jobs, measure_jobs=True, wait=asked.wait, force=asked.force)
 
-    def targets(self) -> list[str]:
-        """Folders of the corpora that are not trained on."""
-        places = range(len(self.request.corpora))
-        return [self.request.folder(place) for place in places if place not in self.members]
+    @cached_property
+    def targets(self) -> list[TargetCorpus]:
+        """The corpora that are not trained on."""
+        others = [corpus for place, corpus in enumerate(self.request.corpora) if place not in self.members]
+        return [TargetCorpus(str(corpus.folder), self.shared.tasks[folder_facts(corpus).corpus]) for corpus in others]
 
 
 def sources(request: MatrixRequest, system: str, shared: SharedClasses) -> list[Source]:
@@ -195,4 +199,4 @@ def task_words(task: Task) -> list[str]:
 
 def folder_facts(corpus: CorpusRequest) -> CorpusFacts:
     """What stage 0 found out about a corpus."""
-    return read_facts(preparation(corpus).folder)
+    return read_facts(corpus.folder)

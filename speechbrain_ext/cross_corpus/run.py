@@ -12,8 +12,7 @@ from speechbrain_ext.evaluation.matrix import Cell, Matrix, write_matrix
 from speechbrain_ext.evaluation.provenance import commit
 from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.preparation.prepare import prepare
-from speechbrain_ext.preparation.request import CorpusRequest
-from speechbrain_ext.stages import preparation
+from speechbrain_ext.stages import preparation, write_mini
 from speechbrain_ext.stages import prepare as prepare_and_print
 from speechbrain_ext.training.plan import load_run, make_plan, plan_text
 from speechbrain_ext.training.run_spec import RunSpec
@@ -86,7 +85,7 @@ def plan_matrix(request: MatrixRequest) -> None:
                 if reason := method.refusal(hp):
                     print(f"{source.name}: {reason}")
                 elif method.trained:
-                    specs += dict.fromkeys(source.adapted(method, target) for target in source.targets())
+                    specs += dict.fromkeys(source.adapted(method, target) for target in source.targets)
         print(f"{system}: {len(specs)} runs on {len(request.corpora)} corpora")
         print(plan_text(make_plan([load_run(spec) for spec in specs], request.force), request.jobs))
 
@@ -95,11 +94,3 @@ def _shared(request: MatrixRequest) -> SharedClasses:
     shared = share_classes([folder_facts(corpus) for corpus in request.corpora], request.class_map)
     print_shared(shared)
     return shared
-
-
-def write_mini(corpus: CorpusRequest) -> None:
-    """Write a mini corpus where one is asked for."""
-    if corpus.source == "mini":
-        from speechbrain_ext.testing.mini_corpus import make_mini
-
-        make_mini(corpus.corpus, corpus.root)

@@ -12,18 +12,19 @@ from speechbrain_ext.corpora.shared_classes import ClassMap, SharedClasses, shar
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.cross_corpus.cards import print_shared, read_all
 from speechbrain_ext.cross_corpus.request import ROW, TRAIN, folder_facts, task_words
-from speechbrain_ext.cross_corpus.run import write_mini
 from speechbrain_ext.evaluation.cross_corpus_json import score_line, write_cross_corpus
-from speechbrain_ext.evaluation.target_scores import TargetRun, cells_of, score_target
+from speechbrain_ext.evaluation.matrix import Cell
+from speechbrain_ext.evaluation.target_scores import TargetRun, all_data_cell, fold_cells, score_target
 from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.preparation.overlaps import corpus_overlaps
 from speechbrain_ext.preparation.prepare import prepare
 from speechbrain_ext.preparation.request import CorpusRequest
-from speechbrain_ext.stages import StagesRequest, preparation, run_stages
+from speechbrain_ext.stages import StagesRequest, preparation, run_stages, write_mini
 from speechbrain_ext.stages import prepare as prepare_and_print
 from speechbrain_ext.training.methods import AS_TRAINED, METHODS
 from speechbrain_ext.training.run_request import RunRequest
-from speechbrain_ext.training.target_corpus import TargetCorpus, extract_target
+from speechbrain_ext.training.target import TargetCorpus
+from speechbrain_ext.training.target_corpus import extract_target
 from speechbrain_ext.utils.repository import RECIPES
 
 
@@ -81,14 +82,14 @@ def _on_shared_classes(asked: TargetsRequest, trained: Sequence[CorpusRequest], 
     """The stages on the corpora that are trained on, with the shared classes."""
     stages = asked.stages
     if len(trained) > 1:
-        joint = Joint(tuple(str(preparation(corpus).folder) for corpus in trained), shared)
+        joint = Joint(tuple(str(corpus.folder) for corpus in trained), shared)
         corpus = replace(stages.corpus, corpus=joint.name, root="", joint=joint)
         prepare(preparation(replace(corpus, protocol="paper", dev="none")))
         words: tuple[str, ...] = ()
     else:
         corpus = stages.corpus
         words = tuple(task_words(shared.tasks[folder_facts(corpus).corpus])) if asked.shared_classes == TRAIN else ()
-    data = str(preparation(corpus).folder)
+    data = str(corpus.folder)
     # Of a joint corpus no recipe has values of its own.
     recipe = str(RECIPES / "shared") if len(trained) > 1 else stages.rows[0].specs[0].recipe
     rows = []
@@ -111,15 +112,15 @@ def _score_row(row: RunRequest, asked: TargetsRequest, trained: Sequence[CorpusF
     source = Task(shared.classes) if len(names) > 1 else shared.tasks[names[0]]
     for run in row.experiments:
         folds = tuple(row.fold_names(run))
-        cells = []
+        cells: list[Cell] = []
         for corpus in asked.targets:
             facts = folder_facts(corpus)
-            target = TargetCorpus(str(preparation(corpus).folder), shared.tasks[facts.corpus])
+            target = TargetCorpus(str(corpus.folder), shared.tasks[facts.corpus])
             extract_target(run, target, row.jobs)
             scored = TargetRun(run, folds, target, source, METHODS[AS_TRAINED], run.seed_folder)
             predictions = score_target(scored, row.jobs, row.force)
-            within = folds != (ALL_DATA,)
-            cells += cells_of(scored, predictions, names, run.seed_folder, run.spec.command, within)
+            known = (scored, predictions, names, run.seed_folder, run.spec.command)
+            cells += [all_data_cell(*known)] if folds == (ALL_DATA,) else fold_cells(*known)
         for cell in cells:
             print(score_line(cell))
         edition = "; ".join(f"{facts.corpus}: {facts.edition}" for facts in trained)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.utils import json_fields as parse
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_sealed, write_sealed
@@ -15,7 +16,7 @@ from speechbrain_ext.utils.json_fields import UnexpectedField, optional, read_re
 SCHEMA = 2
 FILE = "matrix.json"
 # What a cell's model is; the first is the cell as defined, the others are rows of their own.
-ALL_DATA, FOLD_MEAN, FOLD_ENSEMBLE, WITHIN = "all-data", "mean of folds", "ensemble of folds", "cross-validation"
+FOLD_MEAN, FOLD_ENSEMBLE, WITHIN = "mean of folds", "ensemble of folds", "cross-validation"
 MODELS = (ALL_DATA, FOLD_MEAN, FOLD_ENSEMBLE, WITHIN)
 NOT_STATED = "not stated"
 
@@ -33,7 +34,7 @@ class CorpusCard:
     hours : float or None
         Of all its audio.
     language : str
-        Such as German; "not stated" where nobody said.
+        Such as German; "not stated" where it is not known.
     speaking : str
         "scripted", "spontaneous", or both.
     emotions : str
@@ -190,14 +191,3 @@ def read_matrix(path: str | Path, made_by: str = "recipes/shared/cross_corpus.sh
         return read_record(Matrix, record)
     except UnexpectedField as fault:
         raise UserError(f"{path}: {fault}: make it again: {made_by}") from None
-
-
-def shares_of(confusion: Sequence[Sequence[int]]) -> list[list[float]]:
-    """Turn counts into shares of each true class; a class without utterances has zeros.
-
-    Example
-    -------
-    >>> shares_of([[3, 1], [0, 0]])
-    [[0.75, 0.25], [0.0, 0.0]]
-    """
-    return [[count / max(1, sum(row)) for count in row] for row in confusion]

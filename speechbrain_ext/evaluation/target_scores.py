@@ -19,7 +19,8 @@ from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import done_path
 from speechbrain_ext.training.methods import Method
 from speechbrain_ext.training.objectives import Output
-from speechbrain_ext.training.target_corpus import TargetCorpus, predict_targets
+from speechbrain_ext.training.target import TargetCorpus
+from speechbrain_ext.training.target_corpus import predict_targets
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, folder_lock, read_sealed, sha256_file, sha256_json, write_sealed
 
@@ -190,10 +191,8 @@ def ensemble(rows: Sequence[Prediction], classes: Sequence[str]) -> list[Predict
     return found
 
 
-def cells_of(
-    asked: TargetRun, rows: Sequence[Prediction], train: Sequence[str], out: Path, command: str, within: bool
-) -> list[Cell]:
-    """The cells of predictions: one of a model of all data, or those of the models of a cross-validation.
+def all_data_cell(asked: TargetRun, rows: Sequence[Prediction], train: Sequence[str], out: Path, command: str) -> Cell:
+    """The cell of a model that was trained on all data.
 
     Arguments
     ---------
@@ -205,15 +204,34 @@ def cells_of(
         The folder of the matrix, which paths are relative to.
     command : str
         What was typed.
-    within : bool
-        Whether the models are those of a cross-validation of the source.
     """
-    target = Classes(asked.target.task.classes)
-    spec = asked.run.spec
+    known = _known(asked, rows, train, out, command)
+    return Cell(model=ALL_DATA, **known, **scores_of(rows, Classes(asked.target.task.classes)))
+
+
+def fold_cells(
+    asked: TargetRun, rows: Sequence[Prediction], train: Sequence[str], out: Path, command: str
+) -> list[Cell]:
+    """The cells of the models of a cross-validation: their mean score, and their ensemble; as `all_data_cell`."""
+    target, known = Classes(asked.target.task.classes), _known(asked, rows, train, out, command)
+    by_fold = [[row for row in rows if row.fold == fold] for fold in asked.folds]
+    scores = [target.score(own) for own in by_fold]
+    means: dict[str, Any] = {name: float(np.mean([one[name] for one in scores])) for name in ("wa", "uar")}
+    note = f"mean over the models of {len(by_fold)} folds, which are not independent: no interval"
+    return [
+        Cell(model=FOLD_MEAN, **known, n=len(by_fold[0]), note=note, **means),
+        Cell(model=FOLD_ENSEMBLE, **known, **scores_of(ensemble(rows, target.names), target)),
+    ]
+
+
+def _known(
+    asked: TargetRun, rows: Sequence[Prediction], train: Sequence[str], out: Path, command: str
+) -> dict[str, Any]:
+    """The fields of a cell that are no scores."""
     path = asked.folder / PREDICTIONS
-    known: dict[str, Any] = {
+    return {
         "system": asked.run.hp.system_name,
-        "row": spec.row,
+        "row": asked.run.spec.row,
         "train": tuple(train),
         "target": asked.target.facts.corpus,
         "method": asked.method.name,
@@ -223,18 +241,6 @@ def cells_of(
         "sha256": sha256_file(path),
         "command": command,
     }
-    if not within:
-        return [Cell(model=ALL_DATA, **known, **scores_of(rows, target))]
-    by_fold = [[row for row in rows if row.fold == fold] for fold in asked.folds]
-    means: dict[str, Any] = {
-        name: float(np.mean([target.score(own)[name] for own in by_fold])) for name in ("wa", "uar")
-    }
-    note = f"mean over the models of {len(by_fold)} folds, which are not independent: no interval"
-    together = scores_of(ensemble(rows, target.names), target)
-    return [
-        Cell(model=FOLD_MEAN, **known, n=len(by_fold[0]), note=note, **means),
-        Cell(model=FOLD_ENSEMBLE, **known, **together),
-    ]
 
 
 def scores_of(rows: Sequence[Prediction], target: Classes) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from speechbrain_ext.corpora.table import corpus_of
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.folds import Folds
 from speechbrain_ext.utils.errors import UsageError, UserError
-from speechbrain_ext.utils.folders import folder_name, is_utf8
+from speechbrain_ext.utils.folders import data_folder, is_utf8
 
 # The file that `speechbrain_ext.testing.mini_corpus` leaves in what it writes.
 MINI_MARKER = "mini.json"
@@ -61,6 +61,11 @@ class CorpusRequest:
     force: bool = False
     verify: bool = False
     joint: Joint | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this corpus and source; `corpus` is its name as the registry has it, or that of its CSV."""
+        return data_folder(self.data.resolve(), self.corpus, self.source)
 
     def usual_protocol(self, corpus: Corpus) -> str:
         """The protocol asked for, or the corpus's usual one."""
@@ -116,7 +121,7 @@ class PrepareRequest:
     @property
     def folder(self) -> Path:
         """The folder of this corpus and source."""
-        return self.data / f"{folder_name(self.corpus.name)}-{self.source}"
+        return data_folder(self.data, self.corpus.name, self.source)
 
     def refuse(self, why: str) -> NoReturn:
         """Refuse a folder that was made from other inputs."""

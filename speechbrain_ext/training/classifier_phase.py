@@ -102,9 +102,9 @@ class ClassifierPhase(Phase):
         self._check_finite(rows, ids, "features")
         classifier = self._classifier()
         speakers = [utterances[identity].speaker for identity in ids]
-        if self.experiment.spec.method == CORAL:
-            others = list(self.experiment.target_utterances.values())
-            classifier.fit_aligned(rows, targets, speakers, self._features(others))
+        target = self.experiment.target
+        if target is not None and self.experiment.spec.method == CORAL:
+            classifier.fit_aligned(rows, targets, speakers, self._features(list(target.utterances.values())))
         else:
             classifier.fit(rows, targets, speakers)
         self._check_finite(classifier.scores(rows), ids, "scores")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import InitVar, asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from speechbrain_ext.preparation.folds import Fold, Folds, folds_path, read_fold
 from speechbrain_ext.training.changes import changed_values
 from speechbrain_ext.training.finished import TRAIN
 from speechbrain_ext.training.run_spec import SELECTIONS, RunSpec
+from speechbrain_ext.training.target import TargetCorpus
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.files import DamagedFile, read_sealed, sha256_file, sha256_json, write_sealed, write_text
 from speechbrain_ext.utils.folders import check_inside, folder_name
@@ -128,20 +130,19 @@ class Experiment:
         return check_inside(self.spec.exp, folder)
 
     @cached_property
-    def target_utterances(self) -> dict[str, Utterance]:
-        """The utterances of the corpus that a model is adapted to, by id: those that are scored; empty without one."""
+    def target(self) -> TargetCorpus | None:
+        """The corpus that the model is adapted to; None without one."""
         if not self.spec.target:
-            return {}
-        facts = read_facts(self.spec.target, PREPARE)
-        of_target = read_utterances(self.spec.target, facts)
-        return {item.id: item for item in of_target if self.task.label_of(item) is not None}
+            return None
+        return TargetCorpus(self.spec.target, Task.from_dict(json.loads(self.spec.target_task)))
 
     @cached_property
     def adaptation(self) -> JsonObject:
-        """What an adapted model depends on further: the method, and the target's manifest; empty without a method."""
+        """What an adapted model depends on further: the method, and the target; empty without a method."""
         known: JsonObject = {"method": self.spec.method} if self.spec.method else {}
-        if self.spec.target:
-            known["target_manifest_sha256"] = sha256_file(Path(self.spec.target) / "manifest.jsonl")
+        if self.target is not None:
+            known["target_manifest_sha256"] = self.target.facts.manifest_sha256
+            known["target_task"] = self.target.task.to_dict()
         return known
 
     @property

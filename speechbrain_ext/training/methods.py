@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.nearest import suggestion
 
@@ -102,5 +103,6 @@ def find_methods(names: Sequence[str]) -> tuple[Method, ...]:
 
 def _is_standardised(hp: Hparams) -> bool:
     """Whether every feature of the chosen variant is standardised with statistics of the training set."""
-    built = hp.build()
-    return all(built["features"][name]().normalised for name in hp.features())
+    features = hp.build()["features"]
+    # Not built: a pretrained model may be out of reach.
+    return all(declared(features[name])[0].normalised for name in hp.features())

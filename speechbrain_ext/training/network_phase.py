@@ -56,11 +56,14 @@ class NetworkPhase(Phase):
         return training_of(self.built, self.name)
 
     @property
-    def epochs(self) -> int:
-        """Epochs of the phase: those fixed beforehand, else the paper's number, scaled where the system has a scale."""
-        if fixed := self.experiment.spec.fixed_epochs.get(self.name):
-            return fixed
+    def scheduled_epochs(self) -> int:
+        """The paper's number of epochs, scaled where the system has a scale; the schedule of the rate ends there."""
         return scaled_epochs(self.training.epochs, self.training.schedule_scale)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs the phase is trained: those fixed beforehand, else the scheduled ones."""
+        return self.experiment.spec.fixed_epochs.get(self.name) or self.scheduled_epochs
 
     def frames(self, ids: Sequence[str], training: bool = False) -> dict[str, torch.Tensor]:
         """Frames [time, feature] of the trained phase by segment, for a later phase.
@@ -188,7 +191,7 @@ class NetworkPhase(Phase):
         training = self.training
         mask, scheduler = training.spec_augment, training.scheduler
         if isinstance(scheduler, PiecewiseRate):
-            scheduler.epochs = self.epochs
+            scheduler.epochs = self.scheduled_epochs
         return BrainSettings(
             seed=seed_of(self.experiment.spec.seed, self.name) % 2**31,
             batch_size=training.batch_size,

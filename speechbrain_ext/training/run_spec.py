@@ -33,9 +33,10 @@ class RunSpec:
         Where and how a network runs; "" is chosen by what is there.
     trust
         Whether a YAML from elsewhere may run the code that it names.
-    method, target : str
-        How a model is adapted to another corpus, and the folder `data/<CORPUS>-<source>` of that corpus; "" where the
-        model is trained as its system says. The target's labels are not used to train.
+    method, target, target_task : str
+        How a model is adapted to another corpus, the folder `data/<CORPUS>-<source>` of that corpus, and its task as
+        JSON, which says what utterances are scored; "" where the model is trained as its system says. The target's
+        labels are not used to train, but to leave out what is not scored.
     phase_epochs : tuple of str
         Epochs of phases that are fixed beforehand, such as frlm=12; a phase that is not named has those of the
         system's YAML.
@@ -64,6 +65,7 @@ class RunSpec:
     trust: bool = False
     method: str = ""
     target: str = ""
+    target_task: str = ""
     phase_epochs: tuple[str, ...] = ()
 
     @property

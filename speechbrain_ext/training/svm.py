@@ -1,190 +1,22 @@
-"""Linear support vector machines: classifiers and regressors fitted at once to one row of features per utterance."""
+"""Linear support vector machines: classifiers fitted at once to one row of features per utterance."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
 import numpy as np
 from scipy.special import log_softmax
 
-from speechbrain_ext.dataio.correlation_alignment import align
-from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.metrics.classes import unweighted_average_recall, weighted_accuracy
-from speechbrain_ext.training.objectives import mean_concordance
+from speechbrain_ext.training.linear_machine import Fitted, LinearMachine
+from speechbrain_ext.training.svr import LinearSVR
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.json_values import JsonObject
 
 
-@dataclass(frozen=True)
-class _Fitted:
-    """Machines of scikit-learn, and for values of dimensions the mean and deviation of each, by name."""
-
-    machines: Sequence[Any]
-    units: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-# From arrays [utterance, feature] to mean and deviation [feature].
-Measure = Callable[[Sequence[np.ndarray]], tuple[np.ndarray, np.ndarray]]
-Linear = TypeVar("Linear", bound="_LinearMachine")
-
-
-class _LinearMachine(ABC):
-    """What the classifier and the regressor share: standardised and clipped features, and the choice of C.
-
-    C is chosen by cross-validation inside the training set: folds share no speaker, scores are averaged over folds,
-    and among equals the smallest C wins. Nothing is drawn at random and sums run in one thread, so two fits on one
-    machine are the same.
-
-    Arguments
-    ---------
-    c_grid : sequence of float
-        Values of C to choose from; with one value nothing is chosen.
-    inner_folds : int
-        Folds of the choice of C; fewer where there are fewer speakers.
-    clip_deviations : float
-        Standardised features are cut to this many deviations on either side: some functionals have outliers of a
-        thousand.
-
-    Raises
-    ------
-    UserError
-        A value that fits none of these descriptions.
-    """
-
-    warnings: ClassVar[tuple[str, ...]]
-    arrays: ClassVar[tuple[str, ...]] = ("mean", "deviation", "coefficients", "intercepts", "C")
-
-    def __init__(self, c_grid: Sequence[float], inner_folds: int = 4, clip_deviations: float = 10.0) -> None:
-        self.c_grid, self.inner_folds, self.clip_deviations = checked_c_grid(c_grid), inner_folds, clip_deviations
-        if inner_folds < 2:
-            raise UserError(f"inner_folds: expected 2 or more, found {inner_folds}: try 4")
-        if not clip_deviations > 0:
-            raise UserError(f"clip_deviations: expected a value above 0, found {clip_deviations}: try 10.0")
-        self.model: dict[str, np.ndarray] = {}
-        self.inner_scores: dict[float, float] = {}
-
-    def fit(self: Linear, features: np.ndarray, targets: Sequence[int] | np.ndarray, speakers: Sequence[str]) -> Linear:
-        """Choose C and fit on all of the training set.
-
-        Arguments
-        ---------
-        features : np.ndarray
-            [utterance, feature].
-        targets : sequence of int, or np.ndarray
-            Class indices, or values [utterance, dimension].
-        speakers : sequence of str
-            Speaker of each utterance.
-
-        Raises
-        ------
-        UserError
-            Fewer than two classes, or than two speakers where C is to be chosen.
-        """
-        features, targets = np.asarray(features, dtype=np.float64), np.asarray(targets)
-        self._fit_rows(features, targets, speakers, statistics)
-        return self
-
-    def fit_aligned(
-        self: Linear,
-        features: np.ndarray,
-        targets: Sequence[int] | np.ndarray,
-        speakers: Sequence[str],
-        others: np.ndarray,
-    ) -> Linear:
-        """Fit to the training set with the covariance of another corpus's utterances (CORAL); score that corpus only.
-
-        Arguments
-        ---------
-        features, targets, speakers
-            As for `fit`.
-        others : np.ndarray
-            Features of the other corpus's utterances, without labels: [utterance, feature]. They are standardised with
-            their own mean and deviation, here and where they are scored.
-
-        Raises
-        ------
-        UserError
-            As `fit` does.
-        """
-        targets, others = np.asarray(targets), np.asarray(others, dtype=np.float64)
-        own, of_others = statistics([np.asarray(features, dtype=np.float64)]), statistics([others])
-        rows = align(self._standardise(features, *own), self._standardise(others, *of_others))  # [utterance, feature]
-        # Aligned rows are not standardised again: that would undo the alignment.
-        self._fit_rows(rows, targets, speakers, _unit_statistics)
-        self.model |= {"mean": of_others[0], "deviation": of_others[1]}
-        return self
-
-    def _fit_rows(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str], measure: Measure) -> None:
-        """Choose C and fit; `measure` gives the mean and deviation that features are standardised with."""
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(1):
-            several = len(self.c_grid) > 1
-            c = self._choose(features, targets, speakers, measure) if several else self.c_grid[0]
-            mean, deviation = measure([features])
-            fitted = self._fit("linear", c, self._standardise(features, mean, deviation), targets)
-        self.model = {"mean": mean, "deviation": deviation, **self._arrays(fitted), "C": np.array(c)}
-
-    @property
-    def c(self) -> float:
-        """The C that was chosen."""
-        return float(self.model["C"])
-
-    @property
-    def parameters(self) -> int:
-        """Number of coefficients and intercepts."""
-        return self.model["coefficients"].size + self.model["intercepts"].size
-
-    def load(self: Linear, model: Mapping[str, np.ndarray]) -> Linear:
-        """Take over the arrays of `model` of a fitted one."""
-        self.model = {name: np.asarray(model[name]) for name in self.arrays}
-        return self
-
-    def _standardise(self, features: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-        return np.clip((features - mean) / deviation, -self.clip_deviations, self.clip_deviations)
-
-    def _margins(self, features: np.ndarray) -> np.ndarray:
-        """Linear functions of features [utterance, feature]: [utterance, pair of classes or dimension]."""
-        model = self.model
-        rows = self._standardise(np.asarray(features, dtype=np.float64), model["mean"], model["deviation"])
-        # Row by row, as a product of matrices may round a row differently in another batch.
-        products = [model["coefficients"] @ row for row in rows]
-        return np.reshape(products, (len(rows), -1)) + model["intercepts"]
-
-    def _choose(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str], measure: Measure) -> float:
-        scores = np.zeros(len(self.c_grid))
-        folds = speaker_folds(speakers, self.inner_folds)
-        for held_out in folds:
-            trained = np.setdiff1d(np.arange(len(targets)), held_out)
-            mean, deviation = measure([features[trained]])
-            rows = self._standardise(features[trained], mean, deviation)  # [utterance, feature]
-            tested = self._standardise(features[held_out], mean, deviation)  # [utterance, feature]
-            # One product serves all values of C: with thousands of features it takes most of the time.
-            gram, cross = rows @ rows.T, tested @ rows.T  # [trained, trained], [held out, trained]
-            for place, c in enumerate(self.c_grid):
-                fitted = self._fit("precomputed", c, gram, targets[trained])
-                scores[place] += self._score(fitted, cross, targets[held_out]) / len(folds)
-        self.inner_scores = {c: float(score) for c, score in zip(self.c_grid, scores, strict=True)}
-        return self.c_grid[int(np.argmax(scores))]
-
-    @abstractmethod
-    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> _Fitted:
-        """Fit to standardised rows [utterance, feature], or to products of them [utterance, utterance]."""
-
-    @abstractmethod
-    def _arrays(self, fitted: _Fitted) -> dict[str, np.ndarray]:
-        """Arrays of the model."""
-
-    @abstractmethod
-    def _score(self, fitted: _Fitted, cross: np.ndarray, truth: np.ndarray) -> float:
-        """Score on held-out utterances, from their products with the training utterances."""
-
-
-class LinearSVM(_LinearMachine):
+class LinearSVM(LinearMachine):
     """Linear support vector machines, one for each two classes; C is chosen by mean UAR.
 
     Posteriors are a softmax over the classes' votes and bounded confidences, scikit-learn's decision function for
@@ -217,7 +49,7 @@ class LinearSVM(_LinearMachine):
     """
 
     warnings = ("posteriors are a softmax of SVM scores, not calibrated",)
-    arrays = (*_LinearMachine.arrays, "classes")
+    arrays = (*LinearMachine.arrays, "classes")
     class_options = ("class_weight",)
 
     def __init__(
@@ -269,15 +101,15 @@ class LinearSVM(_LinearMachine):
             "train_uar": unweighted_average_recall(targets, found),
         }
 
-    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> _Fitted:
+    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> Fitted:
         from sklearn.svm import SVC
 
         if len(np.unique(targets)) < 2:
             raise UserError(f"expected utterances of two classes or more to train on, found {len(np.unique(targets))}")
         svc = SVC(C=c, kernel=kernel, class_weight=self.class_weight, break_ties=True)
-        return _Fitted([svc.fit(rows, targets)])
+        return Fitted([svc.fit(rows, targets)])
 
-    def _arrays(self, fitted: _Fitted) -> dict[str, np.ndarray]:
+    def _arrays(self, fitted: Fitted) -> dict[str, np.ndarray]:
         (svc,) = fitted.machines
         # Of two classes only, scikit-learn turns the sign: positive there means the second one.
         sign = -1.0 if len(svc.classes_) == 2 else 1.0
@@ -287,141 +119,5 @@ class LinearSVM(_LinearMachine):
             "classes": np.asarray(svc.classes_, dtype=np.int64),
         }
 
-    def _score(self, fitted: _Fitted, cross: np.ndarray, truth: np.ndarray) -> float:
+    def _score(self, fitted: Fitted, cross: np.ndarray, truth: np.ndarray) -> float:
         return unweighted_average_recall(truth, fitted.machines[0].predict(cross))
-
-
-class LinearSVR(_LinearMachine):
-    """Linear support vector regression, one for each dimension; one C for all is chosen by mean CCC.
-
-    Values are standardised too.
-
-    Arguments
-    ---------
-    c_grid, inner_folds, clip_deviations
-        As in `LinearSVM`.
-    epsilon : float
-        Errors below this many deviations of a value cost nothing: scikit-learn's own 0.1.
-
-    Source
-    ------
-    Drucker et al., NIPS 1996; scikit-learn's SVR (libsvm).
-
-    Example
-    -------
-    >>> rows = np.array([[0.0], [1.0], [2.0], [3.0]])
-    >>> svr = LinearSVR(c_grid=[1.0]).fit(rows, rows + 1, ["03", "08", "03", "08"])
-    >>> svr.predict(np.array([[1.5]])).round(3).tolist()
-    [[2.5]]
-    """
-
-    warnings = ("class_weight has no effect: a regression has no classes",)
-    arrays = (*_LinearMachine.arrays, "value_mean", "value_deviation")
-
-    def __init__(
-        self, c_grid: Sequence[float], inner_folds: int = 4, clip_deviations: float = 10.0, epsilon: float = 0.1
-    ) -> None:
-        super().__init__(c_grid, inner_folds, clip_deviations)
-        self.epsilon = epsilon
-
-    def scores(self, features: np.ndarray) -> np.ndarray:
-        """Standardised predictions [utterance, dimension]."""
-        return self._margins(features)
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Predictions in the units of the values [utterance, dimension]."""
-        return self.scores(features) * self.model["value_deviation"] + self.model["value_mean"]
-
-    def training_scores(self, features: np.ndarray, targets: np.ndarray) -> JsonObject:
-        """Scores of the choice of C, and mean CCC on the training set, for the log."""
-        inner: JsonObject = {str(c): score for c, score in self.inner_scores.items()}
-        return {"inner_ccc": inner, "train_ccc": mean_concordance(targets, self.predict(features))}
-
-    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> _Fitted:
-        from sklearn.svm import SVR
-
-        mean, deviation = statistics([targets])
-        standardised = (targets - mean) / deviation  # [utterance, dimension]
-        machines = [SVR(C=c, kernel=kernel, epsilon=self.epsilon).fit(rows, target) for target in standardised.T]
-        return _Fitted(machines, {"value_mean": mean, "value_deviation": deviation})
-
-    def _arrays(self, fitted: _Fitted) -> dict[str, np.ndarray]:
-        return {
-            **fitted.units,
-            "coefficients": np.concatenate([svr.coef_ for svr in fitted.machines]),  # [dimension, feature]
-            "intercepts": np.concatenate([svr.intercept_ for svr in fitted.machines]),  # [dimension]
-        }
-
-    def _score(self, fitted: _Fitted, cross: np.ndarray, truth: np.ndarray) -> float:
-        found = np.transpose([svr.predict(cross) for svr in fitted.machines])  # [held out, dimension]
-        return mean_concordance((truth - fitted.units["value_mean"]) / fitted.units["value_deviation"], found)
-
-
-def _unit_statistics(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The mean and deviation that leave features as they are."""
-    size = arrays[0].shape[1]
-    return np.zeros(size), np.ones(size)
-
-
-def speaker_folds(speakers: Sequence[str], folds: int) -> list[np.ndarray]:
-    """Split utterances into folds of about one size, no speaker in two of them.
-
-    Arguments
-    ---------
-    speakers : sequence of str
-        Speaker of each utterance.
-    folds : int
-        Number of folds; fewer where there are fewer speakers.
-
-    Returns
-    -------
-    list of np.ndarray
-        Places of the utterances of each fold. The speaker with the most utterances goes first, each to the
-        smallest fold so far: scikit-learn's GroupKFold, but the same on every machine when sizes are equal.
-
-    Raises
-    ------
-    UserError
-        There is one speaker only.
-
-    Example
-    -------
-    >>> [fold.tolist() for fold in speaker_folds(["03", "08", "08", "09"], 2)]
-    [[1, 2], [0, 3]]
-    """
-    names, counts = np.unique(np.asarray(speakers), return_counts=True)
-    if len(names) < 2:
-        raise UserError(
-            "c_grid: C is chosen over training speakers, expected 2 or more, found 1: "
-            "give one value, for instance with: --tag c -- --c_grid [0.001]"
-        )
-    sizes = [0] * min(folds, len(names))
-    fold_of: dict[str, int] = {}
-    for place in sorted(range(len(names)), key=lambda index: (-counts[index], names[index])):
-        smallest = sizes.index(min(sizes))
-        sizes[smallest] += int(counts[place])
-        fold_of[str(names[place])] = smallest
-    places = np.array([fold_of[str(speaker)] for speaker in speakers])
-    return [np.flatnonzero(places == number) for number in range(len(sizes))]
-
-
-def checked_c_grid(values: Sequence[float]) -> list[float]:
-    """Give the values of C in order, each once.
-
-    Raises
-    ------
-    UserError
-        There is none, or one is no number above 0.
-
-    Example
-    -------
-    >>> checked_c_grid([1, 0.1, 1])
-    [0.1, 1.0]
-    """
-    try:
-        grid = sorted({float(value) for value in values})
-    except (TypeError, ValueError):
-        grid = []
-    if not grid or not all(0 < value < float("inf") for value in grid):
-        raise UserError(f"c_grid: expected a list of values above 0, found {values!r}: try [0.0001, 0.001, 0.01]")
-    return grid

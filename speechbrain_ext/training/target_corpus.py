@@ -1,63 +1,23 @@
-"""A corpus that a trained model is scored on: its utterances, their features, and the model's outputs for them."""
+"""A trained model on another corpus: the features of its utterances, and the model's outputs for them."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from speechbrain_ext.corpora.data_folder import check_audio_unchanged, read_facts, read_utterances
-from speechbrain_ext.corpora.facts import CorpusFacts
-from speechbrain_ext.corpora.manifest import Utterance
-from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.corpora.data_folder import check_audio_unchanged
 from speechbrain_ext.features import extraction
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.training import launch
-from speechbrain_ext.training.experiment import PREPARE, Experiment
+from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.extract import audio_items
 from speechbrain_ext.training.fold import phases_of, torch_settings
 from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.utils.errors import UserError
-
-
-@dataclass(frozen=True)
-class TargetCorpus:
-    """A prepared corpus that models of another one are scored on.
-
-    Arguments
-    ---------
-    folder : str
-        `data/<CORPUS>-<source>`.
-    task : Task
-        The shared classes, and which utterances and labels are of them.
-    """
-
-    folder: str
-    task: Task
-
-    @cached_property
-    def facts(self) -> CorpusFacts:
-        """The content of its manifest.json."""
-        return read_facts(self.folder, PREPARE)
-
-    @cached_property
-    def utterances(self) -> dict[str, Utterance]:
-        """The utterances that are scored, by id.
-
-        Raises
-        ------
-        UserError
-            There is none.
-        """
-        read = read_utterances(self.folder, self.facts)
-        used = {item.id: item for item in read if self.task.label_of(item) is not None}
-        if not used:
-            what = ", ".join(self.task.classes or self.task.dimensions)
-            raise UserError(f"{self.folder}: expected utterances of {what}, found none: choose another target")
-        return used
+from speechbrain_ext.training.target import TargetCorpus
 
 
 class _View(Experiment):

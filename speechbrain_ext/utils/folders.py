@@ -32,6 +32,17 @@ def folder_name(name: str) -> str:
     return f"{short or 'name'}~{sha256_bytes(data)[:10]}"
 
 
+def data_folder(data: Path, corpus: str, source: str) -> Path:
+    """The folder of a prepared corpus, `data/<CORPUS>-<source>`.
+
+    Example
+    -------
+    >>> data_folder(Path("data"), "EmoDB", "mini").as_posix()
+    'data/EmoDB-mini'
+    """
+    return data / f"{folder_name(corpus)}-{source}"
+
+
 def is_name(value: Any) -> bool:
     """Whether a value is a name that can be part of a file's name: nothing of a path, nothing that does not print.
 

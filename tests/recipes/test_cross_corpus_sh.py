@@ -220,8 +220,8 @@ def test_corpora_trained_together_keep_their_speakers_apart(made):
     assert {item["label"] for item in items} == four and len({item["id"] for item in items}) == len(items)
     for name in NAMES:
         own = [item for item in items if item["extra"]["corpus"] == name]
-        whole = (made[0] / f"data/{name}-mini/manifest.jsonl").read_text().splitlines()
-        wanted = [item for item in map(json.loads, whole) if item["label"] in four]
+        manifest = (made[0] / f"data/{name}-mini/manifest.jsonl").read_text().splitlines()
+        wanted = [item for item in map(json.loads, manifest) if item["label"] in four]
         assert {item["sha256"] for item in own} == {item["sha256"] for item in wanted} and len(own) == len(wanted)
         assert all(item[key].startswith(f"{name}:") for item in own for key in ("id", "speaker", "text_id"))
     # Both mini corpora have speakers 03 and 08: as one speaker they would be tested where they were trained on.

@@ -263,3 +263,33 @@ def test_a_run_on_shuffled_labels_says_so(spec):
     for run, words in ((spec, 0), (check, 1)):
         facts = run_facts(Experiment(run), [train_fold(run, FOLD)])
         assert sum(warning.startswith("shuffled: trained on labels") for warning in facts.warnings) == words
+
+
+def test_a_model_is_adapted_to_the_utterances_that_are_scored_as_the_target_s_own_task_says(tmp_path, repository):
+    """Excited counts as happiness on the target alone: the source's task would leave these utterances out."""
+    make_corpus(tmp_path)
+    random = np.random.default_rng(5)
+    labels = ["anger", "excited", "sadness", "fear"]
+    measured = {"corpus": "Other", "wav": "x.wav", "sample_rate_hz": 16000, "num_samples": 16000}
+    target = [
+        Utterance(id=f"t{number}", speaker="t", label=labels[number % 4], sha256=f"t{number}", **measured)
+        for number in range(40)
+    ]
+    write_data(tmp_path / "data/Other-mini", target, source="mini", task=Task(("anger", "happiness", "sadness")))
+    rows = {each.id: random.normal(number % 4, 1 + number % 4, size=88) for number, each in enumerate(target)}
+    with FeatureCache(tmp_path / "cache", Functionals("eGeMAPSv02")).writer() as writer:
+        for utterance in target:
+            writer.add(utterance.sha256, rows[utterance.id].astype("f4")[None])
+    of_target = Task(("anger", "happiness", "sadness"), merge_excited=True)
+    folder = str(tmp_path / "data/Other-mini")
+    spec = replace(
+        spec_of(tmp_path, repository), method="coral", target=folder, target_task=json.dumps(of_target.to_dict())
+    )
+    train_fold(spec, FOLD)
+    (model,) = (tmp_path / "exp").rglob("*.npz")
+    scored = np.stack([rows[each.id] for each in target if each.label != "fear"]).astype("f4")
+    with np.load(model) as arrays:
+        assert np.allclose(arrays["mean"], scored.mean(axis=0), atol=1e-5)
+        assert np.allclose(arrays["deviation"], scored.std(axis=0), atol=1e-5)
+    other = replace(spec, target_task=json.dumps(replace(of_target, merge_excited=False).to_dict()))
+    assert Experiment(other).phase_depends("egemaps", FOLD) != Experiment(spec).phase_depends("egemaps", FOLD)

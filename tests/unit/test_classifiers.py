@@ -10,7 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from speechbrain_ext.training.svm import LinearSVM, speaker_folds
+from speechbrain_ext.training.linear_machine import speaker_folds
+from speechbrain_ext.training.svm import LinearSVM
 from speechbrain_ext.utils.errors import UserError
 
 GRID = [0.0001, 0.001, 0.01, 0.1, 1.0]
@@ -92,7 +93,7 @@ def test_inner_folds_do_not_depend_on_the_order_of_utterances():
 
 def test_each_inner_fold_is_standardised_without_its_held_out_speakers(monkeypatch):
     """What the search sees of a held-out speaker never enters the statistics it is standardised with."""
-    from speechbrain_ext.training import svm as classifiers
+    from speechbrain_ext.training import linear_machine as classifiers
 
     rows, targets, speakers = corpus()
     seen = []

@@ -248,7 +248,7 @@ def spoilt(kind: str, run: Path, tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "message"),
     [
         (
             "other utterances",
@@ -272,8 +272,8 @@ def spoilt(kind: str, run: Path, tmp_path: Path) -> list[Path]:
         ("something else", "no.txt: expected a run folder.*found nothing there"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_in_one_line(kind: str, told: str, run: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=told) as fault:
+def test_what_cannot_be_compared_is_refused_in_one_line(kind: str, message: str, run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message) as fault:
         compare_files(spoilt(kind, run, tmp_path))
     assert "\n" not in str(fault.value)
 

@@ -44,9 +44,9 @@ def test_intervals_of_classes_cover_what_is_claimed(population, n_speakers: int)
         low, high, _ = interval_ends(cells, score_of(metric), SHARE, axis=1)
         truth = population.expected(metric)
         share = float(np.mean((low <= truth) & (truth <= high)))
-        told = claimed(metric, population.name, n_speakers)["jackknife"]
-        assert_binomial(share, DATA_SETS, told, read_coverage()["data_sets"]["jackknife"])
-        assert 0.93 < told < 0.97
+        claim = claimed(metric, population.name, n_speakers)["jackknife"]
+        assert_binomial(share, DATA_SETS, claim, read_coverage()["data_sets"]["jackknife"])
+        assert 0.93 < claim < 0.97
 
 
 @pytest.mark.parametrize("n_speakers", [5, 10, 24])
@@ -55,9 +55,9 @@ def test_intervals_of_the_ccc_cover_what_is_claimed(population, n_speakers: int)
     sums = value_sums(*population.draw(n_speakers, DATA_SETS, np.random.default_rng(78)))
     low, high, _ = interval_ends(sums, concordance_of_sums, CORRELATION, axis=1)
     share = float(np.mean((low <= population.expected) & (population.expected <= high)))
-    told = claimed("ccc", population.name, n_speakers)["jackknife"]
-    assert_binomial(share, DATA_SETS, told, read_coverage()["data_sets"]["jackknife"])
-    assert 0.93 < told < 0.97
+    claim = claimed("ccc", population.name, n_speakers)["jackknife"]
+    assert_binomial(share, DATA_SETS, claim, read_coverage()["data_sets"]["jackknife"])
+    assert 0.93 < claim < 0.97
 
 
 def test_the_bootstrap_covers_less_than_it_says() -> None:
@@ -65,9 +65,9 @@ def test_the_bootstrap_covers_less_than_it_says() -> None:
     cells, truth = population.draw(5, data_sets, np.random.default_rng(79)), population.expected("uar")
     ends = [bootstrap_interval(one, score_of("uar"), 500, seed) for seed, one in enumerate(cells)]
     share = float(np.mean([low <= truth <= high for low, high in ends]))
-    told = claimed("uar", population.name, 5)["bootstrap"]
-    assert_binomial(share, data_sets, told, read_coverage()["data_sets"]["bootstrap"])
-    assert told < 0.9
+    claim = claimed("uar", population.name, 5)["bootstrap"]
+    assert_binomial(share, data_sets, claim, read_coverage()["data_sets"]["bootstrap"])
+    assert claim < 0.9
 
 
 @pytest.mark.parametrize("population", CLASS_POPULATIONS, ids=lambda one: one.name)

@@ -121,7 +121,7 @@ def test_speakers_who_alone_have_a_class_are_counted() -> None:
     assert found.n_without_class == 2
     # Classes 2 and 3 are gone with c and d: UAR is then of three classes.
     assert found.value == pytest.approx((3 / 4 + 1 + 1 + 0) / 4)
-    # Class 1 is never true: nobody is the only one who has it.
+    # Class 1 is never true: no speaker is the only one who has it.
     assert class_jackknife([0, 2] * 2, [1, 2, 0, 0], ["a", "a", "b", "b"], "uar").n_without_class == 0
     without_c = SCIKIT["uar"](np.array([0, 1, 0, 1, 0, 3]), np.array([0, 1, 1, 1, 0, 0]))
     assert without_c == pytest.approx((2 / 3 + 1 + 0) / 3) and found.interval is not None

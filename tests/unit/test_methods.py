@@ -47,3 +47,7 @@ def test_as_trained_is_always_there_and_first():
 
 def test_only_the_unadapted_model_sees_no_target():
     assert [name for name, method in METHODS.items() if not method.transductive] == [AS_TRAINED]
+
+
+def test_a_system_whose_pretrained_model_is_out_of_reach_still_says_why():
+    assert refused("ssl_probe", *NAMES, ssl_model="no/such-model") == ["corpus-znorm", "speaker-znorm", "coral"]

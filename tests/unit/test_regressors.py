@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 from speechbrain_ext.metrics.values import concordance
-from speechbrain_ext.training.svm import LinearSVR
+from speechbrain_ext.training.svr import LinearSVR
 from speechbrain_ext.utils.errors import UserError
 
 GRID = [0.001, 0.01, 0.1, 1.0]

@@ -183,3 +183,16 @@ def test_what_the_loss_cannot_do_is_told(spec):
         trained(spec, "weights", class_weights="True")
     with pytest.raises(UserError, match="dynamic"):
         trained(spec, "input", dynamic="M+X")
+
+
+def test_fixed_epochs_end_the_training_early_and_leave_the_rates_as_scheduled(spec, tmp_path):
+    """A model of all data is trained as long as a cross-validation chose, with the rates that it was chosen with."""
+    overrides = tiny(epochs="10")
+    rates = {}
+    for epochs in (3, 10):
+        fixed = replace(spec, overrides=overrides, exp=str(tmp_path / str(epochs)), phase_epochs=(f"sd_caff={epochs}",))
+        train_fold(fixed, FOLD)
+        log = next((tmp_path / str(epochs)).rglob("train_log-sd_caff.jsonl")).read_text().splitlines()
+        rates[epochs] = [json.loads(line)["lr"] for line in log]
+    assert [len(rates[epochs]) for epochs in (3, 10)] == [3, 10]
+    assert rates[3] == rates[10][:3] == [rates[10][0]] * 3 and rates[10][-1] < rates[10][0]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from speechbrain_ext.evaluation.matrix import FILE, Cell, Matrix, read_matrix, write_matrix
 from speechbrain_ext.evaluation.matrix_predictions import KEPT_MODELS, read_cell, write_kept
+from speechbrain_ext.report.cross_corpus.differences import differences
 from speechbrain_ext.report.cross_corpus.write import draw_matrix, report_lines
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import sha256_file, write_text
@@ -50,7 +51,7 @@ def keep_matrix(folder: str | Path, name: str, shared: str | Path) -> Path:
     cells = tuple(_keep_cell(cell, Path(folder), place) for cell in matrix.cells)
     kept = replace(matrix, cells=cells)
     path = write_matrix(place, kept)
-    draw_matrix(kept, place, place)
+    draw_matrix(kept, differences(kept, place), place)
     write_cross_corpus_page(shared)
     return path
 
@@ -85,5 +86,10 @@ def page_text(found: list[tuple[Path, Matrix]], shared: Path) -> str:
     for place, matrix in sorted(found, key=lambda one: (one[1].source == "mini", one[0].name)):
         where = place.relative_to(shared).as_posix()
         title = f"{', '.join(matrix.names)}: {', '.join(matrix.classes)}"
-        lines += [*report_lines(matrix, place, title, 2, f"{where}/"), "", f"Files: `{where}/`.", ""]
+        lines += [
+            *report_lines(matrix, differences(matrix, place), title, 2, f"{where}/"),
+            "",
+            f"Files: `{where}/`.",
+            "",
+        ]
     return "\n".join(lines)

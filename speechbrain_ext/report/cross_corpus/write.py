@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from speechbrain_ext.evaluation.coverage import coverage_sentence
@@ -22,7 +23,7 @@ OF_SPEAKERS = ("Speakers", "Smallest visible")
 
 
 def write_matrix_report(folder: str | Path) -> list[Path]:
-    """Write matrix.md, matrix.tex, matrix.csv and the figures beside matrix.json.
+    """Write matrix.md, matrix.tex, matrix.csv and the figures into the folder of matrix.json.
 
     Raises
     ------
@@ -31,48 +32,48 @@ def write_matrix_report(folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     matrix = read_matrix(folder / FILE)
+    found = differences(matrix, folder)
     files = {
-        "matrix.md": "\n".join(report_lines(matrix, folder, "Across corpora", 1)) + "\n",
+        "matrix.md": "\n".join(report_lines(matrix, found, "Across corpora", 1)) + "\n",
         "matrix.tex": matrix_latex(matrix),
         "matrix.csv": matrix_csv(matrix),
     }
     for name, text in files.items():
         write_text(folder / name, text)
-    return [*(folder / name for name in files), *draw_matrix(matrix, folder, folder)]
+    return [*(folder / name for name in files), *draw_matrix(matrix, found, folder)]
 
 
-def draw_matrix(matrix: Matrix, folder: Path, out: Path) -> list[Path]:
+def draw_matrix(matrix: Matrix, found: Sequence[Difference], out: Path) -> list[Path]:
     """Draw the heat map, and the forest plot where methods are compared.
 
     Arguments
     ---------
     matrix : Matrix
-    folder : Path
-        The folder of its predictions.
+    found : sequence of Difference
+        Its methods compared.
     out : Path
         Where the figures are written.
     """
     draw_file(out / HEAT_MAP, build_heat_map, matrix)
-    found = differences(matrix, folder)
     if not found:
         return [out / HEAT_MAP]
     draw_file(out / FOREST, build_forest_of_methods, matrix, found)
     return [out / HEAT_MAP, out / FOREST]
 
 
-def report_lines(matrix: Matrix, folder: Path, title: str, level: int, place: str = "") -> list[str]:
+def report_lines(matrix: Matrix, found: Sequence[Difference], title: str, level: int, place: str = "") -> list[str]:
     """The report of a matrix as lines of Markdown.
 
     Arguments
     ---------
     matrix : Matrix
-    folder : Path
-        The folder of matrix.json.
+    found : sequence of Difference
+        Its methods compared.
     title : str
     level : int
         Of its heading.
     place : str
-        The folder of the figures, from the page, with a slash at its end; "" where they lie beside it.
+        The folder of the figures, from the page, with a slash at its end; "" where they are in the folder of the page.
     """
     head = "#" * level
     lines = [f"{head} {title}", ""]
@@ -85,7 +86,7 @@ def report_lines(matrix: Matrix, folder: Path, title: str, level: int, place: st
     if matrix.overlaps:
         lines += [f"- {pair}: {text}" for pair, texts in matrix.overlaps.items() for text in texts] + [""]
     lines += [f"{head}# UAR", "", *matrix_markdown(matrix, level + 2)]
-    if found := differences(matrix, folder):
+    if found:
         lines += [f"{head}# Which methods help", "", f"![What each method changes]({place}{FOREST})", ""]
         lines += [*_differences(found), ""]
     lines += [f"{head}# What is recognised", "", *_shares(matrix), ""]
@@ -108,7 +109,7 @@ def _card_row(card: CorpusCard, matrix: Matrix) -> str:
     return markdown_row([*map(markdown_cell, known), *counts, merged or DASH, left_out or DASH])
 
 
-def _differences(found: list[Difference]) -> list[str]:
+def _differences(found: Sequence[Difference]) -> list[str]:
     lines = [
         "Points of UAR gained over the same model as it was trained, with a 95 % interval over the tested speakers "
         "(jackknife); p of the permutation test that swaps the two within a speaker, after Holm's correction over the "
