@@ -147,7 +147,7 @@ class ClassifierPhase(Phase):
     def _run(self, done: FinishedPhase, ids: list[str]) -> list[Output]:
         rows, targets = self._rows(ids), self._targets(ids)
         model = self._load(done)
-        if self.target_statistics:
+        if self.method.target_statistics:
             mean, deviation = statistics([self._rows(self.experiment.used)])
             model = {**model, "mean": mean, "deviation": deviation}
         classifier = self._classifier().load(model)
