@@ -37,7 +37,7 @@ class EmotionBrain(sb.Brain):
     Arguments
     ---------
     modules : mapping
-        `{"model": PhaseModel(...)}`.
+        `{"model": PhaseModel(...)}`; the penalty of an adaptation is trained with it where it has parameters.
     opt_class, run_opts
         As in `speechbrain.Brain`.
     hparams : BrainSettings or mapping
@@ -78,10 +78,11 @@ class EmotionBrain(sb.Brain):
                 f'EmotionBrain: modules: expected {{"model": PhaseModel(network, ...)}}, found {model!r:.80}'
             )
         settings = read_settings(hparams or {})
-        if settings.adaptation is not None:
-            modules = {**modules, "penalty": settings.adaptation.penalty}
+        penalty = None if settings.adaptation is None else settings.adaptation.penalty
+        if penalty is not None and list(penalty.parameters()):
+            modules = {**modules, "penalty": penalty}
             if checkpointer is not None:
-                checkpointer.add_recoverable("penalty", settings.adaptation.penalty)
+                checkpointer.add_recoverable("penalty", penalty)
         super().__init__(modules, opt_class, None, run_opts, checkpointer)
         self.hparams = settings
         if settings.adaptation is not None and self.distributed_launch:
@@ -132,7 +133,7 @@ class EmotionBrain(sb.Brain):
             if adaptation is None:
                 return objective.loss(predictions, batch)
             source, target = split(predictions, len(batch.ids))
-            penalty = self.modules.penalty(source, target, self.progress)
+            penalty = adaptation.penalty(source, target, self.progress)
             self.penalties.append(penalty.item())
             return objective.loss(source, batch) + penalty
         self.guard.check_outputs(predictions, batch)
