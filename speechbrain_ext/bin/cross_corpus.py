@@ -14,7 +14,7 @@ from pathlib import Path
 
 from speechbrain_ext.bin.corpus_places import SHARED, check_roots, find_corpus
 from speechbrain_ext.bin.environment import use_environment
-from speechbrain_ext.bin.options import command_parser, cores
+from speechbrain_ext.bin.options import command_parser
 from speechbrain_ext.bin.recipe_options import Recipe
 from speechbrain_ext.training.methods import find_methods
 from speechbrain_ext.utils.errors import UsageError
@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = command_parser("cross_corpus", __doc__, ("corpora",), prog="./cross_corpus.sh")
     parser.set_defaults(exp=SHARED / "exp", data=SHARED / "data")
     asked = parser.parse(words)
-    asked.threads = asked.threads or max(1, cores() // (asked.jobs or cores()))
+    # More threads help large networks only, and slow small ones down.
+    asked.threads = asked.threads or 1
     asked.command_line = shlex.join([COMMAND, *_without_roots(words)])
     find_corpora(asked)
     find_overrides(asked)

@@ -211,11 +211,10 @@ class EmotionBrain(sb.Brain):
         size = self.hparams.batch_size
         batches = [own[start : start + size] for own in places.values() for start in range(0, len(own), size)]
 
-        def run() -> None:
-            for batch in batches:
-                self.compute_forward(collate([dataset[place] for place in batch]), sb.Stage.TEST)
+        def forward(places: Sequence[int]) -> None:
+            self.compute_forward(collate([dataset[place] for place in places]), sb.Stage.TEST)
 
-        adapt_norms(self.plain_model, run)
+        adapt_norms(self.plain_model, forward, batches)
 
     def _gathered(self) -> list[Output]:
         """Outputs of all ranks, one for each utterance."""

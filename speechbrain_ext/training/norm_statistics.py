@@ -9,8 +9,9 @@ a layer is given has been through the new statistics of all layers before it; th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from speechbrain_ext.dataio.statistics import RunningStatistics
 from speechbrain_ext.lobes.mask_block import MaskedNorm
 from speechbrain_ext.lobes.masking import MaskedBatchNorm1d
+
+T = TypeVar("T")
 
 
 def batch_norms(network: nn.Module) -> list[nn.Module]:
@@ -45,56 +48,70 @@ def _find(module: nn.Module) -> Iterator[nn.Module]:
             yield from _find(child)
 
 
-def adapt_norms(network: nn.Module, run: Callable[[], None]) -> None:
+def adapt_norms(network: nn.Module, forward: Callable[[T], object], batches: Sequence[T]) -> None:
     """Replace the statistics of all batch normalisations by those of other data, layer by layer.
 
     Arguments
     ---------
     network : nn.Module
         It is left in evaluation mode.
-    run : callable
-        Runs the network on all of the data, in batches of items of one length: padding would count in a layer that
-        has no mask of it. It is called once to learn the order of the layers, and once for each layer.
+    forward : callable
+        Runs the network on a batch; each layer is run equally often on every batch.
+    batches : sequence
+        All of the data, each batch of items of one length: padding would count in a layer that has no mask of it. They
+        are read once for each layer.
     """
     network.eval()
     with torch.no_grad():
-        for norm in _order(network, run):
-            _adapt(norm, run)
+        for norm, calls in _calls(network, forward, batches[0]).items():
+            _adapt(norm, calls, forward, batches)
 
 
-def _order(network: nn.Module, run: Callable[[], None]) -> list[nn.Module]:
-    """The layers in the order in which they are first run; one that is never run is left out."""
-    order: list[nn.Module] = []
-
-    def note(norm: nn.Module, *_: Any) -> None:
-        if norm not in order:
-            order.append(norm)
-
-    hooks = [norm.register_forward_pre_hook(note) for norm in batch_norms(network)]
-    _run(run, hooks)
-    return order
+class _Enough(Exception):
+    """A layer has been given all that it is given of a batch: what follows it is of no interest."""
 
 
-def _adapt(norm: nn.Module, run: Callable[[], None]) -> None:
+def _calls(network: nn.Module, forward: Callable[[T], object], batch: T) -> dict[nn.Module, int]:
+    """How often each layer is run on a batch, in the order of the first time; one that is never run is left out."""
+    found: dict[nn.Module, int] = {}
+
+    def count(norm: nn.Module, _: Any) -> None:
+        found[norm] = found.get(norm, 0) + 1
+
+    with _hooked(batch_norms(network), count):
+        forward(batch)
+    return found
+
+
+def _adapt(norm: nn.Module, calls: int, forward: Callable[[T], object], batches: Sequence[T]) -> None:
     """Give one layer the mean and variance of all that it is given."""
-    running = RunningStatistics()
+    running, done = RunningStatistics(), 0
 
     def add(norm: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        nonlocal done
         running.add(_rows(norm, *given, **named).double().cpu().numpy())
+        done += 1
+        if done % calls == 0:
+            raise _Enough
 
-    _run(run, [norm.register_forward_pre_hook(add, with_kwargs=True)])
+    with _hooked([norm], add, with_kwargs=True):
+        for batch in batches:
+            with suppress(_Enough):
+                forward(batch)
     holder: Any = norm.norm if isinstance(norm, MaskedNorm) else norm
-    variance = np.asarray(running.squares) / running.count  # [channel]
     holder.running_mean.copy_(torch.from_numpy(np.asarray(running.mean)))
-    holder.running_var.copy_(torch.from_numpy(variance))
+    holder.running_var.copy_(torch.from_numpy(np.asarray(running.squares) / running.count))
 
 
-def _run(run: Callable[[], None], hooks: list[Any]) -> None:
+@contextmanager
+def _hooked(norms: Sequence[nn.Module], hook: Callable[..., None], **options: bool) -> Iterator[None]:
+    """Call a function before each run of some layers."""
+    hooks = [norm.register_forward_pre_hook(hook, **options) for norm in norms]
     try:
-        run()
+        yield
     finally:
-        for hook in hooks:
-            hook.remove()
+        for each in hooks:
+            each.remove()
 
 
 def _rows(norm: nn.Module, x: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from recipe_list import RECIPES
 
 from speechbrain_ext.hparams import load_system
-from speechbrain_ext.training.methods import AS_TRAINED, METHODS, find_methods
+from speechbrain_ext.training.methods import AS_TRAINED, METHODS, find_methods, method_named
 from speechbrain_ext.utils.errors import UsageError
 
 
@@ -18,13 +20,14 @@ def refused(system: str, *names: str, **overrides) -> list[str]:
     return [name for name, text in found.items() if text]
 
 
-NAMES = ("as-trained", "corpus-znorm", "speaker-znorm", "coral")
+NAMES = ("as-trained", "corpus-znorm", "speaker-znorm", "coral", "deep-coral", "dann", "adabn")
+NETWORKS = ["deep-coral", "dann", "adabn"]
 
 
 @pytest.mark.parametrize(
     ("system", "expected"),
     [
-        ("svm", []),
+        ("svm", NETWORKS),
         ("amsnet", ["coral"]),
         ("sd_caff", ["corpus-znorm", "speaker-znorm", "coral"]),
         ("am_resnet", ["corpus-znorm", "speaker-znorm", "coral"]),
@@ -32,6 +35,45 @@ NAMES = ("as-trained", "corpus-znorm", "speaker-znorm", "coral")
 )
 def test_a_method_that_does_not_apply_says_why(system, expected):
     assert refused(system, *NAMES) == expected
+
+
+def test_adabn_is_for_networks_that_have_batch_norms():
+    assert refused("amsnet", "adabn", "dann", variant="frlm") == ["adabn"]
+    assert refused("sd_caff", "adabn", variant="lstm") == ["adabn"]
+    assert not refused("amsnet", "adabn", variant="urlm")
+
+
+def test_a_method_that_is_trained_with_a_penalty_has_a_strength():
+    assert METHODS["dann"].strength == METHODS["deep-coral"].strength == 1.0
+    weaker = method_named("dann@0.30")
+    assert (weaker.name, weaker.base, weaker.strength, weaker.trained) == ("dann@0.3", "dann", 0.3, "target")
+    assert weaker.transductive and "strength 0.3" in weaker.title
+    for name, message in {
+        "coral@0.5": "--methods coral@0.5: expected coral, as only deep-coral, dann have a strength",
+        "dann@": "--methods dann@: expected a strength above 0 after dann@, found ''",
+        "dann@0": "found '0'",
+        "dann@-1": "found '-1'",
+        "dann@nan": "found 'nan'",
+        "dann@inf": "found 'inf'",
+        "danm@1": "--methods danm@1: did you mean dann",
+    }.items():
+        with pytest.raises(UsageError, match=re.escape(message)):
+            method_named(name)
+
+
+def test_methods_stand_in_one_order_whatever_was_typed():
+    names = [method.name for method in find_methods(["dann@0.3", "adabn", "dann", "coral", "dann@0.1", "dann"])]
+    assert names == ["as-trained", "coral", "dann@0.1", "dann@0.3", "dann", "adabn"]
+    assert [method.name for method in find_methods(["all", "dann@2"])] == [
+        "as-trained",
+        "corpus-znorm",
+        "speaker-znorm",
+        "coral",
+        "deep-coral",
+        "dann",
+        "dann@2",
+        "adabn",
+    ]
 
 
 def test_as_trained_is_always_there_and_first():
@@ -50,4 +92,5 @@ def test_only_the_unadapted_model_sees_no_target():
 
 
 def test_a_system_whose_pretrained_model_is_out_of_reach_still_says_why():
-    assert refused("ssl_probe", *NAMES, ssl_model="no/such-model") == ["corpus-znorm", "speaker-znorm", "coral"]
+    expected = ["corpus-znorm", "speaker-znorm", "coral"]
+    assert refused("ssl_probe", *NAMES[:-1], ssl_model="no/such-model") == expected

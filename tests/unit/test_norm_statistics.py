@@ -38,7 +38,7 @@ def test_each_layer_is_given_what_the_layers_before_it_make_of_the_target():
     for norm in (network.first, network.last):
         nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
     parts = [torch.randn(size, 3) * 4 + size for size in (5, 8, 2)]
-    adapt_norms(network, lambda: _ignore([network(part) for part in parts]))
+    adapt_norms(network, network, parts)
     rows = torch.cat(parts).numpy()
     np.testing.assert_allclose(network.first.running_mean, rows.mean(0), rtol=1e-5)
     np.testing.assert_allclose(network.first.running_var, rows.var(0), rtol=1e-5)
@@ -58,7 +58,7 @@ def test_masked_places_count_as_they_do_in_training(statistics):
     trained, adapted = MaskedNorm(2, statistics), MaskedNorm(2, statistics)
     trained.norm.momentum = 1.0
     trained.train()(x, mask)
-    adapt_norms(adapted, lambda: _ignore(adapted(x, mask)))
+    adapt_norms(adapted, lambda batch: adapted(*batch), [(x, mask)])
     count = 18 if statistics == "all" else 12
     torch.testing.assert_close(adapted.norm.running_mean, trained.norm.running_mean)
     # The running variance of a training is that of a sample.
@@ -67,14 +67,31 @@ def test_masked_places_count_as_they_do_in_training(statistics):
 
 def test_padding_does_not_count_in_a_masked_batch_norm():
     norm, x = MaskedBatchNorm1d(2), torch.randn(2, 4, 2)
-    adapt_norms(norm, lambda: _ignore(norm(x, prefix_mask(torch.tensor([4, 1]), 4))))
+    adapt_norms(norm, lambda batch: norm(batch, prefix_mask(torch.tensor([4, 1]), 4)), [x])
     rows = torch.cat([x[0], x[1, :1]])
     torch.testing.assert_close(norm.running_mean, rows.mean(0))
     torch.testing.assert_close(norm.running_var, rows.var(0, correction=0))
 
 
-def _ignore(_: object) -> None:
-    """Take a network's output for a function that returns nothing."""
+class Shared(nn.Module):
+    """One batch norm that runs twice on a batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.layer = nn.BatchNorm1d(2), nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.norm(self.layer(self.norm(x)))
+
+
+def test_a_layer_that_runs_twice_is_given_the_statistics_of_both_runs():
+    torch.manual_seed(0)
+    network, parts = Shared(), [torch.randn(4, 2) * 3, torch.randn(7, 2) - 2]
+    with torch.no_grad():
+        rows = torch.cat([each for part in parts for each in (part, network.layer(network.eval().norm(part)))])
+    adapt_norms(network, network, parts)
+    torch.testing.assert_close(network.norm.running_mean, rows.mean(0))
+    torch.testing.assert_close(network.norm.running_var, rows.var(0, correction=0))
 
 
 def lobe(name: str) -> tuple[nn.Module, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
@@ -93,7 +110,12 @@ def test_every_layer_of_a_lobe_is_standardised_on_the_target(name, count):
     network, features, lengths = lobe(name)
     norms = batch_norms(network)
     assert len(norms) == count
-    adapt_norms(network, lambda: _ignore(network(features, lengths)["logits"]))
+    places = [slice(0, 2), slice(2, 3), slice(3, 6)] if name == "urlm" else [slice(0, 1), slice(1, 3)]
+    parts = [
+        ({key: x[place] for key, x in features.items()}, {key: x[place] for key, x in lengths.items()})
+        for place in places
+    ]
+    adapt_norms(network, lambda part: network(*part), parts)
     seen: list[torch.Tensor] = []  # cloned, as a rectifier may work in place
     axis = 2 if name == "urlm" else 1
     for norm in norms:
