@@ -98,8 +98,13 @@ def collate(items: Sequence[Item]) -> Batch:
     return Batch([item["id"] for item in items], targets, shares, genders, features, lengths)
 
 
-def join(first: Batch, second: Batch) -> Batch:
-    """One batch of the items of two, padded with zeros to the longest of all.
+def add_unlabelled(labelled: Batch, unlabelled: Batch) -> Batch:
+    """One batch of the items of two, padded to the longest of all; the labels of the second are not taken over.
+
+    Returns
+    -------
+    Batch
+        The second's targets and genders are -1, and its shares 0.
 
     Example
     -------
@@ -107,24 +112,25 @@ def join(first: Batch, second: Batch) -> Batch:
     ...     collate([{"id": name, "target": 0, "shares": torch.ones(1), "features": {"lld": torch.ones(frames, 3)}}])
     ...     for name, frames in (("a", 2), ("b", 4))
     ... )
-    >>> both = join(one, other)
-    >>> both.ids, both.features["lld"].shape, both.lengths["lld"].tolist()
-    (['a', 'b'], torch.Size([2, 4, 3]), [2, 4])
+    >>> both = add_unlabelled(one, other)
+    >>> both.ids, both.features["lld"].shape, both.lengths["lld"].tolist(), both.targets.tolist()
+    (['a', 'b'], torch.Size([2, 4, 3]), [2, 4], [0, -1])
     """
 
     def rows(name: str) -> torch.Tensor:
-        parts = [first.features[name], second.features[name]]
-        if name not in first.lengths:
+        parts = [labelled.features[name], unlabelled.features[name]]
+        if name not in labelled.lengths:
             return torch.cat(parts)  # [batch, feature]
         longest = max(part.shape[1] for part in parts)
         padded = [nn.functional.pad(part, (0, 0, 0, longest - part.shape[1])) for part in parts]
         return torch.cat(padded)  # [batch, longest, feature]
 
+    count = len(unlabelled.ids)
     return Batch(
-        first.ids + second.ids,
-        torch.cat([first.targets, second.targets]),
-        torch.cat([first.shares, second.shares]),
-        torch.cat([first.genders, second.genders]),
-        {name: rows(name) for name in first.features},
-        {name: torch.cat([first.lengths[name], second.lengths[name]]) for name in first.lengths},
+        labelled.ids + unlabelled.ids,
+        torch.cat([labelled.targets, labelled.targets.new_full((count,), -1)]),
+        torch.cat([labelled.shares, labelled.shares.new_zeros(count, labelled.shares.shape[1])]),
+        torch.cat([labelled.genders, labelled.genders.new_full((count,), -1)]),
+        {name: rows(name) for name in labelled.features},
+        {name: torch.cat([labelled.lengths[name], unlabelled.lengths[name]]) for name in labelled.lengths},
     )

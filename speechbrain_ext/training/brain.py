@@ -18,7 +18,7 @@ from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from speechbrain_ext.dataio.collate import Batch, collate, join
+from speechbrain_ext.dataio.collate import Batch, add_unlabelled, collate
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
 from speechbrain_ext.training.adaptation import split
 from speechbrain_ext.training.brain_settings import BrainSettings, read_settings
@@ -86,7 +86,7 @@ class EmotionBrain(sb.Brain):
         super().__init__(modules, opt_class, None, run_opts, checkpointer)
         self.hparams = settings
         if settings.adaptation is not None and self.distributed_launch:
-            raise UserError("adaptation: expected one process, found several: train this system without --ranks")
+            raise UserError("adaptation: expected one process, found several: train with --nproc 1")
         self.epoch_counter = EpochCounter(0)
         self.has_dev = False
 
@@ -122,7 +122,7 @@ class EmotionBrain(sb.Brain):
         model = self.modules.model if training else self.plain_model
         if training and self.hparams.adaptation is not None:
             before = ((self.epoch_counter.current - 1) * self.train_steps + self.step - 1) * self.hparams.batch_size
-            batch = join(batch, self.hparams.adaptation.batch(before, len(batch.ids)).to(self.device))
+            batch = add_unlabelled(batch, self.hparams.adaptation.batch(before, len(batch.ids)).to(self.device))
             self.guard.batch = batch
         return model(batch.features, batch.lengths, self.hparams.augment if training else None)
 

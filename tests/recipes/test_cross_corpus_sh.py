@@ -258,15 +258,18 @@ def test_a_network_is_scored_with_the_epochs_of_its_own_cross_validation(tmp_pat
         "batch_size": 64,
     }
     words = [word for key, value in keys.items() for word in (f"--amsnet.{key}", str(value))]
-    methods = ("--methods", "as-trained,corpus-znorm,coral")
+    methods = ("--methods", "as-trained,corpus-znorm,coral,dann@0.3,adabn")
     done = cross_corpus(tmp_path, "--corpora", ",".join(NAMES), "--systems", "amsnet", *methods, "--", *words)
     assert done.returncode == 0, done.stderr
     matrix = read_matrix(tmp_path / "exp/cross-corpus/matrix.json")
     for source, target in (NAMES, NAMES[::-1]):
-        as_trained, znorm, coral = matrix.of(train=(source,), target=target, model=ALL_DATA)[:3]
+        cells = {cell.method: cell for cell in matrix.of(train=(source,), target=target, model=ALL_DATA)}
+        coral = cells.pop("coral")
         assert "coral does not apply to amsnet" in coral.note and coral.uar is None
-        one, other = ([row["p_anger"] for row in rows_of(tmp_path, cell)] for cell in (as_trained, znorm))
-        assert one != other
+        found = {name: tuple(row["p_anger"] for row in rows_of(tmp_path, cell)) for name, cell in cells.items()}
+        assert list(found) == ["as-trained", "corpus-znorm", "dann@0.3", "adabn"]
+        assert len(set(found.values())) == 4, "each method predicts otherwise"
+        assert [cell.transductive for cell in cells.values()] == [False, True, True, True]
         root = tmp_path / f"exp/{source}-mini/amsnet/shared-classes"
         results = json.loads(next(root.glob("speaker5.dev-speaker*/seed-1/results.json")).read_text())
         done_file = next((tmp_path / f"exp/{source}-mini").rglob("all-data*/**/done-fusion.json"), None)
@@ -275,5 +278,7 @@ def test_a_network_is_scored_with_the_epochs_of_its_own_cross_validation(tmp_pat
             phase: round(float(np.median([fold["phases"][phase]["selected_epoch"] for fold in results["folds"]])))
             for phase in ("frlm", "urlm", "fusion")
         }
-        assert spec["phase_epochs"] == [f"{phase}={epochs}" for phase, epochs in chosen.items()]
+        adapted = json.loads(next(root.glob("all-data*/seed-1/dann@0.3-*/spec.json")).read_text())
+        for each in (spec, adapted):
+            assert each["phase_epochs"] == [f"{phase}={epochs}" for phase, epochs in chosen.items()]
         assert json.loads(done_file.read_text())["epochs"] == chosen["fusion"]

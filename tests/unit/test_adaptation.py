@@ -12,7 +12,7 @@ from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.epoch_loop import EpochCounter
 from torch import nn
 
-from speechbrain_ext.dataio.collate import collate, join
+from speechbrain_ext.dataio.collate import add_unlabelled, collate
 from speechbrain_ext.lobes.domain_classifier import DomainClassifier
 from speechbrain_ext.lobes.network import BaseNetwork
 from speechbrain_ext.training.adaptation import Adaptation, AdversarialPenalty, CoralPenalty, embedding_size
@@ -215,13 +215,15 @@ def test_a_last_batch_without_a_covariance_is_left_out(tmp_path, name, steps):
 def test_a_joined_batch_gives_what_each_item_gives_alone():
     torch.manual_seed(0)
     net, one, other = Net().eval(), whole(dataset(3, 0)), whole(dataset(6, 1))
-    joined = join(one, other)
+    other.shares = torch.ones(6, 7)  # another number of classes
+    joined = add_unlabelled(one, other)
     assert joined.ids == one.ids + other.ids
     logits = net(joined.features, joined.lengths)["logits"]
     parts = [net(each.features, each.lengths)["logits"] for each in (one, other)]
     torch.testing.assert_close(logits, torch.cat(parts))
-    for name in ("targets", "shares", "genders"):
-        assert torch.equal(getattr(joined, name), torch.cat([getattr(one, name), getattr(other, name)]))
+    for name, none in (("targets", -1), ("shares", 0), ("genders", -1)):
+        found = getattr(joined, name)
+        assert torch.equal(found[:3], getattr(one, name)) and torch.all(found[3:] == none), name
 
 
 def test_the_width_of_an_embedding_is_found_without_training():
