@@ -146,7 +146,9 @@ def test_the_page_has_the_scores_the_cards_and_what_is_declared(tmp_path):
     assert "### svm, corpus-znorm, trained on all data (transductive: uses unlabelled target data)" in page
     assert "### svm, as-trained, trained on all data\n" in page
     assert "A + B: 2 names of speakers are in both" in page and "calm as neutral" in page and "fear 3" in page
-    assert "coral does not apply to amsnet" in page and "synthetic" not in page
+    assert "Without a score:\n\n- coral does not apply to amsnet\n" in page and "synthetic" not in page
+    for text in (page, files["matrix.tex"].read_text()):
+        assert "svm, coral" in text and "amsnet, coral" not in text, "no table of dashes"
     called = [row.prediction for row in predictions(RIGHT["coral"])].count("anger") / 140
     assert f"| svm | A | B | coral | {100 * called:.2f} |" in page
     with open(files["matrix.csv"], encoding="utf-8") as stream:

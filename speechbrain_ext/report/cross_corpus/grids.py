@@ -54,6 +54,12 @@ class Grid:
         return [cell for line in self.cells for cell in line if cell is not None]
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it has cells across corpora and none of them has a score: the method does not apply."""
+        across = [cell for cell in self.found if cell.model != WITHIN]
+        return bool(across) and all(cell.uar is None for cell in across)
+
+    @property
     def is_transductive(self) -> bool:
         """Whether the method uses unlabelled target data; the diagonal never does."""
         return any(cell.transductive for cell in self.found)
@@ -91,6 +97,12 @@ def grids(matrix: Matrix) -> list[Grid]:
         order = sorted(kinds or [(WITHIN, AS_TRAINED)], key=lambda kind: _order(matrix, *kind))
         found += [_grid(matrix, own, system, method, model) for model, method in order]
     return found
+
+
+def without_score(matrix: Matrix) -> list[str]:
+    """Why some methods have no grid with scores: their notes, each once."""
+    notes = [cell.note for grid in grids(matrix) if grid.is_empty for cell in grid.found if cell.uar is None]
+    return list(dict.fromkeys(note or "no score, and the matrix gives no reason" for note in notes))
 
 
 def train_name(train: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from speechbrain_ext.report.cross_corpus.grids import (
     grids,
     train_name,
     uar_text,
+    without_score,
 )
 from speechbrain_ext.report.tables.table_text import SYNTHETIC, escape_latex
 from speechbrain_ext.utils.text import markdown_cell, markdown_row, percent
@@ -39,7 +40,7 @@ def explanation(matrix: Matrix) -> str:
 
 
 def matrix_markdown(matrix: Matrix, level: int = 1) -> list[str]:
-    """Write the grids of a matrix as lines of Markdown, each with its notes below.
+    """Write the grids of a matrix as lines of Markdown, each with its notes below, and what has no score.
 
     Arguments
     ---------
@@ -48,12 +49,19 @@ def matrix_markdown(matrix: Matrix, level: int = 1) -> list[str]:
         Of the headings.
     """
     lines: list[str] = []
-    for grid in grids(matrix):
+    for grid in scored(matrix):
         lines += [f"{'#' * level} {markdown_cell(grid.title)}", "", markdown_row([ROWS_ARE, *grid.targets])]
         lines.append("| --- |" + " ---: |" * len(grid.targets))
         lines += [markdown_row(row) for row in grid_rows(grid)]
         lines += ["", *(f"- {markdown_cell(note)}" for note in cell_notes(grid.found)), ""]
+    if notes := without_score(matrix):
+        lines += ["Without a score:", "", *(f"- {markdown_cell(note)}" for note in notes), ""]
     return lines
+
+
+def scored(matrix: Matrix) -> list[Grid]:
+    """The grids that have a score."""
+    return [grid for grid in grids(matrix) if not grid.is_empty]
 
 
 def grid_rows(grid: Grid) -> list[list[str]]:
@@ -63,8 +71,8 @@ def grid_rows(grid: Grid) -> list[list[str]]:
 
 
 def matrix_latex(matrix: Matrix) -> str:
-    """Write the grids of a matrix as LaTeX tables of the package booktabs, to be pasted as they are."""
-    return "\n".join(_grid_latex(matrix, grid, number) for number, grid in enumerate(grids(matrix), start=1))
+    """Write the grids that have a score as LaTeX tables of the package booktabs, to be pasted as they are."""
+    return "\n".join(_grid_latex(matrix, grid, number) for number, grid in enumerate(scored(matrix), start=1))
 
 
 def _grid_latex(matrix: Matrix, grid: Grid, number: int) -> str:
