@@ -63,7 +63,7 @@ def cells_of_source(source: Source) -> Iterator[Cell]:
     trained: dict[RunSpec, RunRequest] = {}
     for target in source.targets:
         extract_target(everything.experiments[0], target, source.request.jobs)
-        for method in source.request.methods:
+        for method in source.methods:
             own.append(_method_cell(source, everything, method, target, epochs, trained))
         if within is not None:
             yield from _fold_cells(source, within, target)

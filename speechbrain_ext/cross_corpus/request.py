@@ -114,6 +114,12 @@ class Source:
         """Names of the corpora that are trained on."""
         return tuple(folder_facts(self.request.corpora[place]).corpus for place in self.members)
 
+    @cached_property
+    def methods(self) -> tuple[Method, ...]:
+        """The methods asked for, as this source needs them."""
+        asked = self.request.methods
+        return tuple(method.on_several_corpora() for method in asked) if self.is_joint else asked
+
     @property
     def name(self) -> str:
         """These names with a plus between them."""

@@ -81,7 +81,7 @@ def plan_matrix(request: MatrixRequest) -> None:
                 specs.append(source.within)
             specs.append(source.spec(ALL_DATA))
             hp = load_run(source.spec(ALL_DATA)).hp
-            for method in request.methods:
+            for method in source.methods:
                 if reason := method.refusal(hp):
                     print(f"{source.name}: {reason}")
                 elif method.trained:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from speechbrain_ext.utils.declared import declared
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from speechbrain_ext.hparams import Hparams
 
 AS_TRAINED, CORPUS_NORM, SPEAKER_NORM, CORAL = "as-trained", "corpus-znorm", "speaker-znorm", "coral"
+OF_EACH_CORPUS = ("--corpus_normalisation", "True")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Method:
         Where it is published.
     overrides : tuple of str
         Keys of the system that its model is trained with.
+    joint_overrides : tuple of str
+        The same of a model that is trained on several corpora.
     """
 
     name: str
@@ -41,11 +44,18 @@ class Method:
     trained: str = ""
     source: str = ""
     overrides: tuple[str, ...] = ()
+    joint_overrides: tuple[str, ...] = ()
 
     @property
     def target_statistics(self) -> bool:
-        """Whether features are standardised with the mean and deviation of the target."""
-        return self.name == CORPUS_NORM
+        """Whether features are standardised with the mean and deviation of the target in place of the source's."""
+        return self.name == CORPUS_NORM and not self.trained
+
+    def on_several_corpora(self) -> Method:
+        """The method where several corpora are trained on together: each is standardised with its own mean."""
+        if not self.joint_overrides:
+            return self
+        return replace(self, trained=self.trained or "source", overrides=self.joint_overrides)
 
     def refusal(self, hp: Hparams) -> str:
         """Why the method does not apply to a system; "" where it does."""
@@ -61,7 +71,12 @@ METHODS = {
     method.name: method
     for method in (
         Method(AS_TRAINED, "as trained", transductive=False),
-        Method(CORPUS_NORM, "features standardised with each corpus's own mean and deviation", transductive=True),
+        Method(
+            CORPUS_NORM,
+            "features standardised with each corpus's own mean and deviation",
+            transductive=True,
+            joint_overrides=OF_EACH_CORPUS,
+        ),
         Method(
             SPEAKER_NORM,
             "features standardised with each speaker's own mean and deviation",
@@ -75,6 +90,7 @@ METHODS = {
             transductive=True,
             trained="target",
             source="Sun, Feng and Saenko, AAAI 2016",
+            joint_overrides=OF_EACH_CORPUS,
         ),
     )
 }

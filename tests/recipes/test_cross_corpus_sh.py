@@ -71,6 +71,15 @@ def standard(rows: np.ndarray, of: np.ndarray | None = None) -> np.ndarray:
     return np.clip((rows - reference.mean(axis=0)) / reference.std(axis=0), -10, 10)
 
 
+def aligned(own: np.ndarray, its: np.ndarray) -> np.ndarray:
+    """Rows with the covariance of others, by eigenvectors."""
+    unit = np.eye(own.shape[1])
+    values, vectors = np.linalg.eigh(np.cov(own.T) + unit)
+    white = vectors @ np.diag(values**-0.5) @ vectors.T
+    values, vectors = np.linalg.eigh(np.cov(its.T) + unit)
+    return np.clip(own @ white @ (vectors @ np.diag(values**0.5) @ vectors.T), -10, 10)
+
+
 def chosen_c(folder: Path, name: str, method: str = "") -> float:
     seed = next((folder / f"exp/{name}-mini/svm/shared-classes").glob("all-data*/seed-1"))
     return json.loads((seed / method / "fold-all-data/train_log-egemaps.jsonl").read_text())["c"]
@@ -136,14 +145,6 @@ def test_predictions_are_those_of_another_implementation(made, matrix, source, t
             found[own] = (features[own] - features[own].mean(axis=0)) / features[own].std(axis=0)
         return found
 
-    def coral() -> np.ndarray:
-        own, its = standard(rows), standard(others)
-        unit = np.eye(own.shape[1])
-        values, vectors = np.linalg.eigh(np.cov(own.T) + unit)
-        white = vectors @ np.diag(values**-0.5) @ vectors.T
-        values, vectors = np.linalg.eigh(np.cov(its.T) + unit)
-        return np.clip(own @ white @ (vectors @ np.diag(values**0.5) @ vectors.T), -10, 10)
-
     c = chosen_c(folder, source)
     of_speakers = by_speaker(speakers, rows)
     wanted = {
@@ -155,7 +156,12 @@ def test_predictions_are_those_of_another_implementation(made, matrix, source, t
             standard(by_speaker(target_speakers, others), of_speakers),
             chosen_c(folder, source, "speaker-znorm"),
         ),
-        "coral": predicted(coral(), labels, standard(others), chosen_c(folder, source, f"coral-{target}-mini")),
+        "coral": predicted(
+            aligned(standard(rows), standard(others)),
+            labels,
+            standard(others),
+            chosen_c(folder, source, f"coral-{target}-mini"),
+        ),
     }
     for method, expected in wanted.items():
         (cell,) = matrix.of(train=(source,), target=target, model=ALL_DATA, method=method)
@@ -230,6 +236,57 @@ def test_corpora_trained_together_keep_their_speakers_apart(made):
     assert found["train"]["corpora"] == list(NAMES) and found["train"]["edition"] == "EmoDB: mini; RAVDESS: mini"
     assert [target["model"] for target in found["targets"]] == [FOLD_MEAN, FOLD_ENSEMBLE]
     assert found["targets"][0]["map"] == {"excited": "happiness"}
+
+
+def test_of_corpora_trained_together_each_weighs_the_same_and_has_its_own_mean(tmp_path):
+    words = ("--corpora", "EmoDB,RAVDESS,IEMOCAP", "--leave-one-out", "--methods", "corpus-znorm,coral")
+    done = cross_corpus(tmp_path, *words, "--", "--svm.variant", "egemaps", "--svm.c_grid", "[0.01]")
+    assert done.returncode == 0, done.stderr
+    found = read_matrix(tmp_path / "exp/cross-corpus/matrix.json")
+    items = {
+        name: [item for item in read_items(tmp_path, name) if item["class"] in found.classes]
+        for name in (*NAMES, "IEMOCAP")
+    }
+    rows = {name: features_of(tmp_path, own) for name, own in items.items()}
+    labels = [item["class"] for name in NAMES for item in items[name]]
+    counts = {pair: labels_of(items, pair) for pair in ((name, label) for name in NAMES for label in found.classes)}
+    weights = [len(labels) / len(counts) / counts[name, item["class"]] for name in NAMES for item in items[name]]
+    pooled = np.concatenate([rows[name] for name in NAMES])
+    each = np.concatenate([(rows[name] - rows[name].mean(axis=0)) / rows[name].std(axis=0) for name in NAMES])
+    wanted = {
+        "as-trained": (standard(pooled), standard(rows["IEMOCAP"], pooled)),
+        "corpus-znorm": (standard(each), standard(rows["IEMOCAP"])),
+        "coral": (aligned(standard(each), standard(rows["IEMOCAP"])), standard(rows["IEMOCAP"])),
+    }
+    for method, (train, test) in wanted.items():
+        svc = SVC(C=0.01, kernel="linear", break_ties=True, decision_function_shape="ovr")
+        expected = svc.fit(train, labels, weights).predict(test)
+        (cell,) = found.of(train=NAMES, target="IEMOCAP", model=ALL_DATA, method=method)
+        of_id = {row["id"]: row["prediction"] for row in rows_of(tmp_path, cell)}
+        same = [of_id[item["id"]] == label for item, label in zip(items["IEMOCAP"], expected, strict=True)]
+        assert np.mean(same) > 0.99, method
+    assert {cell.train for cell in found.cells if len(cell.train) == 2} == {
+        NAMES,
+        ("RAVDESS", "IEMOCAP"),
+        ("EmoDB", "IEMOCAP"),
+    }
+
+
+def read_items(folder: Path, name: str) -> list[dict]:
+    """Lines of a manifest, each with its class: excited of IEMOCAP is happiness."""
+    items = list(map(json.loads, (folder / f"data/{name}-mini/manifest.jsonl").read_text().splitlines()))
+    for item in items:
+        item["class"] = "happiness" if item["label"] == "excited" else item["label"]
+    return items
+
+
+def features_of(folder: Path, items: Sequence[dict]) -> np.ndarray:
+    cache = FeatureCache(folder / "cache", Functionals(feature_set="eGeMAPSv02"))
+    return np.stack([np.array(cache.get(item["sha256"]))[0] for item in items]).astype(np.float64)
+
+
+def labels_of(items: dict[str, list[dict]], pair: tuple[str, str]) -> int:
+    return sum(item["class"] == pair[1] for item in items[pair[0]])
 
 
 @pytest.mark.parametrize(
