@@ -19,9 +19,10 @@ from speechbrain.utils.data_pipeline import provides, takes
 from speechbrain.utils.epoch_loop import EpochCounter
 
 from speechbrain_ext.lobes.cross_attention import CrossAttentionClassifier
-from speechbrain_ext.training.brain import EmotionBrain, PhaseModel
+from speechbrain_ext.training.brain import EmotionBrain
 from speechbrain_ext.training.brain_settings import BrainSettings
 from speechbrain_ext.training.checkpoints import History, SafeCheckpointer
+from speechbrain_ext.training.phase_model import PhaseModel
 
 SEGMENTS, FRAMES, CLASSES, BATCH, LIMIT_S = 7400, 63, 4, 64, 60.0
 

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from speechbrain_ext.preparation.request import PrepareRequest
     from speechbrain_ext.report.page import write_report
     from speechbrain_ext.testing.mini_corpus import write_mini
-    from speechbrain_ext.training.brain import EmotionBrain, PhaseModel
+    from speechbrain_ext.training.brain import EmotionBrain
     from speechbrain_ext.training.brain_settings import BrainSettings
     from speechbrain_ext.training.extract import extract
+    from speechbrain_ext.training.phase_model import PhaseModel
     from speechbrain_ext.training.run_request import RunRequest
     from speechbrain_ext.training.run_spec import RunSpec
     from speechbrain_ext.training.train import train
@@ -61,7 +62,7 @@ _MODULES = {
     "EmotionBrain": "training.brain",
     "FeatureCache": "features.cache",
     "FeatureSource": "dataio.dataset",
-    "PhaseModel": "training.brain",
+    "PhaseModel": "training.phase_model",
     "PrepareRequest": "preparation.request",
     "RunRequest": "training.run_request",
     "RunSpec": "training.run_spec",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 import torch
+from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 if TYPE_CHECKING:
@@ -96,3 +97,35 @@ def collate(items: Sequence[Item]) -> Batch:
     shares = torch.stack([item["shares"] for item in items])  # [batch, class or dimension]
     genders = torch.tensor([item.get("gender", -1) for item in items])
     return Batch([item["id"] for item in items], targets, shares, genders, features, lengths)
+
+
+def join(first: Batch, second: Batch) -> Batch:
+    """One batch of the items of two, padded with zeros to the longest of all.
+
+    Example
+    -------
+    >>> one, other = (
+    ...     collate([{"id": name, "target": 0, "shares": torch.ones(1), "features": {"lld": torch.ones(frames, 3)}}])
+    ...     for name, frames in (("a", 2), ("b", 4))
+    ... )
+    >>> both = join(one, other)
+    >>> both.ids, both.features["lld"].shape, both.lengths["lld"].tolist()
+    (['a', 'b'], torch.Size([2, 4, 3]), [2, 4])
+    """
+
+    def rows(name: str) -> torch.Tensor:
+        parts = [first.features[name], second.features[name]]
+        if name not in first.lengths:
+            return torch.cat(parts)  # [batch, feature]
+        longest = max(part.shape[1] for part in parts)
+        padded = [nn.functional.pad(part, (0, 0, 0, longest - part.shape[1])) for part in parts]
+        return torch.cat(padded)  # [batch, longest, feature]
+
+    return Batch(
+        first.ids + second.ids,
+        torch.cat([first.targets, second.targets]),
+        torch.cat([first.shares, second.shares]),
+        torch.cat([first.genders, second.genders]),
+        {name: rows(name) for name in first.features},
+        {name: torch.cat([first.lengths[name], second.lengths[name]]) for name in first.lengths},
+    )

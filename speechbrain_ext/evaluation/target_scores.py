@@ -97,7 +97,7 @@ def score_target(asked: TargetRun, jobs: int, force: bool = False) -> list[Predi
     with folder_lock(asked.folder, wait=True):
         if not force and record.exists() and (known := _read_known(record, path, made_from)) is not None:
             return known
-        found = predict_targets(asked.run, asked.folds, asked.target, asked.method.target_statistics, jobs)
+        found = predict_targets(asked.run, asked.folds, asked.target, asked.method, jobs)
         rows = [_prediction(asked, fold, output) for fold, outputs in found.items() for output in outputs]
         record.unlink(missing_ok=True)
         write_predictions(path, rows, Classes(asked.target.task.classes))

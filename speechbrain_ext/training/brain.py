@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -19,75 +18,18 @@ from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from speechbrain_ext.dataio.collate import Batch, collate
+from speechbrain_ext.dataio.collate import Batch, collate, join
 from speechbrain_ext.dataio.corpus_balance import training_groups
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
-from speechbrain_ext.lobes.checks import refuse_relative
-from speechbrain_ext.lobes.network import Network, check_network
-from speechbrain_ext.lobes.normalization import ValueScale
+from speechbrain_ext.training.adaptation import split
 from speechbrain_ext.training.brain_settings import BrainSettings, read_settings
 from speechbrain_ext.training.divergence import FiniteGuard
+from speechbrain_ext.training.domain_schedule import progress_of
+from speechbrain_ext.training.norm_statistics import adapt_norms
 from speechbrain_ext.training.objectives import Frames, Output, merge_segments, with_vectors
+from speechbrain_ext.training.phase_model import PhaseModel
 from speechbrain_ext.utils.errors import UserError
-
-
-class PhaseModel(nn.Module):
-    """A network with the normalisation of its features in front of it.
-
-    Arguments
-    ---------
-    network : Network
-        See `speechbrain_ext.lobes.network`.
-    normalizers : mapping
-        By feature name, the module that normalises [batch, time, feature].
-    scale : ValueScale or None
-        Units of the values, where dimensions are predicted: kept here so that a checkpoint carries it.
-    criterion : nn.Module or None
-        A loss with parameters, such as centers: kept here for the same reason.
-
-    Raises
-    ------
-    UserError
-        The network lacks a member of the contract.
-    """
-
-    network: Network
-    scale: ValueScale | None
-    criterion: nn.Module | None
-
-    def __init__(
-        self,
-        network: Network,
-        normalizers: Mapping[str, nn.Module],
-        scale: ValueScale | None = None,
-        criterion: nn.Module | None = None,
-    ) -> None:
-        super().__init__()
-        check_network(network)
-        self.network = network
-        self.normalizers = nn.ModuleDict(normalizers)
-        self.scale = scale
-        self.criterion = criterion
-
-    def forward(
-        self,
-        features: Mapping[str, torch.Tensor],
-        lengths: Mapping[str, torch.Tensor],
-        augment: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
-    ) -> dict[str, torch.Tensor]:
-        """Normalise, augment frames where asked to, and run the network."""
-        for name in features.keys() & lengths.keys():
-            refuse_relative(name, features[name], lengths[name])
-        normalised = {
-            name: self.normalizers[name](tensor) if name in self.normalizers else tensor
-            for name, tensor in features.items()
-        }
-        if augment is not None:
-            normalised = {
-                name: augment(tensor, lengths[name]) if name in lengths else tensor
-                for name, tensor in normalised.items()
-            }
-        return self.network(normalised, lengths)
+from speechbrain_ext.utils.seeds import seed_of
 
 
 class EmotionBrain(sb.Brain):
@@ -96,7 +38,7 @@ class EmotionBrain(sb.Brain):
     Arguments
     ---------
     modules : mapping
-        `{"model": PhaseModel(...)}`.
+        `{"model": PhaseModel(...)}`; the penalty of an adaptation is trained with it where it has parameters.
     opt_class, run_opts
         As in `speechbrain.Brain`.
     hparams : BrainSettings or mapping
@@ -121,6 +63,7 @@ class EmotionBrain(sb.Brain):
     """
 
     train_sampler: Any
+    train_steps: int
 
     def __init__(
         self,
@@ -136,8 +79,15 @@ class EmotionBrain(sb.Brain):
                 f'EmotionBrain: modules: expected {{"model": PhaseModel(network, ...)}}, found {model!r:.80}'
             )
         settings = read_settings(hparams or {})
+        penalty = None if settings.adaptation is None else settings.adaptation.penalty
+        if penalty is not None and list(penalty.parameters()):
+            modules = {**modules, "penalty": penalty}
+            if checkpointer is not None:
+                checkpointer.add_recoverable("penalty", penalty)
         super().__init__(modules, opt_class, None, run_opts, checkpointer)
         self.hparams = settings
+        if settings.adaptation is not None and self.distributed_launch:
+            raise UserError("adaptation: expected one process, found several: train this system without --ranks")
         self.epoch_counter = EpochCounter(0)
         self.has_dev = False
 
@@ -171,19 +121,34 @@ class EmotionBrain(sb.Brain):
         batch = batch.to(self.device)
         training = stage == sb.Stage.TRAIN
         model = self.modules.model if training else self.plain_model
+        if training and self.hparams.adaptation is not None:
+            before = ((self.epoch_counter.current - 1) * self.train_steps + self.step - 1) * self.hparams.batch_size
+            batch = join(batch, self.hparams.adaptation.batch(before, len(batch.ids)).to(self.device))
+            self.guard.batch = batch
         return model(batch.features, batch.lengths, self.hparams.augment if training else None)
 
     def compute_objectives(self, predictions: dict[str, torch.Tensor], batch: Batch, stage: sb.Stage) -> torch.Tensor:
         """The objective's loss; outputs are kept when evaluating."""
-        objective = self.hparams.objective
+        objective, adaptation = self.hparams.objective, self.hparams.adaptation
         if stage == sb.Stage.TRAIN:
-            return objective.loss(predictions, batch)
+            if adaptation is None:
+                return objective.loss(predictions, batch)
+            source, target = split(predictions, len(batch.ids))
+            penalty = adaptation.penalty(source, target, self.progress)
+            self.penalties.append(penalty.item())
+            return objective.loss(source, batch) + penalty
         self.guard.check_outputs(predictions, batch)
         outputs, loss = objective.measure(predictions, batch)
         # Of a development set only the scores are used.
         names = self.plain_model.network.vectors if stage == sb.Stage.TEST else ()
         self.outputs += with_vectors(outputs, predictions, names)
         return loss
+
+    @property
+    def progress(self) -> float:
+        """Share of all optimiser steps that are done before this one, 0 to 1."""
+        counter = self.epoch_counter
+        return progress_of(counter.current, self.step, counter.limit, self.train_steps)
 
     @cached_property
     def guard(self) -> FiniteGuard:
@@ -238,6 +203,21 @@ class EmotionBrain(sb.Brain):
             found += [Frames(name, frames[:count].clone()) for name, frames, count in rows]
         return {each.id: each.frames for each in gather(found)}
 
+    def adapt_norms(self, dataset: DynamicItemDataset) -> None:
+        """Replace the statistics of all batch normalisations by those of a dataset (AdaBN); labels are not read."""
+        places: dict[tuple[int, ...], list[int]] = {}
+        for place, item in enumerate(dataset):
+            places.setdefault(tuple(len(each) for each in item["features"].values()), []).append(place)
+        # In a batch of items of one length nothing is padded.
+        size = self.hparams.batch_size
+        batches = [own[start : start + size] for own in places.values() for start in range(0, len(own), size)]
+
+        def run() -> None:
+            for batch in batches:
+                self.compute_forward(collate([dataset[place] for place in batch]), sb.Stage.TEST)
+
+        adapt_norms(self.plain_model, run)
+
     def _gathered(self) -> list[Output]:
         """Outputs of all ranks, one for each utterance."""
         outputs = gather(self.outputs)
@@ -248,6 +228,8 @@ class EmotionBrain(sb.Brain):
         self.outputs: list[Output] = []
         if stage == sb.Stage.TRAIN:
             self.epoch_started = time.monotonic()
+            self.penalties: list[float] = []
+            self.scheduled_rate = self.optimizer.param_groups[0]["lr"]
             if self.hparams.chooser is not None and epoch is not None:
                 self.hparams.chooser.epoch = epoch
         if stage != sb.Stage.TRAIN and is_distributed_initialized():
@@ -256,6 +238,9 @@ class EmotionBrain(sb.Brain):
 
     def on_fit_batch_start(self, batch: Batch, should_step: bool) -> None:
         """Seed from epoch and step, so that a resumed run draws what an uninterrupted one draws."""
+        if self.hparams.adaptation is not None:
+            factor = self.hparams.adaptation.penalty.rate_factor(self.progress)
+            update_learning_rate(self.optimizer, self.scheduled_rate * factor)
         self.guard.enter(batch, self.epoch_counter.current, self.step, self.optimizer.param_groups[0]["lr"])
         rank = torch.distributed.get_rank() if is_distributed_initialized() else 0
         seed = seed_of(self.hparams.seed, self.epoch_counter.current, self.step, rank)
@@ -268,6 +253,9 @@ class EmotionBrain(sb.Brain):
         """End the epoch after training without a development set, or after validation."""
         if stage == sb.Stage.TRAIN:
             self.train_loss = float(stage_loss)
+            if self.hparams.adaptation is not None:
+                # The scheduler goes on from its own rate.
+                update_learning_rate(self.optimizer, self.scheduled_rate)
             if not self.has_dev:
                 # SpeechBrain clears these only after this call, and a checkpoint would restore them.
                 self.step, self.avg_train_loss = 0, 0.0
@@ -289,6 +277,8 @@ class EmotionBrain(sb.Brain):
         rate = self.optimizer.param_groups[0]["lr"]
         best = history.best(score)
         row = {"epoch": epoch, "phase_name": hp.phase_name, "lr": rate, "train_loss": self.train_loss, **dev}
+        if self.penalties:
+            row["penalty"] = float(np.mean(self.penalties))
         history.rows.append({**row, "seconds": round(time.monotonic() - self.epoch_started, 4)})
         if hp.scheduler is not None:
             new_rate = _anneal(hp.scheduler, self.optimizer, epoch, dev.get("dev_loss", self.train_loss))
@@ -322,9 +312,10 @@ class EmotionBrain(sb.Brain):
             groups = self._groups(dataset)
             sampler = training_sampler(groups, seed_of(self.hparams.seed, "order") % 2**31, len(set(groups)) > 1)
             last = self._last_batch(len(dataset), loader_kwargs.get("batch_size", 1), world)
-            if last < self.plain_model.network.min_batch_size:
+            if last < self._min_batch_size:
                 loader_kwargs["drop_last"] = True
             loader = super().make_dataloader(dataset, stage, ckpt_prefix, sampler=sampler, **loader_kwargs)
+            self.train_steps = len(loader)
             if self.train_sampler is None:
                 # Without it SpeechBrain never calls set_epoch and every epoch has one order.
                 self.train_sampler = sampler
@@ -339,6 +330,12 @@ class EmotionBrain(sb.Brain):
         corpora = [entry.get("corpus", "") for entry in entries]
         return training_groups(corpora, [entry["target"] for entry in entries], hp.corpus_balance, hp.balanced_sampling)
 
+    @property
+    def _min_batch_size(self) -> int:
+        adaptation = self.hparams.adaptation
+        least = 1 if adaptation is None else adaptation.penalty.min_batch_size
+        return max(least, self.plain_model.network.min_batch_size)
+
     @staticmethod
     def _last_batch(items: int, batch_size: int, world: int) -> int:
         """Items of the last batch of an epoch, on each rank."""
@@ -352,18 +349,6 @@ class EmotionBrain(sb.Brain):
                     self.modules[name] = DistributedDataParallel(module, broadcast_buffers=False)
         else:
             super()._wrap_distributed()
-
-
-def seed_of(*parts: Any) -> int:
-    """A seed below 2**63 from any values, the same in every process.
-
-    Example
-    -------
-    >>> seed_of(1, "order") == seed_of(1, "order") != seed_of(2, "order")
-    True
-    """
-    digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def gather(outputs: Sequence[Any]) -> list[Any]:

@@ -11,6 +11,7 @@ import torch
 from speechbrain_ext.dataio.corpus_balance import BALANCES, NONE
 from speechbrain_ext.dataio.dataset import VariantChooser
 from speechbrain_ext.features.segments import MEANS
+from speechbrain_ext.training.adaptation import Adaptation
 from speechbrain_ext.training.checkpoints import History
 from speechbrain_ext.training.objectives import ClassObjective, Objective
 from speechbrain_ext.utils.errors import UserError
@@ -55,6 +56,8 @@ class BrainSettings:
         with the network.
     on_epoch : callable or None
         Called with the epoch after each one.
+    adaptation : Adaptation or None
+        Unlabelled items of another corpus that are trained on with each batch, in one process.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class BrainSettings:
     mean_of: str = MEANS[0]
     criterion_lr: float | None = None
     on_epoch: Callable[[int], None] | None = None
+    adaptation: Adaptation | None = None
 
     def __post_init__(self) -> None:
         number = "a whole number of at least"
@@ -93,6 +97,7 @@ class BrainSettings:
             ("checkpoint_epochs", _is_whole(self.checkpoint_epochs, 1), f"{number} 1"),
             ("objective", isinstance(self.objective, Objective), "an Objective, such as ClassObjective()"),
             ("history", isinstance(self.history, History), "a History()"),
+            ("adaptation", isinstance(self.adaptation, Adaptation | None), "an Adaptation or None"),
             ("mean_of", self.mean_of in MEANS, f"one of {', '.join(MEANS)}"),
             ("corpus_balance", self.corpus_balance in BALANCES, f"one of {', '.join(BALANCES)}"),
             *(

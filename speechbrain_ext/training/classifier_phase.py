@@ -8,7 +8,6 @@ import resource
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -20,10 +19,11 @@ from speechbrain_ext.dataio.corpus_balance import NONE, training_groups
 from speechbrain_ext.dataio.dataset import FeatureSource
 from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.training.finished import TRAIN, FinishedPhase
-from speechbrain_ext.training.methods import CORAL
+from speechbrain_ext.training.methods import AS_TRAINED, CORAL, METHODS
 from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.phase import Phase
 from speechbrain_ext.training.target import TargetCorpus
+from speechbrain_ext.training.view import view_of
 from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_checked, replacing, write_text
@@ -164,7 +164,7 @@ class ClassifierPhase(Phase):
     def _run(self, done: FinishedPhase, ids: list[str]) -> list[Output]:
         rows, targets = self._rows(ids), self._targets(ids)
         model = self._load(done)
-        if self.target_statistics:
+        if self.method.target_statistics:
             mean, deviation = statistics([self._rows(self.experiment.used)])
             model = {**model, "mean": mean, "deviation": deviation}
         classifier = self._classifier().load(model)
@@ -229,18 +229,16 @@ class ClassifierPhase(Phase):
             parts.append(np.array([vectors[identity] for identity in ids]))
         return np.concatenate(parts, axis=1).astype(np.float64)  # [utterance, feature]
 
-    def _features(self, utterances: Sequence[Utterance], sources: Sequence[FeatureSource] = ()) -> np.ndarray:
+    def _features(self, utterances: Sequence[Utterance]) -> np.ndarray:
         """Cached features of utterances side by side, [utterance, feature]."""
-        sources = sources or self.sources
-        parts = [np.stack([self._row(source, utterance) for utterance in utterances]) for source in sources]
+        parts = [np.stack([self._row(source, utterance) for utterance in utterances]) for source in self.sources]
         return np.concatenate(parts, axis=1).astype(np.float64)  # [utterance, feature]
 
     def _target_features(self, target: TargetCorpus) -> np.ndarray:
         """Features of the corpus that is adapted to, as they are where it is scored: [utterance, feature]."""
-        utterances = list(target.utterances.values())
-        plain = [replace(source, speaker_statistics={}) for source in self.sources]
-        own = [replace(source, speaker_statistics=self._statistics_by_speaker(source, utterances)) for source in plain]
-        return self._features(utterances, own)
+        elsewhere = self.elsewhere(view_of(self.experiment, target), METHODS[AS_TRAINED])
+        assert isinstance(elsewhere, ClassifierPhase)
+        return elsewhere._features(list(target.utterances.values()))
 
     def _groups(self, ids: Sequence[str], targets: np.ndarray, classifier: Classifier) -> list[int] | None:
         """Groups of training utterances that weigh the same, where several corpora are trained on and balanced."""

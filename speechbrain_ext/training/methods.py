@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.errors import UsageError
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 AS_TRAINED, CORPUS_NORM, SPEAKER_NORM, CORAL = "as-trained", "corpus-znorm", "speaker-znorm", "coral"
 OF_EACH_CORPUS = ("--corpus_normalisation", "True")
+DEEP_CORAL, DANN, ADABN = "deep-coral", "dann", "adabn"
+# Between the name of a method and its strength, such as dann@0.3.
+AT = "@"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Method:
         Keys of the system that its model is trained with.
     joint_overrides : tuple of str
         The same of a model that is trained on several corpora.
+    strength : float
+        Weight of what is added to the loss: 1 unless `name` ends with another one; 0 where nothing is added.
     """
 
     name: str
@@ -45,6 +51,12 @@ class Method:
     source: str = ""
     overrides: tuple[str, ...] = ()
     joint_overrides: tuple[str, ...] = ()
+    strength: float = 0.0
+
+    @property
+    def base(self) -> str:
+        """Its name without a strength."""
+        return self.name.partition(AT)[0]
 
     @property
     def target_statistics(self) -> bool:
@@ -57,6 +69,16 @@ class Method:
             return self
         return replace(self, trained=self.trained or "source", overrides=self.joint_overrides)
 
+    @property
+    def target_norms(self) -> bool:
+        """Whether batch normalisation uses the means and variances of the target."""
+        return self.name == ADABN
+
+    def at(self, strength: float) -> Method:
+        """The same method with another strength."""
+        name = f"{self.base}{AT}{strength:g}"
+        return replace(self, name=name, title=f"{self.title}, strength {strength:g}", strength=strength)
+
     def refusal(self, hp: Hparams) -> str:
         """Why the method does not apply to a system; "" where it does."""
         phases = [hp.tree["phases"][phase] for phase in hp.phases]
@@ -64,6 +86,10 @@ class Method:
             return f"{self.name} does not apply to {hp.system_name}: its features are used as they are"
         if self.name == CORAL and not all("classifier" in phase for phase in phases):
             return f"{self.name} does not apply to {hp.system_name}: it is for classifiers that are fitted at once"
+        if self.base in (DEEP_CORAL, DANN, ADABN) and not all("network" in phase for phase in phases):
+            return f"{self.name} does not apply to {hp.system_name}: it is for networks"
+        if self.name == ADABN and not _has_batch_norms(hp):
+            return f"{self.name} does not apply to {hp.system_name}: it has no batch normalisation"
         return ""
 
 
@@ -92,12 +118,70 @@ METHODS = {
             source="Sun, Feng and Saenko, AAAI 2016",
             joint_overrides=OF_EACH_CORPUS,
         ),
+        Method(
+            DEEP_CORAL,
+            "deep CORAL: the logits of both corpora are trained to have one covariance",
+            transductive=True,
+            trained="target",
+            source="Sun and Saenko, ECCV workshops 2016",
+            strength=1.0,
+        ),
+        Method(
+            DANN,
+            "DANN: the embedding is trained to leave a classifier of corpora nothing to tell them by",
+            transductive=True,
+            trained="target",
+            source="Ganin et al., JMLR 2016",
+            strength=1.0,
+        ),
+        Method(
+            ADABN,
+            "AdaBN: batch normalisation with the target's means and variances, layer by layer",
+            transductive=True,
+            source="Li et al., 2016",
+        ),
     )
 }
 
 
+def method_named(name: str) -> Method:
+    """A method by name, with a strength where one is named: dann, or dann@0.3.
+
+    Raises
+    ------
+    UsageError
+        There is no such method, or the strength is none.
+
+    Example
+    -------
+    >>> method_named("dann").strength, method_named("dann@0.3").strength
+    (1.0, 0.3)
+    """
+    base, at, text = name.partition(AT)
+    if base not in METHODS:
+        raise UsageError(f"--methods {name}: {suggestion(base, list(METHODS), 'methods')}, or all")
+    method = METHODS[base]
+    if not at:
+        return method
+    with_strength = ", ".join(name for name, each in METHODS.items() if each.strength)
+    if not method.strength:
+        raise UsageError(f"--methods {name}: expected {base}, as only {with_strength} have a strength")
+    try:
+        strength = float(text)
+    except ValueError:
+        strength = -1.0
+    if not 0 < strength < math.inf:
+        raise UsageError(f"--methods {name}: expected a strength above 0 after {base}{AT}, found {text!r}")
+    return method.at(strength)
+
+
 def find_methods(names: Sequence[str]) -> tuple[Method, ...]:
-    """Methods by name, "all" for every one; "as-trained" comes first in any case, as the others are compared with it.
+    """Methods by name, in one order; as-trained comes first in any case, as the others are compared with it.
+
+    Arguments
+    ---------
+    names : sequence of str
+        As `method_named` takes them; "all" stands for every method at its published strength.
 
     Raises
     ------
@@ -106,15 +190,14 @@ def find_methods(names: Sequence[str]) -> tuple[Method, ...]:
 
     Example
     -------
-    >>> [method.name for method in find_methods(["coral"])]
-    ['as-trained', 'coral']
+    >>> [method.name for method in find_methods(["dann@0.3", "coral"])]
+    ['as-trained', 'coral', 'dann@0.3']
     """
-    if list(names) == ["all"]:
-        return tuple(METHODS.values())
-    for name in names:
-        if name not in METHODS:
-            raise UsageError(f"--methods {name}: {suggestion(name, list(METHODS), 'methods')}, or all")
-    return tuple(method for name, method in METHODS.items() if name in names or name == AS_TRAINED)
+    named = [name for name in names if name != "all"]
+    every = list(METHODS) if "all" in names else [AS_TRAINED]
+    found = {method.name: method for method in map(method_named, [*every, *named])}
+    order = list(METHODS)
+    return tuple(sorted(found.values(), key=lambda method: (order.index(method.base), method.strength)))
 
 
 def _is_standardised(hp: Hparams) -> bool:
@@ -122,3 +205,17 @@ def _is_standardised(hp: Hparams) -> bool:
     features = hp.build()["features"]
     # Not built: a pretrained model may be out of reach.
     return all(declared(features[name])[0].normalised for name in hp.features())
+
+
+def _has_batch_norms(hp: Hparams) -> bool:
+    """Whether a phase of the chosen variant has batch normalisation."""
+    from speechbrain_ext.lobes.network import declared_network
+    from speechbrain_ext.training.norm_statistics import batch_norms
+
+    phases = hp.build()["phases"]
+    for name in hp.phases:
+        kind, options = declared_network(phases[name]["network"])
+        network: Any = kind.outline(**options) or kind.without_weights(**options)
+        if batch_norms(network):
+            return True
+    return False

@@ -23,13 +23,16 @@ from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
 from speechbrain_ext.hparams.training import Training, training_of
+from speechbrain_ext.lobes.domain_classifier import DomainClassifier
 from speechbrain_ext.lobes.network import declared_network
 from speechbrain_ext.lobes.normalization import FeatureNormalizer, ValueScale
-from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, seed_of
+from speechbrain_ext.training.adaptation import Adaptation, AdversarialPenalty, CoralPenalty, embedding_size
+from speechbrain_ext.training.brain import EmotionBrain
 from speechbrain_ext.training.brain_settings import BrainSettings
 from speechbrain_ext.training.checkpoints import SafeCheckpointer
 from speechbrain_ext.training.divergence import check_statistics
 from speechbrain_ext.training.finished import TRAIN, FinishedPhase
+from speechbrain_ext.training.methods import AS_TRAINED, DEEP_CORAL, METHODS, method_named
 from speechbrain_ext.training.objectives import (
     DEV_SCORES,
     ClassObjective,
@@ -39,9 +42,12 @@ from speechbrain_ext.training.objectives import (
     Output,
 )
 from speechbrain_ext.training.phase import Phase
+from speechbrain_ext.training.phase_model import PhaseModel
 from speechbrain_ext.training.schedule import PiecewiseRate, scaled_epochs
+from speechbrain_ext.training.view import view_of
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_checked, write_text
+from speechbrain_ext.utils.seeds import seed_of
 
 Embeddings = dict[str, dict[str, torch.Tensor]]
 # Keys that only classes have.
@@ -88,9 +94,12 @@ class NetworkPhase(Phase):
         # Hashed and loaded from the same bytes.
         data = read_checked(self.folder / name, done.files[name], TRAIN)
         model.load_state_dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
-        if self.target_statistics:
+        if self.method.target_statistics:
             self._fit_normalizers(model, [self.experiment.utterances[identity] for identity in self.experiment.used])
-        return self._brain(model, None, self._settings(model))
+        brain = self._brain(model, None, self._settings(model))
+        if self.method.target_norms:
+            brain.adapt_norms(self._dataset(self.experiment.used))
+        return brain
 
     def _dataset(
         self,
@@ -140,7 +149,7 @@ class NetworkPhase(Phase):
         dev = self._dataset(sorted(developed)) if developed else None
         model = self._model()
         self._fit_statistics(model, [experiment.utterances[identity] for identity in sorted(parts.train)])
-        settings = self._settings(model, train, chooser, on_epoch)
+        settings = self._settings(model, train, chooser, on_epoch, self._adaptation(model))
         checkpointer = SafeCheckpointer(self.folder / "save")
         checkpointer.sweep()
         counter = self._counter(dev is not None)
@@ -149,6 +158,21 @@ class NetworkPhase(Phase):
         brain.fit(counter, train, dev)
         if if_main_process():
             self._finish(brain, checkpointer)
+
+    def _adaptation(self, model: PhaseModel) -> Adaptation | None:
+        """Unlabelled utterances of the target that the phase is trained on too, where its method asks for them."""
+        target, seed = self.experiment.target, seed_of(self.experiment.spec.seed, self.name, "adaptation")
+        if target is None:
+            return None
+        method = method_named(self.experiment.spec.method)
+        view = view_of(self.experiment, target)
+        elsewhere = cast("NetworkPhase", self.elsewhere(view, METHODS[AS_TRAINED]))
+        items = elsewhere._dataset(view.used, training=True)
+        if method.base == DEEP_CORAL:
+            return Adaptation(items, CoralPenalty(method.strength), seed)
+        torch.manual_seed(seed)
+        classifier = DomainClassifier(embedding_size(model, items))
+        return Adaptation(items, AdversarialPenalty(classifier, method.strength), seed)
 
     def _fit_statistics(self, model: PhaseModel, utterances: Sequence[Utterance]) -> None:
         """Fit normalisation, units of the values, and what the network itself fits, to the training set."""
@@ -188,6 +212,7 @@ class NetworkPhase(Phase):
         train: DynamicItemDataset | None = None,
         chooser: VariantChooser | None = None,
         on_epoch: Callable[[int], None] | None = None,
+        adaptation: Adaptation | None = None,
     ) -> BrainSettings:
         training = self.training
         mask, scheduler = training.spec_augment, training.scheduler
@@ -209,6 +234,7 @@ class NetworkPhase(Phase):
             mean_of=self.built.get("utterance", MEANS[0]),
             criterion_lr=self.node.get("loss_lr"),
             on_epoch=on_epoch,
+            adaptation=adaptation,
         )
 
     def _brain(self, model: PhaseModel, checkpointer: SafeCheckpointer | None, settings: BrainSettings) -> EmotionBrain:
@@ -265,7 +291,7 @@ class NetworkPhase(Phase):
         write_text(
             self.folder / f"train_log-{self.name}.jsonl", "".join(json.dumps(row) + "\n" for row in history.rows)
         )
-        checkpoint, parameters = Path(chosen.path).name, list(brain.modules.parameters())
+        checkpoint, parameters = Path(chosen.path).name, list(brain.plain_model.parameters())
         finished = FinishedPhase(
             phase=self.name,
             checkpoint=checkpoint,

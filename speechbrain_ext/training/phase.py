@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import TRAIN, FinishedPhase, check_done, done_path, read_done, write_done
+from speechbrain_ext.training.methods import AS_TRAINED, METHODS, Method
 from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import DamagedFile, folder_lock, write_sealed
@@ -41,20 +43,23 @@ class Phase(ABC):
     def __init__(self, experiment: Experiment, name: str, fold: str, frozen: dict[str, Phase]) -> None:
         self.experiment, self.name, self.fold, self.frozen = experiment, name, fold, frozen
         self.folder = experiment.phase_folder(name, fold)
-        # Features are standardised with the statistics of what is scored, not with those of the training set.
-        self.target_statistics = False
+        self.method = METHODS[AS_TRAINED]
 
-    def score_elsewhere(self, view: Experiment, target_statistics: bool) -> None:
-        """Take the utterances of another corpus from now on; the trained phase stays the one that it is.
+    def elsewhere(self, view: Experiment, method: Method) -> Phase:
+        """The same phase on the utterances of another corpus, with the phases that it builds on.
 
         Arguments
         ---------
         view : Experiment
             The experiment with the utterances and the task of the other corpus.
-        target_statistics : bool
-            Standardise features with the mean and deviation of that corpus, without its labels: transductive.
+        method : Method
+            What of the trained phase is replaced by statistics of that corpus, without its labels.
         """
-        self.experiment, self.target_statistics = view, target_statistics
+        other = copy.copy(self)
+        other.__dict__.pop("sources", None)
+        other.experiment, other.method = view, method
+        other.frozen = {name: phase.elsewhere(view, method) for name, phase in self.frozen.items()}
+        return other
 
     # Built at the first use: the record of a finished phase is read without it.
     @cached_property

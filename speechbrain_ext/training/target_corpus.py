@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,29 +13,14 @@ from speechbrain_ext.training import launch
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.extract import audio_items
 from speechbrain_ext.training.fold import phases_of, torch_settings
+from speechbrain_ext.training.methods import Method
 from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.target import TargetCorpus
+from speechbrain_ext.training.view import view_of
 
 
-class _View(Experiment):
-    """An experiment with the utterances and the task of another corpus; it is not asked for folders."""
-
-    @property
-    def used(self) -> list[str]:
-        return sorted(self.utterances)
-
-
-def view_of(experiment: Experiment, target: TargetCorpus) -> Experiment:
-    """Give the experiment with the utterances of a target in place of its own."""
-    view = copy.copy(experiment)
-    view.__class__ = _View
-    view.__dict__["utterances"] = target.utterances
-    view.manifest, view.hp = target.facts, replace(experiment.hp, task=target.task)
-    return view
-
-
-def predict_target(spec: RunSpec, fold: str, target: TargetCorpus, target_statistics: bool = False) -> list[Output]:
+def predict_target(spec: RunSpec, fold: str, target: TargetCorpus, method: Method) -> list[Output]:
     """Run the model of a fold on all utterances of a target, sorted by id.
 
     Arguments
@@ -47,24 +30,21 @@ def predict_target(spec: RunSpec, fold: str, target: TargetCorpus, target_statis
     fold : str
         The fold's name.
     target : TargetCorpus
-    target_statistics : bool
-        Standardise features with the target's mean and deviation, without its labels: transductive.
+    method : Method
+        What of the trained model is replaced by statistics of the target, without its labels.
     """
     experiment = Experiment(spec)
     with torch_settings(spec.threads):
-        phases = phases_of(experiment, fold)
         view = view_of(experiment, target)
-        for phase in phases:
-            phase.score_elsewhere(view, target_statistics)
-        return phases[-1].outputs(view.used)
+        return phases_of(experiment, fold)[-1].elsewhere(view, method).outputs(view.used)
 
 
 def predict_targets(
-    run: Experiment, folds: Sequence[str], target: TargetCorpus, target_statistics: bool, jobs: int
+    run: Experiment, folds: Sequence[str], target: TargetCorpus, method: Method, jobs: int
 ) -> dict[str, list[Output]]:
     """Run the models of several folds on a target, in worker processes: outputs by fold, sorted by id."""
     check_audio_unchanged(target.folder, list(target.utterances.values()))
-    call = partial(predict_target, target=target, target_statistics=target_statistics)
+    call = partial(predict_target, target=target, method=method)
     name = target.facts.corpus
     found = launch.map_folds(call, [(run.spec, fold) for fold in folds], jobs, f"score {name}")
     return {fold: outputs for (_, fold), outputs in found.items()}

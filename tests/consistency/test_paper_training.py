@@ -16,9 +16,9 @@ from tiny_ssl import write_tiny
 
 from speechbrain_ext import hparams
 from speechbrain_ext.lobes.network import BaseNetwork
-from speechbrain_ext.training.brain import PhaseModel
 from speechbrain_ext.training.checkpoints import SafeCheckpointer
 from speechbrain_ext.training.network_phase import NetworkPhase
+from speechbrain_ext.training.phase_model import PhaseModel
 from speechbrain_ext.training.run_spec import RunSpec
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"

@@ -20,11 +20,13 @@ from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
 from speechbrain_ext.lobes.network import BaseNetwork
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
-from speechbrain_ext.training.brain import EmotionBrain, PhaseModel, gather, seed_of
+from speechbrain_ext.training.brain import EmotionBrain, gather
 from speechbrain_ext.training.brain_settings import BrainSettings
 from speechbrain_ext.training.checkpoints import SafeCheckpointer
 from speechbrain_ext.training.objectives import ClassObjective, CriterionObjective, Output
+from speechbrain_ext.training.phase_model import PhaseModel
 from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.seeds import seed_of
 
 
 class Net(BaseNetwork):

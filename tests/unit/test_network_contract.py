@@ -10,7 +10,7 @@ from speechbrain_ext import hparams
 from speechbrain_ext.hparams.recipe_files import list_systems
 from speechbrain_ext.lobes.network import MEMBERS, BaseNetwork, check_network, declared_network
 from speechbrain_ext.lobes.ssl_finetune import SSLFinetune
-from speechbrain_ext.training.brain import PhaseModel
+from speechbrain_ext.training.phase_model import PhaseModel
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.repository import REPOSITORY
 

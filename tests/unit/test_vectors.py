@@ -19,9 +19,9 @@ from speechbrain_ext.lobes.masked_resnet import MaskedResNet
 from speechbrain_ext.lobes.normalization import FeatureNormalizer
 from speechbrain_ext.report.page import write_report
 from speechbrain_ext.training import launch
-from speechbrain_ext.training.brain import PhaseModel
 from speechbrain_ext.training.extract import extract
 from speechbrain_ext.training.objectives import Output, merge_segments, with_vectors
+from speechbrain_ext.training.phase_model import PhaseModel
 from speechbrain_ext.training.train import train
 from speechbrain_ext.utils.errors import UserError
 
