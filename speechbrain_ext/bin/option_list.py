@@ -92,7 +92,15 @@ ALL = (
     ),
     Option("corpora", MATRIX, "LIST", "names of recipes and CSV files, with commas", (), kind=corpora),
     Option("systems", MATRIX, "LIST", "systems that all their recipes have", ("svm",), "svm", names),
-    Option("methods", MATRIX, "LIST", f"of {', '.join(METHODS)}; or all", ("all",), "all", names),
+    Option(
+        "methods",
+        (*MATRIX, *RUN),
+        "LIST",
+        f"of {', '.join(METHODS)}; or all",
+        (),
+        "all across corpora; as-trained with --targets",
+        names,
+    ),
     Option("root", MATRIX, "CORPUS=DIR", "where a corpus is, once for each (also its variable)", many=True),
     Option(
         "shared-classes",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from speechbrain_ext.corpora.shared_classes import SharedClasses, share_classes
 from speechbrain_ext.cross_corpus.cards import card, find_overlaps, print_shared, read_all
-from speechbrain_ext.cross_corpus.cells import cells_of_source, log
+from speechbrain_ext.cross_corpus.cells import cells_of_source
+from speechbrain_ext.cross_corpus.method_cells import log
 from speechbrain_ext.cross_corpus.request import MatrixRequest, folder_facts, sources
 from speechbrain_ext.evaluation.matrix import Cell, Matrix, write_matrix
 from speechbrain_ext.evaluation.provenance import commit

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from recipe_runs import REPOSITORY, environment
+from cross_corpus_runs import CLASSES, NAMES, aligned, corpus, cross_corpus, predicted, rows_of, run_sh, standard
 from sklearn.metrics import confusion_matrix, recall_score
-from sklearn.svm import SVC
 
-from speechbrain_ext.evaluation.matrix import ALL_DATA, FOLD_ENSEMBLE, FOLD_MEAN, WITHIN, Cell, read_matrix
-from speechbrain_ext.features.cache import FeatureCache
-from speechbrain_ext.features.functionals import Functionals
+from speechbrain_ext.evaluation.matrix import ALL_DATA, FOLD_ENSEMBLE, FOLD_MEAN, WITHIN, read_matrix
 
 pytestmark = pytest.mark.slow
-CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
-NAMES = ("EmoDB", "RAVDESS")
-
-
-def cross_corpus(folder: Path, *words: str) -> subprocess.CompletedProcess:
-    options = ["--exp", folder / "exp", "--data", folder / "data", "--jobs", "1", *words]
-    script = REPOSITORY / "recipes/shared/cross_corpus.sh"
-    return subprocess.run(
-        ["bash", *map(str, [script, *options])],
-        env=environment(folder / "cache"),
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=900,
-    )
 
 
 SVM = ("--corpora", ",".join(NAMES), "--systems", "svm", "--", "--svm.variant", "egemaps")
@@ -52,42 +31,9 @@ def matrix(made):
     return read_matrix(made[0] / "exp/cross-corpus/matrix.json")
 
 
-def rows_of(folder: Path, cell: Cell) -> list[dict[str, str]]:
-    with open(folder / "exp/cross-corpus" / cell.predictions, encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
-def corpus(folder: Path, name: str) -> tuple[list[str], list[str], list[str], np.ndarray]:
-    """Ids, labels and speakers of the shared classes, and eGeMAPS [utterance, feature] from the cache."""
-    lines = (folder / f"data/{name}-mini/manifest.jsonl").read_text().splitlines()
-    items = [item for item in map(json.loads, lines) if item["label"] in CLASSES]
-    cache = FeatureCache(folder / "cache", Functionals(feature_set="eGeMAPSv02"))
-    features = np.stack([np.array(cache.get(item["sha256"]))[0] for item in items]).astype(np.float64)
-    return [item["id"] for item in items], [i["label"] for i in items], [i["speaker"] for i in items], features
-
-
-def standard(rows: np.ndarray, of: np.ndarray | None = None) -> np.ndarray:
-    reference = rows if of is None else of
-    return np.clip((rows - reference.mean(axis=0)) / reference.std(axis=0), -10, 10)
-
-
-def aligned(own: np.ndarray, its: np.ndarray) -> np.ndarray:
-    """Rows with the covariance of others, by eigenvectors."""
-    unit = np.eye(own.shape[1])
-    values, vectors = np.linalg.eigh(np.cov(own.T) + unit)
-    white = vectors @ np.diag(values**-0.5) @ vectors.T
-    values, vectors = np.linalg.eigh(np.cov(its.T) + unit)
-    return np.clip(own @ white @ (vectors @ np.diag(values**0.5) @ vectors.T), -10, 10)
-
-
 def chosen_c(folder: Path, name: str, method: str = "") -> float:
     seed = next((folder / f"exp/{name}-mini/svm/shared-classes").glob("all-data*/seed-1"))
     return json.loads((seed / method / "fold-all-data/train_log-egemaps.jsonl").read_text())["c"]
-
-
-def predicted(rows: np.ndarray, labels: Sequence[str], others: np.ndarray, c: float) -> list[str]:
-    svc = SVC(C=c, kernel="linear", class_weight="balanced", break_ties=True, decision_function_shape="ovr")
-    return list(svc.fit(rows, labels).predict(others))
 
 
 def test_every_pair_has_every_method_and_the_diagonal_its_cross_validation(matrix):
@@ -190,18 +136,6 @@ def test_the_plan_says_what_is_reused(made):
     assert "svm: 8 runs on 2 corpora" in done.stdout and "trainings to do: 0" in done.stdout
 
 
-def run_sh(folder: Path, *words: str) -> subprocess.CompletedProcess:
-    options = ["--exp", folder / "exp", "--data", folder / "data", "--jobs", "1", "--system", "svm", *words]
-    return subprocess.run(
-        ["bash", *map(str, [REPOSITORY / "recipes/EmoDB/run.sh", *options, "--", "--variant", "egemaps"])],
-        env=environment(folder / "cache"),
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=900,
-    )
-
-
 def test_run_sh_with_targets_gives_the_cell_of_the_matrix(made, matrix):
     done = run_sh(made[0], "--targets", "RAVDESS", "--folds", "all-data", "--tag", "targets")
     assert done.returncode == 0, done.stderr
@@ -214,95 +148,6 @@ def test_run_sh_with_targets_gives_the_cell_of_the_matrix(made, matrix):
     assert target["classes"] == list(CLASSES) and target["transductive"] is False and target["map"] == {}
     assert "EmoDB -> RAVDESS, svm, all-data, as-trained: UAR" in done.stdout
     assert "a model of all data has no score of its own" in done.stdout
-
-
-def test_corpora_trained_together_keep_their_speakers_apart(made):
-    words = ("--train-corpora", "EmoDB,RAVDESS", "--targets", "IEMOCAP", "--protocol", "speaker5", "--tag", "together")
-    done = run_sh(made[0], *words)
-    assert done.returncode == 0, done.stderr
-    lines = (made[0] / "data/EmoDB+RAVDESS-mini/manifest.jsonl").read_text().splitlines()
-    items = list(map(json.loads, lines))
-    four = {"anger", "happiness", "neutral", "sadness"}
-    assert {item["label"] for item in items} == four and len({item["id"] for item in items}) == len(items)
-    for name in NAMES:
-        own = [item for item in items if item["extra"]["corpus"] == name]
-        manifest = (made[0] / f"data/{name}-mini/manifest.jsonl").read_text().splitlines()
-        wanted = [item for item in map(json.loads, manifest) if item["label"] in four]
-        assert {item["sha256"] for item in own} == {item["sha256"] for item in wanted} and len(own) == len(wanted)
-        assert all(item[key].startswith(f"{name}:") for item in own for key in ("id", "speaker", "text_id"))
-    # Both mini corpora have speakers 03 and 08: as one speaker they would be tested where they were trained on.
-    assert len({item["speaker"] for item in items}) == 20
-    found = json.loads(next((made[0] / "exp/EmoDB+RAVDESS-mini").rglob("cross_corpus.json")).read_text())
-    assert found["train"]["corpora"] == list(NAMES) and found["train"]["edition"] == "EmoDB: mini; RAVDESS: mini"
-    assert [target["model"] for target in found["targets"]] == [FOLD_MEAN, FOLD_ENSEMBLE]
-    assert found["targets"][0]["map"] == {"excited": "happiness"}
-
-
-def test_of_corpora_trained_together_each_weighs_the_same_and_has_its_own_mean(tmp_path):
-    words = ("--corpora", "EmoDB,RAVDESS,IEMOCAP", "--leave-one-out", "--methods", "corpus-znorm,coral")
-    done = cross_corpus(tmp_path, *words, "--", "--svm.variant", "egemaps", "--svm.c_grid", "[0.01]")
-    assert done.returncode == 0, done.stderr
-    found = read_matrix(tmp_path / "exp/cross-corpus/matrix.json")
-    items = {
-        name: [item for item in read_items(tmp_path, name) if item["class"] in found.classes]
-        for name in (*NAMES, "IEMOCAP")
-    }
-    rows = {name: features_of(tmp_path, own) for name, own in items.items()}
-    labels = [item["class"] for name in NAMES for item in items[name]]
-    counts = {pair: labels_of(items, pair) for pair in ((name, label) for name in NAMES for label in found.classes)}
-    weights = [len(labels) / len(counts) / counts[name, item["class"]] for name in NAMES for item in items[name]]
-    pooled = np.concatenate([rows[name] for name in NAMES])
-    each = np.concatenate([(rows[name] - rows[name].mean(axis=0)) / rows[name].std(axis=0) for name in NAMES])
-    wanted = {
-        "as-trained": (standard(pooled), standard(rows["IEMOCAP"], pooled)),
-        "corpus-znorm": (standard(each), standard(rows["IEMOCAP"])),
-        "coral": (aligned(standard(each), standard(rows["IEMOCAP"])), standard(rows["IEMOCAP"])),
-    }
-    for method, (train, test) in wanted.items():
-        svc = SVC(C=0.01, kernel="linear", break_ties=True, decision_function_shape="ovr")
-        expected = svc.fit(train, labels, weights).predict(test)
-        (cell,) = found.of(train=NAMES, target="IEMOCAP", model=ALL_DATA, method=method)
-        of_id = {row["id"]: row["prediction"] for row in rows_of(tmp_path, cell)}
-        same = [of_id[item["id"]] == label for item, label in zip(items["IEMOCAP"], expected, strict=True)]
-        assert np.mean(same) > 0.99, method
-    assert {cell.train for cell in found.cells if len(cell.train) == 2} == {
-        NAMES,
-        ("RAVDESS", "IEMOCAP"),
-        ("EmoDB", "IEMOCAP"),
-    }
-
-
-def read_items(folder: Path, name: str) -> list[dict]:
-    """Lines of a manifest, each with its class: excited of IEMOCAP is happiness."""
-    items = list(map(json.loads, (folder / f"data/{name}-mini/manifest.jsonl").read_text().splitlines()))
-    for item in items:
-        item["class"] = "happiness" if item["label"] == "excited" else item["label"]
-    return items
-
-
-def features_of(folder: Path, items: Sequence[dict]) -> np.ndarray:
-    cache = FeatureCache(folder / "cache", Functionals(feature_set="eGeMAPSv02"))
-    return np.stack([np.array(cache.get(item["sha256"]))[0] for item in items]).astype(np.float64)
-
-
-def labels_of(items: dict[str, list[dict]], pair: tuple[str, str]) -> int:
-    return sum(item["class"] == pair[1] for item in items[pair[0]])
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("--targets", "EmoDB"), "--targets EmoDB: it is trained on: leave it out"),
-        (("--targets", "RAVDES"), "RAVDES: expected a recipe or the path of a CSV: did you mean RAVDESS?"),
-        (("--train-corpora", "RAVDESS,IEMOCAP"), "expected EmoDB and at least one other corpus"),
-        (("--folds", "all-data", "--dev", "speaker"), "--folds all-data: everything is trained on"),
-        (("--shared-classes", "renormalise"), "--shared-classes is for --targets or --train-corpora"),
-        (("--targets", "/no/such.csv"), "--targets and --train-corpora: EmoDB have no folder and the others have"),
-    ],
-)
-def test_what_run_sh_cannot_do_with_other_corpora_is_refused(tmp_path, words, message):
-    done = run_sh(tmp_path, "--tag", "refused", *words)
-    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_network_is_scored_with_the_epochs_of_its_own_cross_validation(tmp_path):
