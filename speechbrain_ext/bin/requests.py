@@ -111,6 +111,7 @@ def targets_request(asked: argparse.Namespace) -> TargetsRequest:
     from speechbrain_ext.corpora.shared_classes import read_class_map
     from speechbrain_ext.cross_corpus.targets import TargetsRequest
     from speechbrain_ext.preparation.request import CorpusRequest
+    from speechbrain_ext.training.methods import find_methods
 
     stages = stages_request(asked)
 
@@ -124,6 +125,7 @@ def targets_request(asked: argparse.Namespace) -> TargetsRequest:
         stages=stages,
         targets=tuple(corpus(name, root) for _, name, root in asked.found_targets),
         train_corpora=tuple(corpus(name, root) for _, name, root in asked.found_train_corpora),
+        methods=find_methods(asked.methods),
         shared_classes=asked.shared_classes,
         class_map=read_class_map(asked.class_map) if asked.class_map else {},
     )

@@ -10,6 +10,7 @@ from speechbrain_ext.corpora.data_folder import read_utterances
 from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.shared_classes import SharedClasses, left_out
+from speechbrain_ext.corpora.stated_facts import StatedFacts
 from speechbrain_ext.cross_corpus.request import MatrixRequest, folder_facts
 from speechbrain_ext.evaluation.matrix import NOT_STATED, CorpusCard
 from speechbrain_ext.preparation.overlaps import corpus_overlaps
@@ -21,7 +22,7 @@ def card(facts: CorpusFacts, shared: SharedClasses, items: Sequence[Utterance]) 
     task = shared.tasks[facts.corpus]
     used = [item for item in items if task.label_of(item) is not None]
     labels = [task.label_of(item) for item in used]
-    corpus = next((each for each in CORPORA.values() if each.name == facts.corpus), None)
+    stated = stated_facts(facts)
     return CorpusCard(
         corpus=facts.corpus,
         source=facts.source,
@@ -29,14 +30,21 @@ def card(facts: CorpusFacts, shared: SharedClasses, items: Sequence[Utterance]) 
         utterances=len(used),
         speakers=len({item.speaker for item in used}),
         hours=facts.counts.hours,
-        language=(corpus and corpus.language) or NOT_STATED,
-        speaking=(corpus and corpus.speaking) or NOT_STATED,
-        emotions=(corpus and corpus.emotions) or NOT_STATED,
+        language=stated.language or NOT_STATED,
+        speaking=stated.speaking or NOT_STATED,
+        emotions=stated.emotions or NOT_STATED,
         labels={name: labels.count(name) for name in shared.classes},
         merged=shared.merged(facts.corpus),
         left_out=left_out(task, items),
         manifest_sha256=facts.manifest_sha256,
     )
+
+
+def stated_facts(facts: CorpusFacts) -> StatedFacts:
+    """What is stated of a corpus: next to its CSV, else by its module where it has one."""
+    if facts.stated != StatedFacts():
+        return facts.stated
+    return next((each.stated for each in CORPORA.values() if each.name == facts.corpus), StatedFacts())
 
 
 def find_overlaps(request: MatrixRequest) -> dict[str, tuple[str, ...]]:

@@ -114,6 +114,12 @@ class Source:
         """Names of the corpora that are trained on."""
         return tuple(folder_facts(self.request.corpora[place]).corpus for place in self.members)
 
+    @cached_property
+    def methods(self) -> tuple[Method, ...]:
+        """The methods asked for, as this source needs them."""
+        asked = self.request.methods
+        return tuple(method.on_several_corpora() for method in asked) if self.is_joint else asked
+
     @property
     def name(self) -> str:
         """These names with a plus between them."""
@@ -155,14 +161,7 @@ class Source:
 
     def adapted(self, method: Method, target: TargetCorpus, epochs: tuple[str, ...] = ()) -> RunSpec:
         """The run of a method on all data, for a target."""
-        spec, for_target = self.spec(ALL_DATA, epochs=epochs), method.trained == "target"
-        return replace(
-            spec,
-            method=method.name if method.trained else "",
-            target=target.folder if for_target else "",
-            target_task=json.dumps(target.task.to_dict()) if for_target else "",
-            overrides=(*spec.overrides, *method.overrides),
-        )
+        return adapted_spec(self.spec(ALL_DATA, epochs=epochs), method, target)
 
     def prepared(self, spec: RunSpec) -> RunRequest:
         """The request of a run, with its folds made where they are missing."""
@@ -188,6 +187,21 @@ def sources(request: MatrixRequest, system: str, shared: SharedClasses) -> list[
     if request.leave_one_out and len(places) > 2:
         found += [Source(request, system, tuple(each for each in places if each != left), shared) for left in places]
     return found
+
+
+def adapted_spec(spec: RunSpec, method: Method, target: TargetCorpus) -> RunSpec:
+    """The run of a method for a target, from the run as it is trained without one."""
+    for_target = method.trained == "target"
+    words, keys = list(spec.overrides), method.overrides[::2]
+    # The method's own value stands for a key that the user has set too.
+    kept = [pair for pair in zip(words[::2], words[1::2], strict=True) if pair[0] not in keys]
+    return replace(
+        spec,
+        method=method.name if method.trained else "",
+        target=target.folder if for_target else "",
+        target_task=json.dumps(target.task.to_dict()) if for_target else "",
+        overrides=(*(word for pair in kept for word in pair), *method.overrides) if keys else spec.overrides,
+    )
 
 
 def task_words(task: Task) -> list[str]:

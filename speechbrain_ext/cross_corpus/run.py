@@ -6,7 +6,8 @@ from pathlib import Path
 
 from speechbrain_ext.corpora.shared_classes import SharedClasses, share_classes
 from speechbrain_ext.cross_corpus.cards import card, find_overlaps, print_shared, read_all
-from speechbrain_ext.cross_corpus.cells import cells_of_source, log
+from speechbrain_ext.cross_corpus.cells import cells_of_source
+from speechbrain_ext.cross_corpus.method_cells import log
 from speechbrain_ext.cross_corpus.request import MatrixRequest, folder_facts, sources
 from speechbrain_ext.evaluation.matrix import Cell, Matrix, write_matrix
 from speechbrain_ext.evaluation.provenance import commit
@@ -81,7 +82,7 @@ def plan_matrix(request: MatrixRequest) -> None:
                 specs.append(source.within)
             specs.append(source.spec(ALL_DATA))
             hp = load_run(source.spec(ALL_DATA)).hp
-            for method in request.methods:
+            for method in source.methods:
                 if reason := method.refusal(hp):
                     print(f"{source.name}: {reason}")
                 elif method.trained:
