@@ -45,9 +45,9 @@ def share_dimensions(corpora: Sequence[CorpusFacts], dimensions: Sequence[str]) 
         scale = stated_facts(facts).dimension_scale
         if scale is None:
             raise UserError(
-                f"{facts.corpus}: expected the scale of its values of {', '.join(dimensions)}, found none: write it "
-                f'in {facts.corpus}.facts.json next to the CSV, such as {{"dimension_scale": [1, 5]}}, and prepare it '
-                "again"
+                f"{facts.corpus}: expected values of {', '.join(dimensions)} with a stated scale, found none: leave it "
+                f"out; of a CSV that has such values, state their scale in {facts.corpus}.facts.json next to it, such "
+                'as {"dimension_scale": [1, 5]}, and type the same command again'
             )
         usual = facts.task
         tasks[facts.corpus] = Task(scenarios=usual.scenarios, parts=usual.parts, dimensions=tuple(dimensions))
