@@ -92,6 +92,7 @@ ALL = (
     ),
     Option("corpora", MATRIX, "LIST", "names of recipes and CSV files, with commas", (), kind=corpora),
     Option("systems", MATRIX, "LIST", "systems that all their recipes have", ("svm",), "svm", names),
+    Option("dimensions", MATRIX, "LIST", "of valence, activation, dominance: CCC in place of classes", (), kind=names),
     Option(
         "methods",
         (*MATRIX, *RUN),

@@ -6,7 +6,6 @@ import os
 import statistics
 from collections.abc import Iterator
 
-from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.cross_corpus.method_cells import Trained, cells_of_method, log
 from speechbrain_ext.cross_corpus.request import RENORMALISE, Source
 from speechbrain_ext.evaluation.cross_corpus_json import write_cross_corpus
@@ -58,24 +57,19 @@ def cells_of_source(source: Source) -> Iterator[Cell]:
     extract(everything)
     train(everything)
     own: list[Cell] = []
-    trained = Trained(everything, source.names, _source_task(source), source.request.out)
+    trained = Trained(everything, source.names, source.task, source.request.out, source.scale)
     for target in source.targets:
         extract_target(everything.experiments[0], target, source.request.jobs)
         for method in source.methods:
             own += cells_of_method(trained, method, target)
         if within is not None:
-            of_folds = Trained(within, source.names, _source_task(source), source.request.out)
+            of_folds = Trained(within, source.names, source.task, source.request.out, source.scale)
             yield from cells_of_method(of_folds, METHODS[AS_TRAINED], target)
     yield from own
     run = everything.experiments[0]
-    scored = [cell for cell in own if cell.uar is not None]
+    scored = [cell for cell in own if cell.is_scored]
     facts = [target.facts for target in source.targets]
     write_cross_corpus(run.seed_folder, scored, facts, source.shared, run.manifest.edition)
-
-
-def _source_task(source: Source) -> Task:
-    """The shared classes, and which labels of the source count as one of them."""
-    return Task(source.shared.classes) if source.is_joint else source.shared.tasks[source.name]
 
 
 def within_cell(source: Source, within: RunRequest, results: Results) -> Cell:
@@ -83,9 +77,8 @@ def within_cell(source: Source, within: RunRequest, results: Results) -> Cell:
     run = within.experiments[0]
     path = run.seed_folder / "predictions.csv"
     rows, target = read_predictions(path)
-    assert isinstance(target, Classes), "runs of a matrix have classes"
     note = f"protocol {results.protocol}" + ("" if results.dev == "none" else f", --dev {results.dev}")
-    if source.request.shared_classes == RENORMALISE:
+    if isinstance(target, Classes) and source.request.shared_classes == RENORMALISE:
         note += f"; on all classes of the corpus: {', '.join(target.names)}"
     return Cell(
         system=source.system,

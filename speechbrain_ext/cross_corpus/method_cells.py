@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.corpora.value_range import ValueRange
 from speechbrain_ext.cross_corpus.request import adapted_spec
 from speechbrain_ext.evaluation.matrix import FOLD_MEAN, Cell
 from speechbrain_ext.evaluation.target_scores import TargetRun, all_data_cell, fold_cells, score_target
@@ -33,6 +34,8 @@ class Trained:
         The shared classes, and which labels of the source count as one of them.
     out : Path
         The folder that paths of predictions are relative to.
+    scale : (float, float) or None
+        Lowest and highest value of its dimensions; None with classes.
     adapted : dict
         Runs of adapted models by specification: a model that serves several targets is trained once.
     """
@@ -41,6 +44,7 @@ class Trained:
     names: tuple[str, ...]
     task: Task
     out: Path
+    scale: ValueRange | None = None
     adapted: dict[RunSpec, RunRequest] = field(default_factory=dict)
 
     @property
@@ -97,7 +101,7 @@ def cells_of_method(trained: Trained, method: Method, target: TargetCorpus) -> l
             trained.adapted[spec] = replace(trained.request, specs=(spec,))
             train(trained.adapted[spec])
         models = trained.adapted[spec].experiments[0]
-    asked = TargetRun(models, folds, target, trained.task, method, run.seed_folder)
+    asked = TargetRun(models, folds, target, trained.task, method, run.seed_folder, trained.scale)
     rows = score_target(asked, trained.request.jobs, trained.request.force)
     known = (asked, rows, trained.names, trained.out, run.spec.command)
     return [all_data_cell(*known)] if folds == (ALL_DATA,) else fold_cells(*known)

@@ -7,6 +7,7 @@ from pathlib import Path
 from speechbrain_ext.corpora.shared_classes import SharedClasses, share_classes
 from speechbrain_ext.cross_corpus.cards import card, find_overlaps, print_shared, read_all
 from speechbrain_ext.cross_corpus.cells import cells_of_source
+from speechbrain_ext.cross_corpus.dimensions import share_dimensions
 from speechbrain_ext.cross_corpus.method_cells import log
 from speechbrain_ext.cross_corpus.request import MatrixRequest, folder_facts, sources
 from speechbrain_ext.evaluation.matrix import Cell, Matrix, write_matrix
@@ -53,6 +54,7 @@ def run_matrix(request: MatrixRequest) -> Path:
     matrix = Matrix(
         source=request.corpora[0].source,
         classes=shared.classes,
+        dimensions=shared.dimensions or None,
         shared_classes=request.shared_classes,
         corpora=tuple(card(folder_facts(corpus), shared, read_all(corpus)) for corpus in request.corpora),
         systems=request.systems,
@@ -92,6 +94,10 @@ def plan_matrix(request: MatrixRequest) -> None:
 
 
 def _shared(request: MatrixRequest) -> SharedClasses:
-    shared = share_classes([folder_facts(corpus) for corpus in request.corpora], request.class_map)
+    facts = [folder_facts(corpus) for corpus in request.corpora]
+    if request.dimensions:
+        shared = share_dimensions(facts, request.dimensions)
+    else:
+        shared = share_classes(facts, request.class_map)
     print_shared(shared)
     return shared

@@ -9,10 +9,10 @@ from pathlib import Path
 from speechbrain_ext.corpora.data_folder import FACTS
 from speechbrain_ext.corpora.joint import Joint
 from speechbrain_ext.corpora.shared_classes import ClassMap, SharedClasses, share_classes
-from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.cross_corpus.cards import print_shared, read_all
+from speechbrain_ext.cross_corpus.dimensions import share_dimensions
 from speechbrain_ext.cross_corpus.method_cells import Trained, cells_of_method
-from speechbrain_ext.cross_corpus.request import ROW, TRAIN, adapted_spec, folder_facts, task_words
+from speechbrain_ext.cross_corpus.request import ROW, TRAIN, adapted_spec, folder_facts, target_corpus, task_words
 from speechbrain_ext.evaluation.cross_corpus_json import score_line, write_cross_corpus
 from speechbrain_ext.evaluation.matrix import Cell
 from speechbrain_ext.preparation.overlaps import corpus_overlaps
@@ -24,7 +24,6 @@ from speechbrain_ext.training.methods import AS_TRAINED, METHODS, Method
 from speechbrain_ext.training.plan import load_run, make_plan, plan_text
 from speechbrain_ext.training.run_request import RunRequest
 from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.training.target import TargetCorpus
 from speechbrain_ext.training.target_corpus import extract_target
 from speechbrain_ext.utils.repository import RECIPES
 
@@ -41,6 +40,8 @@ class TargetsRequest:
         Corpora that the models are also scored on, in stage 4.
     train_corpora : tuple of CorpusRequest
         Corpora that are trained on together, the recipe's own among them; empty for that one alone.
+    dimensions : tuple of str
+        Those of the overrides: they are scored in place of classes.
     methods : tuple of Method
         What the models are scored with; "as-trained" among them.
     shared_classes, class_map
@@ -51,6 +52,7 @@ class TargetsRequest:
     targets: tuple[CorpusRequest, ...] = ()
     train_corpora: tuple[CorpusRequest, ...] = ()
     methods: tuple[Method, ...] = (METHODS[AS_TRAINED],)
+    dimensions: tuple[str, ...] = ()
     shared_classes: str = TRAIN
     class_map: ClassMap = field(default_factory=dict)
 
@@ -117,7 +119,7 @@ def plan_with_targets(asked: TargetsRequest) -> None:
                 if reason := method.refusal(hp):
                     print(reason)
                 elif method.trained:
-                    targets = [TargetCorpus(str(each.folder), _task(each, shared)) for each in asked.targets]
+                    targets = [target_corpus(each, shared) for each in asked.targets]
                     adapted |= dict.fromkeys(adapted_spec(spec, method, target) for target in targets)
         if adapted:
             runs = [load_run(spec) for spec in adapted]
@@ -127,17 +129,17 @@ def plan_with_targets(asked: TargetsRequest) -> None:
 
 def _shared(asked: TargetsRequest) -> SharedClasses:
     """Find and print the shared classes, and what source and target corpora share."""
-    shared = share_classes([folder_facts(corpus) for corpus in asked.corpora], asked.class_map)
+    facts = [folder_facts(corpus) for corpus in asked.corpora]
+    if asked.dimensions:
+        shared = share_dimensions(facts, asked.dimensions)
+    else:
+        shared = share_classes(facts, asked.class_map)
     print_shared(shared)
     for one in asked.sources:
         for target in asked.targets:
             for text in corpus_overlaps(read_all(one), read_all(target)):
                 print(f"{one.corpus} + {target.corpus}: {text}")
     return shared
-
-
-def _task(corpus: CorpusRequest, shared: SharedClasses) -> Task:
-    return shared.tasks[folder_facts(corpus).corpus]
 
 
 def _on_shared_classes(asked: TargetsRequest, shared: SharedClasses) -> StagesRequest:
@@ -150,7 +152,8 @@ def _on_shared_classes(asked: TargetsRequest, shared: SharedClasses) -> StagesRe
         words: tuple[str, ...] = ()
     else:
         corpus = stages.corpus
-        words = tuple(task_words(shared.tasks[folder_facts(corpus).corpus])) if asked.shared_classes == TRAIN else ()
+        is_limited = asked.shared_classes == TRAIN and not asked.dimensions
+        words = tuple(task_words(shared.tasks[folder_facts(corpus).corpus])) if is_limited else ()
     data = str(corpus.folder)
     # Of a joint corpus no recipe has values of its own.
     recipe = str(RECIPES / "shared") if len(trained) > 1 else stages.rows[0].specs[0].recipe
@@ -172,12 +175,12 @@ def _score_row(row: RunRequest, asked: TargetsRequest, shared: SharedClasses) ->
     """Score the models of a row on every target with every method, and print and write the scores."""
     facts = [folder_facts(corpus) for corpus in asked.sources]
     names = tuple(each.corpus for each in facts)
-    source = Task(shared.classes) if len(names) > 1 else shared.tasks[names[0]]
     for run in row.experiments:
-        trained = Trained(replace(row, specs=(run.spec,)), names, source, run.seed_folder)
+        request, scale = replace(row, specs=(run.spec,)), shared.scales.get(names[0])
+        trained = Trained(request, names, shared.task_of(names), run.seed_folder, scale)
         cells: list[Cell] = []
         for corpus in asked.targets:
-            target = TargetCorpus(str(corpus.folder), _task(corpus, shared))
+            target = target_corpus(corpus, shared)
             extract_target(run, target, row.jobs)
             for method in asked.own_methods:
                 cells += cells_of_method(trained, method, target)
@@ -185,5 +188,5 @@ def _score_row(row: RunRequest, asked: TargetsRequest, shared: SharedClasses) ->
             print(score_line(cell))
         edition = "; ".join(f"{each.corpus}: {each.edition}" for each in facts)
         targets = [folder_facts(corpus) for corpus in asked.targets]
-        scored = [cell for cell in cells if cell.uar is not None]
+        scored = [cell for cell in cells if cell.is_scored]
         print(f"wrote {write_cross_corpus(Path(run.seed_folder), scored, targets, shared, edition)}")

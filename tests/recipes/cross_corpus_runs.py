@@ -53,7 +53,9 @@ def corpus(folder: Path, name: str) -> tuple[list[str], list[str], list[str], np
 
 def standard(rows: np.ndarray, of: np.ndarray | None = None) -> np.ndarray:
     reference = rows if of is None else of
-    return np.clip((rows - reference.mean(axis=0)) / reference.std(axis=0), -10, 10)
+    mean, deviation = reference.mean(axis=0), reference.std(axis=0)
+    is_constant = deviation <= 1e-8 * np.maximum(1, np.abs(mean))
+    return np.clip((rows - mean) / np.where(is_constant, 1, deviation), -10, 10)
 
 
 def aligned(own: np.ndarray, its: np.ndarray) -> np.ndarray:
