@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Iterator
+from contextlib import suppress
 
 from speechbrain_ext.cross_corpus.method_cells import Trained, cells_of_method, log
 from speechbrain_ext.cross_corpus.request import RENORMALISE, Source
@@ -13,15 +14,17 @@ from speechbrain_ext.evaluation.evaluate import evaluate
 from speechbrain_ext.evaluation.matrix import WITHIN, Cell
 from speechbrain_ext.evaluation.predictions import read_predictions
 from speechbrain_ext.evaluation.records import Results
+from speechbrain_ext.evaluation.results_files import read_results
 from speechbrain_ext.evaluation.target_scores import scores_of
 from speechbrain_ext.evaluation.targets import Classes
 from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.training.extract import extract
 from speechbrain_ext.training.methods import AS_TRAINED, METHODS
+from speechbrain_ext.training.plan import load_run
 from speechbrain_ext.training.run_request import RunRequest
 from speechbrain_ext.training.target_corpus import extract_target
 from speechbrain_ext.training.train import train
-from speechbrain_ext.utils.files import sha256_file
+from speechbrain_ext.utils.files import DamagedFile, sha256_file
 
 
 def cells_of_source(source: Source) -> Iterator[Cell]:
@@ -95,6 +98,18 @@ def within_cell(source: Source, within: RunRequest, results: Results) -> Cell:
         command=source.request.spec.command,
         **scores_of(rows, target),
     )
+
+
+def known_epochs(source: Source) -> tuple[str, ...]:
+    """Epochs that the cross-validation of a network has chosen already; empty where it has not."""
+    run = load_run(source.within).experiment if source.has_network else None
+    path = None if run is None else run.seed_folder / "results.json"
+    if run is None or path is None or not path.exists():
+        return ()
+    run.check_earlier_inputs()
+    with suppress(DamagedFile):
+        return chosen_epochs(read_results(path))
+    return ()
 
 
 def chosen_epochs(results: Results) -> tuple[str, ...]:

@@ -161,8 +161,13 @@ def test_a_network_is_scored_with_the_epochs_of_its_own_cross_validation(tmp_pat
     }
     words = [word for key, value in keys.items() for word in (f"--amsnet.{key}", str(value))]
     methods = ("--methods", "as-trained,corpus-znorm,coral,dann@0.3,adabn")
-    done = cross_corpus(tmp_path, "--corpora", ",".join(NAMES), "--systems", "amsnet", *methods, "--", *words)
+    asked = ("--corpora", ",".join(NAMES), "--systems", "amsnet", *methods)
+    planned = cross_corpus(tmp_path, *asked, "--dry-run", "--", *words)
+    assert "planned with all epochs: no cross-validation has chosen fewer yet" in planned.stdout
+    done = cross_corpus(tmp_path, *asked, "--", *words)
     assert done.returncode == 0, done.stderr
+    planned = cross_corpus(tmp_path, *asked, "--dry-run", "--", *words)
+    assert "trainings to do: 0\n" in planned.stdout, "the plan knows the epochs that were chosen"
     matrix = read_matrix(tmp_path / "exp/cross-corpus/matrix.json")
     for source, target in (NAMES, NAMES[::-1]):
         cells = {cell.method: cell for cell in matrix.of(train=(source,), target=target, model=ALL_DATA)}
