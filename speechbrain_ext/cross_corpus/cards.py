@@ -13,6 +13,7 @@ from speechbrain_ext.corpora.value_range import scale_text
 from speechbrain_ext.cross_corpus.dimensions import stated_facts
 from speechbrain_ext.cross_corpus.request import MatrixRequest, folder_facts
 from speechbrain_ext.evaluation.matrix import NOT_STATED, CorpusCard
+from speechbrain_ext.preparation.near_duplicates import Recordings, near_duplicate_overlaps
 from speechbrain_ext.preparation.overlaps import corpus_overlaps
 from speechbrain_ext.preparation.request import CorpusRequest
 
@@ -43,12 +44,26 @@ def card(facts: CorpusFacts, shared: SharedClasses, items: Sequence[Utterance]) 
 
 def find_overlaps(request: MatrixRequest) -> dict[str, tuple[str, ...]]:
     """What each two corpora share, by "A + B"; it is printed, and audio in both is refused."""
-    items = {folder_facts(corpus).corpus: read_all(corpus) for corpus in request.corpora}
-    found = {f"{one} + {other}": corpus_overlaps(items[one], items[other]) for one, other in combinations(items, 2)}
-    for pair, texts in found.items():
-        for text in texts:
-            print(f"{pair}: {text}")
+    found = {
+        f"{folder_facts(one).corpus} + {folder_facts(other).corpus}": shared_by(one, other, request.jobs)
+        for one, other in combinations(request.corpora, 2)
+    }
     return {pair: texts for pair, texts in found.items() if texts}
+
+
+def shared_by(one: CorpusRequest, other: CorpusRequest, jobs: int) -> tuple[str, ...]:
+    """What two prepared corpora share; it is printed, and audio in both is refused."""
+    names = [folder_facts(corpus).corpus for corpus in (one, other)]
+    ours, theirs = _recordings(one), _recordings(other)
+    texts = (*corpus_overlaps(ours.items, theirs.items), *near_duplicate_overlaps(ours, theirs, jobs))
+    for text in texts:
+        print(f"{' + '.join(names)}: {text}")
+    return texts
+
+
+def _recordings(corpus: CorpusRequest) -> Recordings:
+    facts = folder_facts(corpus)
+    return Recordings(corpus.folder, facts.manifest_sha256, facts.root, read_all(corpus))
 
 
 def print_shared(shared: SharedClasses) -> None:

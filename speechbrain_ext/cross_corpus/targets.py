@@ -9,13 +9,12 @@ from pathlib import Path
 from speechbrain_ext.corpora.data_folder import FACTS
 from speechbrain_ext.corpora.joint import Joint
 from speechbrain_ext.corpora.shared_classes import ClassMap, SharedClasses, share_classes
-from speechbrain_ext.cross_corpus.cards import print_shared, read_all
+from speechbrain_ext.cross_corpus.cards import print_shared, shared_by
 from speechbrain_ext.cross_corpus.dimensions import share_dimensions
 from speechbrain_ext.cross_corpus.method_cells import Trained, cells_of_method
 from speechbrain_ext.cross_corpus.request import ROW, TRAIN, adapted_spec, folder_facts, target_corpus, task_words
 from speechbrain_ext.evaluation.cross_corpus_json import score_line, write_cross_corpus
 from speechbrain_ext.evaluation.matrix import Cell
-from speechbrain_ext.preparation.overlaps import corpus_overlaps
 from speechbrain_ext.preparation.prepare import prepare
 from speechbrain_ext.preparation.request import CorpusRequest
 from speechbrain_ext.stages import StagesRequest, plan_stages, preparation, run_stages, write_mini
@@ -137,8 +136,7 @@ def _shared(asked: TargetsRequest) -> SharedClasses:
     print_shared(shared)
     for one in asked.sources:
         for target in asked.targets:
-            for text in corpus_overlaps(read_all(one), read_all(target)):
-                print(f"{one.corpus} + {target.corpus}: {text}")
+            shared_by(one, target, asked.stages.corpus.jobs)
     return shared
 
 
