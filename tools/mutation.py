@@ -9,11 +9,13 @@ A first run finds out which tests execute which lines; a mutant meets only those
 Each mutant has a forked child of this process, which has loaded torch, pytest and what else does not change.
 Tests marked slow and tests above 20 s are left out. A line that no test executes makes a survivor ("not executed").
 Each result is appended to --work/results.jsonl, from where a second run goes on; --again survived runs survivors again.
+--markdown docs/mutation.md writes the tables into that page, reasons from tools/mutation_reasons.yaml.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import json
 import os
@@ -28,6 +30,7 @@ from typing import Any
 
 import yaml
 from mutants import Mutant, apply, diff, draw_sample, find_mutants
+from mutation_tables import Group, read_history, survivors, table, write_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LONGEST_TEST_S = 20.0
@@ -145,14 +148,18 @@ def first_run(tree: Path, sources: list[str], tests: list[str]) -> dict[str, Any
 
     def action() -> dict[str, Any]:
         plugin = Plugin({str(tree / path): path for path in sources}, None)
-        run_pytest(tree, tests, plugin, trace=True)
+        status = run_pytest(tree, tests, plugin, trace=True)
         lines = {name: sorted(found) for name, found in plugin.lines.items()}
-        return {"lines": lines, "seconds": plugin.seconds, "failed": sorted(plugin.failed)}
+        return {"lines": lines, "seconds": plugin.seconds, "failed": sorted(plugin.failed), "status": status}
 
-    ended, text = fork(action, 1800, tree.parent / "first.log")
+    log = tree.parent / "first.log"
+    ended, text = fork(action, 1800, log)
     if ended != "ended":
-        sys.exit(f"the tests without a mutant {ended}: see {tree.parent / 'first.log'}")
-    return json.loads(text)
+        sys.exit(f"the tests without a mutant {ended}: see {log}")
+    known = json.loads(text)
+    if known["status"] not in (0, 1):  # 0 all passed, 1 some failed
+        sys.exit(f"the tests without a mutant were not run, pytest ended with {known['status']}: see {log}")
+    return known
 
 
 def run_mutant(tree: Path, mutant: Mutant, tests: list[str], known: dict[str, Any], factor: float) -> dict[str, Any]:
@@ -202,7 +209,8 @@ def prepare_tree(work: Path) -> Path:
     os.environ["PYTHONPATH"] = str(tree)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     for name in LOADED_ONCE:
-        __import__(name)
+        with contextlib.suppress(ImportError):  # what is not installed here is loaded by no test either
+            __import__(name)
     gc.collect()
     gc.freeze()  # else each child looks through (and so copies) all that was loaded here, 0.3 s
     return tree
@@ -213,7 +221,7 @@ def measure(name: str, group: dict[str, list[str]], asked: argparse.Namespace, t
     results = asked.work / "results.jsonl"
     sources = [f"speechbrain_ext/{path}" for path in group["sources"]]
     mutants = find_mutants(sources, tree)
-    rows = {row["mutant"]: row for row in read_rows(results) if row["group"] == name}
+    rows = {mutant: found[-1] for (of, mutant), found in read_history(results).items() if of == name}
     chosen = draw_sample(mutants, asked.sample, asked.seed)
     todo = [m for m in chosen if m.name not in rows or rows[m.name]["result"] == asked.again]
     print(f"{name}: {len(mutants)} mutants, {len(chosen)} in the sample, {len(todo)} to run", flush=True)
@@ -230,36 +238,6 @@ def measure(name: str, group: dict[str, list[str]], asked: argparse.Namespace, t
             file.write(json.dumps(row) + "\n")
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of earlier runs; the last one of a mutant holds."""
-    if not path.is_file():
-        return []
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return list({(row["group"], row["mutant"]): row for row in rows}.values())
-
-
-def report(asked: argparse.Namespace, names: list[str]) -> None:
-    """Print the kill rate of each group with its interval (Wilson, 95 %), and keep all rows in --out."""
-    from scipy.stats import binomtest
-
-    rows = read_rows(asked.work / "results.jsonl")
-    print(
-        "| group | mutants | sampled | killed | of these timed out | survived | kill rate | 95 % interval |\n|"
-        + "---|" * 8
-    )
-    for name in names:
-        found = [row for row in rows if row["group"] == name]
-        if not found:
-            continue
-        late = sum(row["result"] == "timed out" for row in found)
-        killed = late + sum(row["result"] == "killed" for row in found)
-        low, high = binomtest(killed, len(found)).proportion_ci(method="wilson")
-        rate = f"{killed / len(found):.1%} | {low:.1%} to {high:.1%} |"
-        print(f"| {name} | {found[-1]['all']} | {len(found)} | {killed} | {late} | {len(found) - killed} | {rate}")
-    if asked.out:
-        asked.out.write_text(json.dumps([row for row in rows if row["group"] in names], indent=1), encoding="utf-8")
-
-
 def main() -> None:
     groups = yaml.safe_load((REPOSITORY / "tools/mutation_groups.yaml").read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -272,19 +250,37 @@ def main() -> None:
     )
     parser.add_argument("--again", choices=["survived"], help="run these mutants of the sample again")
     parser.add_argument("--out", type=Path, help="all results as JSON")
-    parser.add_argument("--report", action="store_true", help="run nothing, print the table of what is known")
+    parser.add_argument("--report", action="store_true", help="run nothing, print the tables of what is known")
+    parser.add_argument("--markdown", type=Path, help="run nothing, write the tables into this page")
     asked = parser.parse_args()
     asked.work = asked.work.resolve()
     asked.out = asked.out and asked.out.resolve()
     names = asked.modules.split(",")
     if unknown := sorted(set(names) - set(groups)):
         parser.error(f"unknown modules {' '.join(unknown)}; known: {' '.join(groups)}")
-    if not asked.report:
+    if not asked.report and not asked.markdown:
         asked.work.mkdir(parents=True, exist_ok=True)
         tree = prepare_tree(asked.work)
         for name in names:
             measure(name, groups[name], asked, tree)
-    report(asked, names)
+    history = read_history(asked.work / "results.jsonl")
+    known = [known_of(name, groups[name], asked, history) for name in names]
+    reasons = yaml.safe_load((REPOSITORY / "tools/mutation_reasons.yaml").read_text(encoding="utf-8")) or {}
+    if asked.markdown:
+        write_page(asked.markdown, known, reasons)
+    else:
+        print(table(known), survivors(known, reasons), sep="\n\n")
+    if asked.out:
+        rows = [found[-1] for (group, _), found in history.items() if group in names]
+        asked.out.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+
+
+def known_of(name: str, group: dict[str, list[str]], asked: argparse.Namespace, history: dict[Any, Any]) -> Group:
+    """The rows of the mutants that a sample of the source has today, the first and the last of each."""
+    mutants = find_mutants([f"speechbrain_ext/{path}" for path in group["sources"]], REPOSITORY)
+    chosen = draw_sample(mutants, asked.sample, asked.seed)
+    rows = {mutant: history[name, mutant.name] for mutant in chosen if (name, mutant.name) in history}
+    return Group(name, len(mutants), len(chosen), rows)
 
 
 if __name__ == "__main__":

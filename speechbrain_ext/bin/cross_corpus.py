@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     asked.command_line = shlex.join([COMMAND, *_without_roots(words)])
     find_corpora(asked)
     find_overrides(asked)
+    asked.methods = asked.methods or ("all",)
     find_methods(asked.methods)
     use_environment(words, "cross_corpus")
     # Before any package is imported, for those that read it once.

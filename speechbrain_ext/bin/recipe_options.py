@@ -14,6 +14,7 @@ from pathlib import Path
 from speechbrain_ext.bin.corpus_places import check_roots, find_corpus
 from speechbrain_ext.bin.options import ALL, command_parser, cores
 from speechbrain_ext.preparation.names import ALL_DATA
+from speechbrain_ext.training.methods import find_methods
 from speechbrain_ext.training.table_names import RESERVED, table_files
 from speechbrain_ext.utils.errors import UsageError, UserError
 from speechbrain_ext.utils.folders import data_folder
@@ -159,14 +160,16 @@ def _choose_further_corpora(recipe: Recipe, asked: Namespace) -> None:
         if asked.protocol != "paper" or asked.dev != "none":
             raise UsageError(f"--folds {ALL_DATA}: everything is trained on: leave --protocol and --dev out")
         asked.folds, asked.protocol = (), ALL_DATA
+    find_methods(asked.methods)
+    if asked.methods and not asked.targets:
+        raise UsageError("--methods is for --targets: name some, or leave it out")
     if not (asked.targets or asked.train_corpora):
         for option, value in (("shared-classes", asked.shared_classes != "train"), ("class-map", asked.class_map)):
             if value:
                 raise UsageError(f"--{option} is for --targets or --train-corpora: name some, or leave it out")
         return
-    if asked.table or asked.dry_run:
-        option = "table" if asked.table else "dry-run"
-        raise UsageError(f"--{option} does not go with --targets or --train-corpora: leave one of them out")
+    if asked.table:
+        raise UsageError("--table does not go with --targets or --train-corpora: leave one of them out")
     names = [name for _, name, _ in asked.found_train_corpora]
     if names and (asked.corpus not in names or len(names) < 2):
         raise UsageError(f"--train-corpora {','.join(names)}: expected {asked.corpus} and at least one other corpus")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from speechbrain_ext.bin.options import cores
 from speechbrain_ext.utils.errors import UsageError
@@ -115,9 +116,13 @@ def targets_request(asked: argparse.Namespace) -> TargetsRequest:
     """What run.sh is asked for with targets, or with corpora that are trained on together."""
     from speechbrain_ext.corpora.shared_classes import read_class_map
     from speechbrain_ext.cross_corpus.targets import TargetsRequest
+    from speechbrain_ext.hparams import parse_overrides
     from speechbrain_ext.preparation.request import CorpusRequest
+    from speechbrain_ext.training.methods import find_methods
 
     stages = stages_request(asked)
+    dimensions: Any = parse_overrides(list(asked.overrides)).get("dimensions")
+    _refuse_of_classes(asked, dimensions or ())
 
     def corpus(name: str, root: str) -> CorpusRequest:
         if name == asked.corpus:
@@ -129,19 +134,31 @@ def targets_request(asked: argparse.Namespace) -> TargetsRequest:
         stages=stages,
         targets=tuple(corpus(name, root) for _, name, root in asked.found_targets),
         train_corpora=tuple(corpus(name, root) for _, name, root in asked.found_train_corpora),
+        dimensions=tuple(dimensions or ()),
+        methods=find_methods(asked.methods),
         shared_classes=asked.shared_classes,
         class_map=read_class_map(asked.class_map) if asked.class_map else {},
     )
 
 
+def _refuse_of_classes(asked: argparse.Namespace, dimensions: Sequence[str]) -> None:
+    """Refuse options that only classes have."""
+    for option, value in (("class-map", asked.class_map), ("shared-classes", asked.shared_classes != "train")):
+        if dimensions and value:
+            raise UsageError(f"--{option} is for classes: leave it or the dimensions out")
+
+
 def matrix_request(asked: argparse.Namespace) -> MatrixRequest:
     """What cross_corpus.sh is asked for."""
     from speechbrain_ext.corpora.shared_classes import read_class_map
+    from speechbrain_ext.corpora.task import Task
     from speechbrain_ext.cross_corpus.request import MatrixRequest
     from speechbrain_ext.preparation.request import CorpusRequest
     from speechbrain_ext.training.methods import find_methods
     from speechbrain_ext.training.run_spec import RunSpec, default_cache
 
+    dimensions = Task.from_keys({"dimensions": list(asked.dimensions)}, "option").dimensions
+    _refuse_of_classes(asked, dimensions)
     jobs = asked.jobs or cores()
     data, exp = asked.data.resolve(), asked.exp.resolve()
     corpora = tuple(
@@ -169,6 +186,7 @@ def matrix_request(asked: argparse.Namespace) -> MatrixRequest:
         out=(asked.out[0] if asked.out else exp / "cross-corpus").resolve(),
         overrides=asked.by_system,
         protocol="speaker5" if asked.protocol == "paper" else asked.protocol,
+        dimensions=dimensions,
         class_map=read_class_map(asked.class_map) if asked.class_map else {},
         shared_classes=asked.shared_classes,
         leave_one_out=asked.leave_one_out,

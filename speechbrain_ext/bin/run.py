@@ -33,9 +33,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from speechbrain_ext.stages import plan_stages, run_stages
 
     if asked.targets or asked.train_corpora:
-        from speechbrain_ext.cross_corpus.targets import run_with_targets
+        from speechbrain_ext.cross_corpus.targets import plan_with_targets, run_with_targets
 
-        run_with_targets(targets_request(asked))
+        (plan_with_targets if asked.dry_run else run_with_targets)(targets_request(asked))
         return
     (plan_stages if asked.dry_run else run_stages)(stages_request(asked))
 

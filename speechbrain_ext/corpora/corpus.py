@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.stated_facts import StatedFacts
 from speechbrain_ext.corpora.task import Task
 
 
@@ -104,6 +105,9 @@ class Corpus:
     language, speaking, emotions : str
         What is spoken; "scripted", "spontaneous" or both; "acted" or "natural": what a score across corpora is read
         with. "" where it is not stated.
+    dimension_scale : (float, float) or None
+        Lowest and highest value that an annotator can give valence, activation and dominance; None where there are no
+        such values, or their scale is not stated.
     """
 
     name: str
@@ -124,6 +128,12 @@ class Corpus:
     language: str = ""
     speaking: str = ""
     emotions: str = ""
+    dimension_scale: tuple[float, float] | None = None
+
+    @property
+    def stated(self) -> StatedFacts:
+        """What is stated of the corpus."""
+        return StatedFacts(self.language, self.speaking, self.emotions, self.dimension_scale)
 
     @property
     def classes(self) -> tuple[str, ...]:

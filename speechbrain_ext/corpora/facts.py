@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from speechbrain_ext.corpora.stated_facts import StatedFacts, stated_facts_of
 from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.json_values import JsonObject
 
 SOURCES = ("real", "mini")
@@ -87,6 +89,8 @@ class CorpusFacts:
     counts : CorpusCounts
     label_map : mapping
         What words outside the vocabulary mean; None leaves such utterances without a label.
+    stated : StatedFacts
+        What is stated of a corpus that a CSV lists; of other corpora their modules say it.
     found_beside_expected : mapping
         Found and published counts, for people who read the file.
     notes : tuple of str
@@ -104,6 +108,7 @@ class CorpusFacts:
     task: Task
     counts: CorpusCounts
     label_map: Mapping[str, str | None] = field(default_factory=dict)
+    stated: StatedFacts = field(default_factory=StatedFacts)
     found_beside_expected: Mapping[str, Any]
     notes: tuple[str, ...]
 
@@ -126,6 +131,10 @@ class CorpusFacts:
             raise ValueError(f"task or subsets: expected what stage 0 writes ({fault})") from None
         counts = {item.name: content[item.name] for item in fields(CorpusCounts)} | {"subsets": subsets}
         made = {"task": task, "counts": CorpusCounts(**counts), "notes": tuple(content["notes"])}
+        try:
+            made["stated"] = stated_facts_of(content.get("stated", {}), "stated")
+        except UserError as fault:
+            raise ValueError(str(fault)) from None
         return cls(**{item.name: content[item.name] for item in fields(cls) if item.name in content} | made)
 
     def to_json(self) -> JsonObject:
@@ -133,6 +142,8 @@ class CorpusFacts:
         content: dict[str, Any] = {}
         for name, value in asdict(self).items():
             content |= value if name == "counts" else {name: value}
-        if not self.label_map:
-            del content["label_map"]
+        content["stated"] = self.stated.to_json()
+        for name in ("label_map", "stated"):
+            if not content[name]:
+                del content[name]
         return content

@@ -222,6 +222,7 @@ CORPUS = Corpus(
     language="English",
     speaking="scripted and spontaneous",
     emotions="acted: improvised scenarios and plays",
+    dimension_scale=(1.0, 5.0),
     licence="a licence from its owners at USC SAIL, https://sail.usc.edu/iemocap",
     citation="""@article{busso2008iemocap,
   author = {Busso, Carlos and Bulut, Murtaza and Lee, Chi-Chun and Kazemzadeh, Abe and Mower, Emily and Kim, Samuel

@@ -12,7 +12,7 @@ from speechbrain_ext.corpora.corpus import Corpus
 from speechbrain_ext.corpora.data_folder import read_facts, read_utterances, unmeasured
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.shared_classes import SharedClasses
-from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.corpora.value_range import convert
 
 JOINT = "corpus"  # the key of `extra` that names the corpus of an utterance
 
@@ -26,7 +26,7 @@ class Joint:
     folders : tuple of str
         `data/<CORPUS>-<source>` of each.
     shared : SharedClasses
-        The classes, and what labels of each corpus count as.
+        The classes, and what labels of each corpus count as; or the dimensions.
     """
 
     folders: tuple[str, ...]
@@ -42,7 +42,8 @@ def joint_corpus(joint: Joint) -> Corpus:
     """Describe several prepared corpora as one.
 
     An id, a speaker, a session and a sentence are named `<corpus>:<name>`, so that none of two corpora is taken for
-    the same one. Labels are the shared classes; utterances without one are left out.
+    the same one. Labels are the shared classes; utterances without one are left out. Values of dimensions are in units
+    of the first corpus.
     """
     facts = [read_facts(folder) for folder in joint.folders]
     names = ", ".join(each.corpus for each in facts)
@@ -50,7 +51,7 @@ def joint_corpus(joint: Joint) -> Corpus:
         name=joint.name,
         key="joint",
         scan=partial(_scan, joint),
-        task=Task(joint.shared.classes),
+        task=joint.shared.task_of(joint.folders),
         protocols=("speaker5", "speaker", "random5"),
         expected=None,
         root_variable="",
@@ -78,12 +79,28 @@ def _scan(joint: Joint, root: Path, notes: list[str] | None = None) -> list[Utte
         facts = read_facts(folder)
         task = joint.shared.tasks[facts.corpus]
         for item in read_utterances(folder, facts):
-            if (label := task.label_of(item)) is not None:
-                found.append(_named(unmeasured(item), facts.corpus, facts.root, label, joint.name))
+            if (label := task.label_of(item)) is None:
+                continue
+            named = _named(unmeasured(item), facts.corpus, facts.root, label or item.label, joint.name)
+            found.append(_in_first_units(named, joint, facts.corpus) if joint.shared.dimensions else named)
     return found
 
 
-def _named(item: Utterance, corpus: str, root: str, label: str, name: str) -> Utterance:
+def _in_first_units(item: Utterance, joint: Joint, corpus: str) -> Utterance:
+    """The utterance with its values, and those of its annotators, in the units of the first corpus."""
+    scales = joint.shared.scales
+    first = scales[read_facts(joint.folders[0]).corpus]
+
+    def converted(vad: Sequence[float | None] | None) -> list[float | None] | None:
+        if vad is None:
+            return None
+        return [None if value is None else convert([value], scales[corpus], first)[0] for value in vad]
+
+    votes = [replace(vote, vad=converted(vote.vad)) for vote in item.votes]
+    return replace(item, vad=converted(item.vad), votes=votes)
+
+
+def _named(item: Utterance, corpus: str, root: str, label: str | None, name: str) -> Utterance:
     """The utterance in the joint corpus."""
 
     def of_corpus(value: str | None) -> str | None:

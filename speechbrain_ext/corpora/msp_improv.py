@@ -199,6 +199,7 @@ CORPUS = Corpus(
     language="English",
     speaking="scripted and spontaneous",
     emotions="acted: improvised scenarios; natural between them",
+    dimension_scale=(1.0, 5.0),
     licence=(
         "a licence from its owners, the MSP laboratory at UT Dallas, "
         "https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from speechbrain_ext.corpora.facts import CorpusFacts
@@ -23,18 +23,28 @@ EXAMPLE = '{"RAVDESS": {"calm": "neutral"}}'
 
 @dataclass(frozen=True)
 class SharedClasses:
-    """The classes that corpora share.
+    """The classes that corpora share, or the dimensions in their place.
 
     Arguments
     ---------
     classes : tuple of str
-        In the order of the vocabulary.
+        In the order of the vocabulary; empty with dimensions.
     tasks : mapping
         By corpus, which utterances are used, and with what label.
+    dimensions : tuple of str
+        Of valence, activation, dominance.
+    scales : mapping
+        By corpus, the lowest and the highest value of a dimension.
     """
 
     classes: tuple[str, ...]
     tasks: Mapping[str, Task]
+    dimensions: tuple[str, ...] = ()
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def task_of(self, corpora: Sequence[str]) -> Task:
+        """What a model that is trained on some of the corpora recognises, in their labels."""
+        return self.tasks[corpora[0]] if len(corpora) == 1 else Task(self.classes, dimensions=self.dimensions)
 
     def merged(self, corpus: str) -> dict[str, str]:
         """Labels of a corpus that count as another one."""
@@ -66,8 +76,7 @@ def share_classes(corpora: Sequence[CorpusFacts], class_map: ClassMap | None = N
         Fewer than two classes are shared, two corpora have one name, or the map names a corpus that is not there.
     """
     names = [facts.corpus for facts in corpora]
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise UserError(f"{twice[0]}: expected corpora of different names, found it twice: rename the CSV of one")
+    refuse_same_names(names)
     class_map = class_map or {}
     if strange := [name for name in class_map if name not in names]:
         near = nearest(strange[0], names)
@@ -83,6 +92,18 @@ def share_classes(corpora: Sequence[CorpusFacts], class_map: ClassMap | None = N
         )
     classes = tuple(in_order(shared))
     return SharedClasses(classes, {name: _limited(task, classes) for name, task in tasks.items()})
+
+
+def refuse_same_names(names: Sequence[str]) -> None:
+    """Refuse two corpora of one name.
+
+    Raises
+    ------
+    UserError
+        There are two.
+    """
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise UserError(f"{twice[0]}: expected corpora of different names, found it twice: rename the CSV of one")
 
 
 def _mapped(facts: CorpusFacts, mapped: Mapping[str, str | None]) -> Task:

@@ -17,6 +17,7 @@ from speechbrain_ext.corpora.corpus import Corpus
 from speechbrain_ext.corpora.emotion_words import LabelMap, emotion_of, words_expected
 from speechbrain_ext.corpora.labels import DIMENSIONS
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.corpora.stated_facts import read_stated_facts
 from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, read_table_file
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.utils.errors import UserError
@@ -109,13 +110,15 @@ def corpus_of(csv_path: str | Path, label_map: LabelMap | None = None) -> Corpus
     Returns
     -------
     Corpus
-        Its protocols are those that the columns allow, the folds that the CSV names first. `scan` reads the CSV
+        Its protocols are those that the columns allow, the folds that the CSV names first; language and the like are
+        those that the file of stated facts next to the CSV names. `scan` reads the CSV
         whatever root it is given; the root is the CSV's folder.
 
     Raises
     ------
     UserError
-        The file is missing, is not a CSV, lacks a column, or has no name. Faults of lines are left for `scan`.
+        The file is missing, is not a CSV, lacks a column, or has no name, or the file of stated facts is wrong. Faults
+        of lines are left for `scan`.
     """
     path = Path(csv_path)
     if not path.stem.isprintable() or not any(letter.isalnum() for letter in path.stem):
@@ -141,6 +144,7 @@ def corpus_of(csv_path: str | Path, label_map: LabelMap | None = None) -> Corpus
         licence="as its owners say",
         citation=f"@misc{{{key},\n  title = {{{path.stem}}}\n}}",
         layout=LAYOUT,
+        **vars(read_stated_facts(path)),
     )
 
 

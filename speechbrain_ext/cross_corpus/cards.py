@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from speechbrain_ext.corpora import CORPORA
 from speechbrain_ext.corpora.data_folder import read_utterances
 from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.shared_classes import SharedClasses, left_out
+from speechbrain_ext.corpora.value_range import scale_text
+from speechbrain_ext.cross_corpus.dimensions import stated_facts
 from speechbrain_ext.cross_corpus.request import MatrixRequest, folder_facts
 from speechbrain_ext.evaluation.matrix import NOT_STATED, CorpusCard
 from speechbrain_ext.preparation.overlaps import corpus_overlaps
@@ -21,7 +22,7 @@ def card(facts: CorpusFacts, shared: SharedClasses, items: Sequence[Utterance]) 
     task = shared.tasks[facts.corpus]
     used = [item for item in items if task.label_of(item) is not None]
     labels = [task.label_of(item) for item in used]
-    corpus = next((each for each in CORPORA.values() if each.name == facts.corpus), None)
+    stated = stated_facts(facts)
     return CorpusCard(
         corpus=facts.corpus,
         source=facts.source,
@@ -29,12 +30,13 @@ def card(facts: CorpusFacts, shared: SharedClasses, items: Sequence[Utterance]) 
         utterances=len(used),
         speakers=len({item.speaker for item in used}),
         hours=facts.counts.hours,
-        language=(corpus and corpus.language) or NOT_STATED,
-        speaking=(corpus and corpus.speaking) or NOT_STATED,
-        emotions=(corpus and corpus.emotions) or NOT_STATED,
+        language=stated.language or NOT_STATED,
+        speaking=stated.speaking or NOT_STATED,
+        emotions=stated.emotions or NOT_STATED,
         labels={name: labels.count(name) for name in shared.classes},
         merged=shared.merged(facts.corpus),
-        left_out=left_out(task, items),
+        left_out={} if task.dimensions else left_out(task, items),
+        dimension_scale=stated.dimension_scale if task.dimensions else None,
         manifest_sha256=facts.manifest_sha256,
     )
 
@@ -50,7 +52,12 @@ def find_overlaps(request: MatrixRequest) -> dict[str, tuple[str, ...]]:
 
 
 def print_shared(shared: SharedClasses) -> None:
-    """Print the shared classes, and what labels of each corpus count as."""
+    """Print the shared classes, and what labels of each corpus count as; or the dimensions and their scales."""
+    if shared.dimensions:
+        print(f"dimensions: {', '.join(shared.dimensions)}")
+        for corpus, scale in shared.scales.items():
+            print(f"  {corpus}: values from {scale_text(scale)}")
+        return
     print(f"shared classes: {', '.join(shared.classes)}")
     for corpus in shared.tasks:
         for label, merged in shared.merged(corpus).items():

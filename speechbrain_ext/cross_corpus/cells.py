@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import os
 import statistics
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 
-from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.cross_corpus.method_cells import Trained, cells_of_method, log
 from speechbrain_ext.cross_corpus.request import RENORMALISE, Source
 from speechbrain_ext.evaluation.cross_corpus_json import write_cross_corpus
 from speechbrain_ext.evaluation.evaluate import evaluate
 from speechbrain_ext.evaluation.matrix import WITHIN, Cell
 from speechbrain_ext.evaluation.predictions import read_predictions
 from speechbrain_ext.evaluation.records import Results
-from speechbrain_ext.evaluation.target_scores import TargetRun, all_data_cell, fold_cells, score_target, scores_of
+from speechbrain_ext.evaluation.results_files import read_results
+from speechbrain_ext.evaluation.target_scores import scores_of
 from speechbrain_ext.evaluation.targets import Classes
 from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.training.extract import extract
-from speechbrain_ext.training.methods import AS_TRAINED, METHODS, Method
+from speechbrain_ext.training.methods import AS_TRAINED, METHODS
+from speechbrain_ext.training.plan import load_run
 from speechbrain_ext.training.run_request import RunRequest
-from speechbrain_ext.training.run_spec import RunSpec
-from speechbrain_ext.training.target import TargetCorpus
 from speechbrain_ext.training.target_corpus import extract_target
 from speechbrain_ext.training.train import train
-from speechbrain_ext.utils.files import sha256_file
+from speechbrain_ext.utils.files import DamagedFile, sha256_file
 
 
 def cells_of_source(source: Source) -> Iterator[Cell]:
@@ -60,66 +60,19 @@ def cells_of_source(source: Source) -> Iterator[Cell]:
     extract(everything)
     train(everything)
     own: list[Cell] = []
-    trained: dict[RunSpec, RunRequest] = {}
+    trained = Trained(everything, source.names, source.task, source.request.out, source.scale)
     for target in source.targets:
         extract_target(everything.experiments[0], target, source.request.jobs)
-        for method in source.request.methods:
-            own.append(_method_cell(source, everything, method, target, epochs, trained))
+        for method in source.methods:
+            own += cells_of_method(trained, method, target)
         if within is not None:
-            yield from _fold_cells(source, within, target)
+            of_folds = Trained(within, source.names, source.task, source.request.out, source.scale)
+            yield from cells_of_method(of_folds, METHODS[AS_TRAINED], target)
     yield from own
     run = everything.experiments[0]
-    scored = [cell for cell in own if cell.uar is not None]
+    scored = [cell for cell in own if cell.is_scored]
     facts = [target.facts for target in source.targets]
     write_cross_corpus(run.seed_folder, scored, facts, source.shared, run.manifest.edition)
-
-
-def _method_cell(
-    source: Source,
-    everything: RunRequest,
-    method: Method,
-    target: TargetCorpus,
-    epochs: tuple[str, ...],
-    trained: dict[RunSpec, RunRequest],
-) -> Cell:
-    """The cell of a method; a model that serves several targets is trained once and stands in `trained` then."""
-    request, run = source.request, everything.experiments[0]
-    if reason := method.refusal(run.hp):
-        return Cell(
-            system=source.system,
-            row=run.spec.row,
-            train=source.names,
-            target=target.facts.corpus,
-            model=ALL_DATA,
-            method=method.name,
-            transductive=method.transductive,
-            note=reason,
-        )
-    adapted = everything
-    if method.trained:
-        spec = source.adapted(method, target, epochs)
-        if spec not in trained:
-            log(f"{source.system} on {source.name}: {method.name} for {target.facts.corpus}")
-            trained[spec] = source.run(spec)
-            train(trained[spec])
-        adapted = trained[spec]
-    asked = TargetRun(adapted.experiments[0], (ALL_DATA,), target, _source_task(source), method, run.seed_folder)
-    rows = score_target(asked, request.jobs, request.force)
-    return all_data_cell(asked, rows, source.names, request.out, request.spec.command)
-
-
-def _fold_cells(source: Source, within: RunRequest, target: TargetCorpus) -> list[Cell]:
-    """Cells of the models of a cross-validation: their mean score, and their ensemble."""
-    request, run = source.request, within.experiments[0]
-    folds = tuple(within.fold_names(run))
-    asked = TargetRun(run, folds, target, _source_task(source), METHODS[AS_TRAINED], run.seed_folder)
-    rows = score_target(asked, request.jobs, request.force)
-    return fold_cells(asked, rows, source.names, request.out, request.spec.command)
-
-
-def _source_task(source: Source) -> Task:
-    """The shared classes, and which labels of the source count as one of them."""
-    return Task(source.shared.classes) if source.is_joint else source.shared.tasks[source.name]
 
 
 def within_cell(source: Source, within: RunRequest, results: Results) -> Cell:
@@ -127,9 +80,8 @@ def within_cell(source: Source, within: RunRequest, results: Results) -> Cell:
     run = within.experiments[0]
     path = run.seed_folder / "predictions.csv"
     rows, target = read_predictions(path)
-    assert isinstance(target, Classes), "runs of a matrix have classes"
     note = f"protocol {results.protocol}" + ("" if results.dev == "none" else f", --dev {results.dev}")
-    if source.request.shared_classes == RENORMALISE:
+    if isinstance(target, Classes) and source.request.shared_classes == RENORMALISE:
         note += f"; on all classes of the corpus: {', '.join(target.names)}"
     return Cell(
         system=source.system,
@@ -148,6 +100,18 @@ def within_cell(source: Source, within: RunRequest, results: Results) -> Cell:
     )
 
 
+def known_epochs(source: Source) -> tuple[str, ...]:
+    """Epochs that the cross-validation of a network has chosen already; empty where it has not."""
+    run = load_run(source.within).experiment if source.has_network else None
+    path = None if run is None else run.seed_folder / "results.json"
+    if run is None or path is None or not path.exists():
+        return ()
+    run.check_earlier_inputs()
+    with suppress(DamagedFile):
+        return chosen_epochs(read_results(path))
+    return ()
+
+
 def chosen_epochs(results: Results) -> tuple[str, ...]:
     """The median over folds of the epoch that the development speakers chose, for each phase, such as frlm=12."""
     chosen: dict[str, list[int]] = {}
@@ -155,8 +119,3 @@ def chosen_epochs(results: Results) -> tuple[str, ...]:
         for phase, facts in (fold.phases or {}).items():
             chosen.setdefault(phase, []).append(facts.selected_epoch or facts.epochs)
     return tuple(f"{phase}={max(1, round(statistics.median(epochs)))}" for phase, epochs in chosen.items())
-
-
-def log(text: str) -> None:
-    """Print a line with the time."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)

@@ -13,6 +13,7 @@ from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.joint import Joint
 from speechbrain_ext.corpora.shared_classes import ClassMap, SharedClasses
 from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.corpora.value_range import ValueRange
 from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.preparation.prepare import prepare
 from speechbrain_ext.preparation.request import CorpusRequest
@@ -24,7 +25,7 @@ from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.target import TargetCorpus
 from speechbrain_ext.utils.repository import RECIPES
 
-ROW = "shared-classes"
+ROW, ROW_OF_DIMENSIONS = "shared-classes", "dimensions"
 TRAIN, RENORMALISE = "train", "renormalise"
 
 
@@ -49,6 +50,8 @@ class MatrixRequest:
         The words after `--`, by system.
     protocol : str
         Of the cross-validation of each corpus.
+    dimensions : tuple of str
+        Of valence, activation, dominance in place of classes.
     class_map : mapping
         What further labels count as, by corpus.
     shared_classes : str
@@ -68,6 +71,7 @@ class MatrixRequest:
     out: Path
     overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     protocol: str = "speaker5"
+    dimensions: tuple[str, ...] = ()
     class_map: ClassMap = field(default_factory=dict)
     shared_classes: str = TRAIN
     leave_one_out: bool = False
@@ -115,6 +119,22 @@ class Source:
         return tuple(folder_facts(self.request.corpora[place]).corpus for place in self.members)
 
     @property
+    def task(self) -> Task:
+        """What its models recognise, in the labels of its corpora."""
+        return self.shared.task_of(self.names)
+
+    @property
+    def scale(self) -> ValueRange | None:
+        """Lowest and highest value of its dimensions; several corpora have the values of the first."""
+        return self.shared.scales.get(self.names[0])
+
+    @cached_property
+    def methods(self) -> tuple[Method, ...]:
+        """The methods asked for, as this source needs them."""
+        asked = self.request.methods
+        return tuple(method.on_several_corpora() for method in asked) if self.is_joint else asked
+
+    @property
     def name(self) -> str:
         """These names with a plus between them."""
         return "+".join(self.names)
@@ -130,14 +150,16 @@ class Source:
             system=self.system,
             data=str(self.corpus.folder),
             overrides=tuple(words),
-            row=ROW if words else "default",
+            row=(ROW_OF_DIMENSIONS if request.dimensions else ROW) if words else "default",
             protocol=protocol,
             dev=dev,
             phase_epochs=epochs,
         )
 
     def _task_words(self) -> list[str]:
-        """Overrides for a training on the shared classes alone."""
+        """Overrides for a training on the shared classes alone, or on dimensions."""
+        if self.request.dimensions:
+            return ["--dimensions", f"[{', '.join(self.request.dimensions)}]"]
         if self.is_joint or self.request.shared_classes != TRAIN:
             return []
         return task_words(self.shared.tasks[self.names[0]])
@@ -155,14 +177,7 @@ class Source:
 
     def adapted(self, method: Method, target: TargetCorpus, epochs: tuple[str, ...] = ()) -> RunSpec:
         """The run of a method on all data, for a target."""
-        spec, for_target = self.spec(ALL_DATA, epochs=epochs), method.trained == "target"
-        return replace(
-            spec,
-            method=method.name if method.trained else "",
-            target=target.folder if for_target else "",
-            target_task=json.dumps(target.task.to_dict()) if for_target else "",
-            overrides=(*spec.overrides, *method.overrides),
-        )
+        return adapted_spec(self.spec(ALL_DATA, epochs=epochs), method, target)
 
     def prepared(self, spec: RunSpec) -> RunRequest:
         """The request of a run, with its folds made where they are missing."""
@@ -178,7 +193,7 @@ class Source:
     def targets(self) -> list[TargetCorpus]:
         """The corpora that are not trained on."""
         others = [corpus for place, corpus in enumerate(self.request.corpora) if place not in self.members]
-        return [TargetCorpus(str(corpus.folder), self.shared.tasks[folder_facts(corpus).corpus]) for corpus in others]
+        return [target_corpus(corpus, self.shared) for corpus in others]
 
 
 def sources(request: MatrixRequest, system: str, shared: SharedClasses) -> list[Source]:
@@ -188,6 +203,27 @@ def sources(request: MatrixRequest, system: str, shared: SharedClasses) -> list[
     if request.leave_one_out and len(places) > 2:
         found += [Source(request, system, tuple(each for each in places if each != left), shared) for left in places]
     return found
+
+
+def target_corpus(corpus: CorpusRequest, shared: SharedClasses) -> TargetCorpus:
+    """A prepared corpus as a target, with its task and its scale."""
+    name = folder_facts(corpus).corpus
+    return TargetCorpus(str(corpus.folder), shared.tasks[name], shared.scales.get(name))
+
+
+def adapted_spec(spec: RunSpec, method: Method, target: TargetCorpus) -> RunSpec:
+    """The run of a method for a target, from the run as it is trained without one."""
+    for_target = method.trained == "target"
+    words, keys = list(spec.overrides), method.overrides[::2]
+    # The method's own value stands for a key that the user has set too.
+    kept = [pair for pair in zip(words[::2], words[1::2], strict=True) if pair[0] not in keys]
+    return replace(
+        spec,
+        method=method.name if method.trained else "",
+        target=target.folder if for_target else "",
+        target_task=json.dumps(target.task.to_dict()) if for_target else "",
+        overrides=(*(word for pair in kept for word in pair), *method.overrides) if keys else spec.overrides,
+    )
 
 
 def task_words(task: Task) -> list[str]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from speechbrain_ext.corpora.shared_classes import SharedClasses, share_classes
 from speechbrain_ext.cross_corpus.cards import card, find_overlaps, print_shared, read_all
-from speechbrain_ext.cross_corpus.cells import cells_of_source, log
+from speechbrain_ext.cross_corpus.cells import cells_of_source, known_epochs
+from speechbrain_ext.cross_corpus.dimensions import share_dimensions
+from speechbrain_ext.cross_corpus.method_cells import log
 from speechbrain_ext.cross_corpus.request import MatrixRequest, folder_facts, sources
 from speechbrain_ext.evaluation.matrix import Cell, Matrix, write_matrix
 from speechbrain_ext.evaluation.provenance import commit
@@ -52,6 +54,7 @@ def run_matrix(request: MatrixRequest) -> Path:
     matrix = Matrix(
         source=request.corpora[0].source,
         classes=shared.classes,
+        dimensions=shared.dimensions or None,
         shared_classes=request.shared_classes,
         corpora=tuple(card(folder_facts(corpus), shared, read_all(corpus)) for corpus in request.corpora),
         systems=request.systems,
@@ -79,18 +82,27 @@ def plan_matrix(request: MatrixRequest) -> None:
                 prepare(preparation(source.corpus))
             if not source.is_joint or source.has_network:
                 specs.append(source.within)
-            specs.append(source.spec(ALL_DATA))
+            epochs = known_epochs(source)
+            if source.has_network and not epochs:
+                print(
+                    f"{system} on {source.name}: planned with all epochs: the cross-validation has not chosen fewer yet"
+                )
+            specs.append(source.spec(ALL_DATA, epochs=epochs))
             hp = load_run(source.spec(ALL_DATA)).hp
-            for method in request.methods:
+            for method in source.methods:
                 if reason := method.refusal(hp):
                     print(f"{source.name}: {reason}")
                 elif method.trained:
-                    specs += dict.fromkeys(source.adapted(method, target) for target in source.targets)
+                    specs += dict.fromkeys(source.adapted(method, target, epochs) for target in source.targets)
         print(f"{system}: {len(specs)} runs on {len(request.corpora)} corpora")
         print(plan_text(make_plan([load_run(spec) for spec in specs], request.force), request.jobs))
 
 
 def _shared(request: MatrixRequest) -> SharedClasses:
-    shared = share_classes([folder_facts(corpus) for corpus in request.corpora], request.class_map)
+    facts = [folder_facts(corpus) for corpus in request.corpora]
+    if request.dimensions:
+        shared = share_dimensions(facts, request.dimensions)
+    else:
+        shared = share_classes(facts, request.class_map)
     print_shared(shared)
     return shared

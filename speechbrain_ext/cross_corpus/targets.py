@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from speechbrain_ext.corpora.facts import CorpusFacts
+from speechbrain_ext.corpora.data_folder import FACTS
 from speechbrain_ext.corpora.joint import Joint
 from speechbrain_ext.corpora.shared_classes import ClassMap, SharedClasses, share_classes
-from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.cross_corpus.cards import print_shared, read_all
-from speechbrain_ext.cross_corpus.request import ROW, TRAIN, folder_facts, task_words
+from speechbrain_ext.cross_corpus.dimensions import share_dimensions
+from speechbrain_ext.cross_corpus.method_cells import Trained, cells_of_method
+from speechbrain_ext.cross_corpus.request import ROW, TRAIN, adapted_spec, folder_facts, target_corpus, task_words
 from speechbrain_ext.evaluation.cross_corpus_json import score_line, write_cross_corpus
 from speechbrain_ext.evaluation.matrix import Cell
-from speechbrain_ext.evaluation.target_scores import TargetRun, all_data_cell, fold_cells, score_target
-from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.preparation.overlaps import corpus_overlaps
 from speechbrain_ext.preparation.prepare import prepare
 from speechbrain_ext.preparation.request import CorpusRequest
-from speechbrain_ext.stages import StagesRequest, preparation, run_stages, write_mini
+from speechbrain_ext.stages import StagesRequest, plan_stages, preparation, run_stages, write_mini
 from speechbrain_ext.stages import prepare as prepare_and_print
-from speechbrain_ext.training.methods import AS_TRAINED, METHODS
+from speechbrain_ext.training.methods import AS_TRAINED, METHODS, Method
+from speechbrain_ext.training.plan import load_run, make_plan, plan_text
 from speechbrain_ext.training.run_request import RunRequest
-from speechbrain_ext.training.target import TargetCorpus
+from speechbrain_ext.training.run_spec import RunSpec
 from speechbrain_ext.training.target_corpus import extract_target
 from speechbrain_ext.utils.repository import RECIPES
 
@@ -40,6 +40,10 @@ class TargetsRequest:
         Corpora that the models are also scored on, in stage 4.
     train_corpora : tuple of CorpusRequest
         Corpora that are trained on together, the recipe's own among them; empty for that one alone.
+    dimensions : tuple of str
+        Those of the overrides: they are scored in place of classes.
+    methods : tuple of Method
+        What the models are scored with; "as-trained" among them.
     shared_classes, class_map
         As for `speechbrain_ext.cross_corpus.request.MatrixRequest`.
     """
@@ -47,8 +51,26 @@ class TargetsRequest:
     stages: StagesRequest
     targets: tuple[CorpusRequest, ...] = ()
     train_corpora: tuple[CorpusRequest, ...] = ()
+    methods: tuple[Method, ...] = (METHODS[AS_TRAINED],)
+    dimensions: tuple[str, ...] = ()
     shared_classes: str = TRAIN
     class_map: ClassMap = field(default_factory=dict)
+
+    @property
+    def sources(self) -> tuple[CorpusRequest, ...]:
+        """The corpora that are trained on."""
+        return self.train_corpora or (self.stages.corpus,)
+
+    @property
+    def corpora(self) -> tuple[CorpusRequest, ...]:
+        """All corpora."""
+        return (*self.sources, *self.targets)
+
+    @property
+    def own_methods(self) -> tuple[Method, ...]:
+        """The methods, as they are for the corpora that are trained on."""
+        several = len(self.sources) > 1
+        return tuple(method.on_several_corpora() if several else method for method in self.methods)
 
 
 def run_with_targets(asked: TargetsRequest) -> None:
@@ -59,28 +81,70 @@ def run_with_targets(asked: TargetsRequest) -> None:
     UserError
         As the stages do; a corpus is not prepared, or corpora share audio or no classes.
     """
-    trained = asked.train_corpora or (asked.stages.corpus,)
-    corpora = [*trained, *asked.targets]
     if 0 in asked.stages.stages:
-        for corpus in corpora:
+        for corpus in asked.corpora:
             write_mini(corpus)
             prepare_and_print(corpus)
-    shared = share_classes([folder_facts(corpus) for corpus in corpora], asked.class_map)
+    shared = _shared(asked)
+    stages = _on_shared_classes(asked, shared)
+    run_stages(stages)
+    if 4 in asked.stages.stages and asked.targets:
+        for row in stages.rows:
+            _score_row(row, asked, shared)
+
+
+def plan_with_targets(asked: TargetsRequest) -> None:
+    """Print what `run_with_targets` would do. Corpora are prepared where they are not: the shared classes follow.
+
+    Raises
+    ------
+    UserError
+        As `run_with_targets` does before its stages.
+    """
+    for corpus in asked.corpora:
+        if not (corpus.folder / FACTS).exists():
+            print(f"prepare {corpus.corpus} ({corpus.source}): the shared classes follow from its labels")
+            write_mini(corpus)
+            prepare(preparation(corpus))
+    shared = _shared(asked)
+    stages = _on_shared_classes(asked, shared)
+    plan_stages(stages)
+    if 4 not in asked.stages.stages:
+        return
+    for row in stages.rows:
+        adapted: dict[RunSpec, None] = {}
+        for spec in row.specs:
+            hp = load_run(spec).hp
+            for method in asked.own_methods:
+                if reason := method.refusal(hp):
+                    print(reason)
+                elif method.trained:
+                    targets = [target_corpus(each, shared) for each in asked.targets]
+                    adapted |= dict.fromkeys(adapted_spec(spec, method, target) for target in targets)
+        if adapted:
+            runs = [load_run(spec) for spec in adapted]
+            plan = make_plan(runs, row.force, row.folds)
+            print(f"stage 4, adapted models: {len(runs)} runs\n{plan_text(plan, row.jobs)}")
+
+
+def _shared(asked: TargetsRequest) -> SharedClasses:
+    """Find and print the shared classes, and what source and target corpora share."""
+    facts = [folder_facts(corpus) for corpus in asked.corpora]
+    if asked.dimensions:
+        shared = share_dimensions(facts, asked.dimensions)
+    else:
+        shared = share_classes(facts, asked.class_map)
     print_shared(shared)
-    for one in trained:
+    for one in asked.sources:
         for target in asked.targets:
             for text in corpus_overlaps(read_all(one), read_all(target)):
                 print(f"{one.corpus} + {target.corpus}: {text}")
-    stages = _on_shared_classes(asked, trained, shared)
-    run_stages(stages)
-    if 4 in asked.stages.stages:
-        for row in stages.rows:
-            _score_row(row, asked, [folder_facts(corpus) for corpus in trained], shared)
+    return shared
 
 
-def _on_shared_classes(asked: TargetsRequest, trained: Sequence[CorpusRequest], shared: SharedClasses) -> StagesRequest:
+def _on_shared_classes(asked: TargetsRequest, shared: SharedClasses) -> StagesRequest:
     """The stages on the corpora that are trained on, with the shared classes."""
-    stages = asked.stages
+    stages, trained = asked.stages, asked.sources
     if len(trained) > 1:
         joint = Joint(tuple(str(corpus.folder) for corpus in trained), shared)
         corpus = replace(stages.corpus, corpus=joint.name, root="", joint=joint)
@@ -88,7 +152,8 @@ def _on_shared_classes(asked: TargetsRequest, trained: Sequence[CorpusRequest], 
         words: tuple[str, ...] = ()
     else:
         corpus = stages.corpus
-        words = tuple(task_words(shared.tasks[folder_facts(corpus).corpus])) if asked.shared_classes == TRAIN else ()
+        is_limited = asked.shared_classes == TRAIN and not asked.dimensions
+        words = tuple(task_words(shared.tasks[folder_facts(corpus).corpus])) if is_limited else ()
     data = str(corpus.folder)
     # Of a joint corpus no recipe has values of its own.
     recipe = str(RECIPES / "shared") if len(trained) > 1 else stages.rows[0].specs[0].recipe
@@ -106,23 +171,22 @@ def _row_name(row: str, words: Sequence[str]) -> str:
     return ROW if words and row == "default" else row
 
 
-def _score_row(row: RunRequest, asked: TargetsRequest, trained: Sequence[CorpusFacts], shared: SharedClasses) -> None:
-    """Score the models of a row on every target, and print and write the scores."""
-    names = tuple(facts.corpus for facts in trained)
-    source = Task(shared.classes) if len(names) > 1 else shared.tasks[names[0]]
+def _score_row(row: RunRequest, asked: TargetsRequest, shared: SharedClasses) -> None:
+    """Score the models of a row on every target with every method, and print and write the scores."""
+    facts = [folder_facts(corpus) for corpus in asked.sources]
+    names = tuple(each.corpus for each in facts)
     for run in row.experiments:
-        folds = tuple(row.fold_names(run))
+        request, scale = replace(row, specs=(run.spec,)), shared.scales.get(names[0])
+        trained = Trained(request, names, shared.task_of(names), run.seed_folder, scale)
         cells: list[Cell] = []
         for corpus in asked.targets:
-            facts = folder_facts(corpus)
-            target = TargetCorpus(str(corpus.folder), shared.tasks[facts.corpus])
+            target = target_corpus(corpus, shared)
             extract_target(run, target, row.jobs)
-            scored = TargetRun(run, folds, target, source, METHODS[AS_TRAINED], run.seed_folder)
-            predictions = score_target(scored, row.jobs, row.force)
-            known = (scored, predictions, names, run.seed_folder, run.spec.command)
-            cells += [all_data_cell(*known)] if folds == (ALL_DATA,) else fold_cells(*known)
+            for method in asked.own_methods:
+                cells += cells_of_method(trained, method, target)
         for cell in cells:
             print(score_line(cell))
-        edition = "; ".join(f"{facts.corpus}: {facts.edition}" for facts in trained)
+        edition = "; ".join(f"{each.corpus}: {each.edition}" for each in facts)
         targets = [folder_facts(corpus) for corpus in asked.targets]
-        print(f"wrote {write_cross_corpus(Path(run.seed_folder), cells, targets, shared, edition)}")
+        scored = [cell for cell in cells if cell.is_scored]
+        print(f"wrote {write_cross_corpus(Path(run.seed_folder), scored, targets, shared, edition)}")

@@ -18,12 +18,13 @@ class Goal(TypedDict):
     """What an utterance is trained towards, as a row of SpeechBrain's dataset.
 
     `target` is a class index, `shares` a tensor [class or dimension], `gender` 0 for F, 1 for M, -1 where not known;
-    a dataset without genders leaves it out.
+    a dataset without genders leaves it out. `corpus` is the name of the utterance's corpus; it is no part of a batch.
     """
 
     target: int
     shares: torch.Tensor
     gender: NotRequired[int]
+    corpus: NotRequired[str]
 
 
 class Item(Goal):

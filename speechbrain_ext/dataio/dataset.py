@@ -11,6 +11,7 @@ import torch
 from speechbrain.dataio.dataset import DynamicItemDataset
 from speechbrain.utils.data_pipeline import provides, takes
 
+from speechbrain_ext.corpora.joint import corpora_of
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.dataio.collate import Goal
@@ -22,6 +23,8 @@ OUTPUT_KEYS = ["id", "target", "shares", "gender", "features"]
 GENDERS = ("F", "M")
 # Ends the name of the copy of an oversampled segment.
 AGAIN = "+again"
+# Mean and deviation [feature] by speaker.
+SpeakerStatistics = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass
@@ -39,7 +42,7 @@ class FeatureSource:
     silence : array or None
         The frame [feature] that fills a shorter utterance; None: it stays short and is padded with its length kept.
     speaker_statistics : mapping
-        Mean and deviation [feature] by speaker, when features are normalised per speaker.
+        Mean and deviation [feature] by speaker, when features are normalised per speaker or per corpus.
     segment_rows : int
         Rows of a segment, where utterances are cut into segments; 0: they are not cut.
     leave_out_silent : bool
@@ -50,7 +53,7 @@ class FeatureSource:
     cache: FeatureCache
     max_frames: int
     silence: np.ndarray | None = None
-    speaker_statistics: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    speaker_statistics: SpeakerStatistics = field(default_factory=dict)
     segment_rows: int = 0
     leave_out_silent: bool = False
 
@@ -104,6 +107,19 @@ def speaker_statistics(
     for utterance in utterances:
         by_speaker.setdefault(utterance.speaker, RunningStatistics()).add(source.frames(utterance))
     return {speaker: running.result() for speaker, running in sorted(by_speaker.items())}
+
+
+def corpus_statistics(
+    source: FeatureSource, utterances: Sequence[Utterance]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Statistics per corpus over all of its utterances, by speaker: no speaker is in two corpora of a joint one."""
+    by_corpus: dict[str, RunningStatistics] = {}
+    of_speaker: dict[str, str] = {}
+    for utterance, corpus in zip(utterances, corpora_of(utterances), strict=True):
+        by_corpus.setdefault(corpus, RunningStatistics()).add(source.frames(utterance))
+        of_speaker[utterance.speaker] = corpus
+    found = {corpus: running.result() for corpus, running in by_corpus.items()}
+    return {speaker: found[corpus] for speaker, corpus in sorted(of_speaker.items())}
 
 
 @dataclass
@@ -236,4 +252,5 @@ def _goal(utterance: Utterance, task: Task) -> Goal:
     else:
         target = shares.index(max(shares)) if label is None else task.classes.index(label)
     gender = GENDERS.index(utterance.gender) if utterance.gender in GENDERS else -1
-    return {"target": target, "shares": torch.tensor(shares), "gender": gender}
+    (corpus,) = corpora_of([utterance])
+    return {"target": target, "shares": torch.tensor(shares), "gender": gender, "corpus": corpus}

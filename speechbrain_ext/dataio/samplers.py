@@ -28,20 +28,20 @@ class ShardSampler(Sampler[int]):
         return len(self.indices)
 
 
-def training_sampler(targets: Sequence[int], seed: int, balanced: bool) -> Sampler[int]:
+def training_sampler(groups: Sequence[int], seed: int, balanced: bool) -> Sampler[int]:
     """The seeded order of training; `set_epoch` draws the next one.
 
     Arguments
     ---------
-    targets : sequence of int
-        Class index of each item.
+    groups : sequence of int
+        Group of each item, such as its class index.
     seed : int
         Seed of the order.
     balanced : bool
-        Draw every class equally often, with replacement.
+        Draw every group equally often, with replacement.
     """
     if not balanced:
-        return ReproducibleRandomSampler(targets, seed=seed)
-    counts = torch.bincount(torch.tensor(targets))
-    weights = [1.0 / float(counts[target]) for target in targets]
-    return ReproducibleWeightedRandomSampler(weights, num_samples=len(targets), replacement=True, seed=seed)
+        return ReproducibleRandomSampler(groups, seed=seed)
+    counts = torch.bincount(torch.tensor(groups))
+    weights = [1.0 / float(counts[group]) for group in groups]
+    return ReproducibleWeightedRandomSampler(weights, num_samples=len(groups), replacement=True, seed=seed)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.shared_classes import SharedClasses
-from speechbrain_ext.evaluation.matrix import SCHEMA, Cell
+from speechbrain_ext.evaluation.matrix import SCHEMA, UAR, Cell
 from speechbrain_ext.utils.files import write_sealed
 from speechbrain_ext.utils.json_fields import write_fields
 from speechbrain_ext.utils.json_values import JsonObject
-from speechbrain_ext.utils.text import percent
+from speechbrain_ext.utils.text import decimal, percent
 
 FILE = "cross_corpus.json"
 # Fields of a cell that say what was trained: they stand once, under "train".
@@ -61,6 +61,7 @@ def _target(cell: Cell, by_name: dict[str, CorpusFacts], shared: SharedClasses) 
         "edition": facts.edition,
         "classes": list(shared.classes),
         "map": dict(shared.merged(cell.target)),
+        **({"dimensions": list(shared.dimensions)} if shared.dimensions else {}),
         **known,
     }
 
@@ -68,11 +69,16 @@ def _target(cell: Cell, by_name: dict[str, CorpusFacts], shared: SharedClasses) 
 def score_line(cell: Cell) -> str:
     """A cell in one line, as stage 4 prints it."""
     trained = "+".join(cell.train)
-    if cell.uar is None or cell.wa is None:
+    uar = cell.score(UAR)
+    if not cell.is_scored:
         return f"{trained} -> {cell.target}, {cell.method}: {cell.note}"
-    interval = f" [{', '.join(map(percent, cell.uar_ci95))}]" if cell.uar_ci95 else ""
+    if uar is not None:
+        text = f"UAR {uar.text(percent)}, WA {percent(cell.wa)} per cent"
+    else:
+        scores = ((name, cell.score(name)) for name in cell.ccc or ())
+        text = ", ".join(f"CCC of {name} {score.text(decimal)}" for name, score in scores if score)
     remark = "; transductive: uses unlabelled target data" if cell.transductive else ""
     return (
-        f"{trained} -> {cell.target}, {cell.system}, {cell.model}, {cell.method}: UAR {percent(cell.uar)}{interval}, "
-        f"WA {percent(cell.wa)} per cent, {cell.n} utterances of {cell.speakers} speakers{remark}"
+        f"{trained} -> {cell.target}, {cell.system}, {cell.model}, {cell.method}: {text}, "
+        f"{cell.n} utterances of {cell.speakers} speakers{remark}"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from speechbrain_ext.evaluation.records import Score
 from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.utils import json_fields as parse
 from speechbrain_ext.utils.errors import UserError
@@ -19,6 +20,7 @@ FILE = "matrix.json"
 FOLD_MEAN, FOLD_ENSEMBLE, WITHIN = "mean of folds", "ensemble of folds", "cross-validation"
 MODELS = (ALL_DATA, FOLD_MEAN, FOLD_ENSEMBLE, WITHIN)
 NOT_STATED = "not stated"
+UAR = "uar"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class CorpusCard:
         Labels of the corpus that count as a shared class, with that class.
     left_out : mapping
         Utterances of each label that is no shared class.
+    dimension_scale : (float, float) or None
+        Lowest and highest value of the dimensions; None with classes.
     """
 
     corpus: str = required(parse.name)
@@ -60,6 +64,7 @@ class CorpusCard:
     merged: Mapping[str, str] = required(parse.mapping_of(parse.text))
     left_out: Mapping[str, int] = required(parse.mapping_of(parse.count))
     manifest_sha256: str = required(parse.text)
+    dimension_scale: tuple[float, float] | None = optional(parse.interval)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +92,12 @@ class Cell:
         Fractions; None where `note` says why.
     wa_ci95, uar_ci95 : (float, float) or None
         95 % interval over speakers.
+    ccc : mapping or None
+        With dimensions in place of classes: the CCC of each one.
+    ccc_mean : float or None
+        Their mean.
+    ccc_ci95 : mapping or None
+        The 95 % interval over speakers of each one, or None.
     confusion : tuple
         Counts [true class][recognised class].
     note : str
@@ -112,11 +123,35 @@ class Cell:
     uar: float | None = optional(parse.share)
     wa_ci95: tuple[float, float] | None = optional(parse.interval)
     uar_ci95: tuple[float, float] | None = optional(parse.interval)
+    ccc: Mapping[str, float] | None = optional(parse.mapping_of(parse.number))
+    ccc_mean: float | None = optional(parse.number)
+    ccc_ci95: Mapping[str, tuple[float, float] | None] | None = optional(
+        parse.mapping_of(parse.or_none(parse.interval))
+    )
     confusion: tuple[tuple[int, ...], ...] | None = optional(parse.list_of(parse.list_of(parse.count)))
     note: str | None = optional(parse.text)
     predictions: str | None = optional(parse.text)
     sha256: str | None = optional(parse.text)
     command: str | None = optional(parse.text)
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether there is a score."""
+        return self.uar is not None or self.ccc is not None
+
+    def score(self, name: str) -> Score | None:
+        """UAR with its interval, or the CCC of a dimension with its own; None where there is none.
+
+        Arguments
+        ---------
+        name : str
+            "uar", or the name of a dimension.
+        """
+        if name == UAR:
+            return None if self.uar is None else Score(self.uar, self.uar_ci95)
+        if self.ccc is None or name not in self.ccc:
+            return None
+        return Score(self.ccc[name], (self.ccc_ci95 or {}).get(name))
 
     @property
     def is_within(self) -> bool:
@@ -133,7 +168,9 @@ class Matrix:
     source : str
         "real" or "mini".
     classes : tuple of str
-        The shared classes, in the order of their indices.
+        The shared classes, in the order of their indices; empty with dimensions.
+    dimensions : tuple of str or None
+        In place of classes: of valence, activation, dominance.
     shared_classes : str
         "train": models were trained on the shared classes alone; "renormalise": on all classes of the source, and
         the posteriors of the shared ones were divided by their sum.
@@ -149,7 +186,7 @@ class Matrix:
     """
 
     source: str = required(parse.source)
-    classes: tuple[str, ...] = required(parse.names)
+    classes: tuple[str, ...] = required(parse.texts)
     shared_classes: str = required(parse.text)
     corpora: tuple[CorpusCard, ...] = required(parse.list_of(parse.record_of(CorpusCard)))
     systems: tuple[str, ...] = required(parse.names)
@@ -158,6 +195,12 @@ class Matrix:
     overlaps: Mapping[str, tuple[str, ...]] = required(parse.mapping_of(parse.texts))
     commit: str = required(parse.text)
     command: str = required(parse.text)
+    dimensions: tuple[str, ...] | None = optional(parse.names)
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Names of the scores that each cell has an interval of: "uar", or the dimensions."""
+        return self.dimensions or (UAR,)
 
     def of(self, **values: Any) -> list[Cell]:
         """Cells whose fields have the values asked for, in order."""
@@ -188,6 +231,9 @@ def read_matrix(path: str | Path, made_by: str = "recipes/shared/cross_corpus.sh
     if record.get("schema") != SCHEMA:
         raise UserError(f"{path}: expected schema {SCHEMA}, found {record.get('schema')}: make it again: {made_by}")
     try:
-        return read_record(Matrix, record)
+        matrix = read_record(Matrix, record)
+        if bool(matrix.dimensions) == bool(matrix.classes) or len(set(matrix.classes)) < len(matrix.classes):
+            raise UnexpectedField(f"classes: expected classes or dimensions, found {list(matrix.classes)}")
+        return matrix
     except UnexpectedField as fault:
         raise UserError(f"{path}: {fault}: make it again: {made_by}") from None

@@ -33,16 +33,21 @@ def read_cell(cell: Cell, folder: str | Path) -> list[Prediction]:
     UserError
         The file is missing, is not the one that the score was computed from, or has other columns.
     """
-    if not cell.predictions or not cell.sha256:
-        raise UserError(f"{cell.system}, {cell.method}: expected predictions of this cell, found none: {AGAIN}")
-    path = Path(folder) / cell.predictions
-    table = list(csv.reader(io.StringIO(read_checked(path, cell.sha256, AGAIN).decode("utf-8"), newline="")))
+    table = list(csv.reader(io.StringIO(read_file(cell, folder).decode("utf-8"), newline="")))
     if not table or tuple(table[0][: len(COLUMNS)]) != COLUMNS:
+        path = Path(folder) / (cell.predictions or "")
         raise UserError(f"{path}: expected the columns {','.join(COLUMNS)}, found another table: {AGAIN}")
     return [
         Prediction(fold, identity, speaker, label, prediction)
         for identity, fold, speaker, label, prediction, *_ in table[1:]
     ]
+
+
+def read_file(cell: Cell, folder: str | Path) -> bytes:
+    """Read the predictions of a cell as they are; arguments and errors are those of `read_cell`."""
+    if not cell.predictions or not cell.sha256:
+        raise UserError(f"{cell.system}, {cell.method}: expected predictions of this cell, found none: {AGAIN}")
+    return read_checked(Path(folder) / cell.predictions, cell.sha256, AGAIN)
 
 
 def write_kept(path: Path, rows: Sequence[Prediction]) -> None:

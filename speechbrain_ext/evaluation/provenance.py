@@ -128,6 +128,8 @@ def _warnings(run: Experiment, folds: Sequence[FoldFacts], differs: Differences)
         warnings.append(f"partial: {len(folds)} of {len(run.folds.folds)} folds")
     if run.hp.tree.get("speaker_normalisation"):
         warnings.append("transductive: features are normalised per speaker over all utterances, of test speakers too")
+    if run.hp.tree["corpus_normalisation"]:
+        warnings.append("transductive: features are normalised per corpus over all utterances, of test speakers too")
     if run.hp.tree["shuffle_labels"]:
         warnings.append("shuffled: trained on labels that were dealt out at random: a check, no result")
     warnings += dict.fromkeys(warning for fold in folds for warning in fold.warnings or ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.corpora.value_range import ValueRange, convert, scale_text
 from speechbrain_ext.evaluation.matrix import ALL_DATA, FOLD_ENSEMBLE, FOLD_MEAN, Cell
 from speechbrain_ext.evaluation.predictions import read_predictions, write_predictions
-from speechbrain_ext.evaluation.targets import Classes, Prediction
+from speechbrain_ext.evaluation.targets import Classes, Dimensions, Prediction
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.finished import done_path
 from speechbrain_ext.training.methods import Method
@@ -26,6 +27,7 @@ from speechbrain_ext.utils.files import DamagedFile, folder_lock, read_sealed, s
 
 PREDICTIONS, RECORD = "predictions.csv", "target.json"
 AGAIN = "type the same command again"
+MAPPED = "predictions mapped from {} to the target's {}"
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,12 @@ class TargetRun:
         Names of the folds whose models are scored.
     target : TargetCorpus
     source : Task
-        The shared classes, and which labels of the source count as one of them.
+        The shared classes, and which labels of the source count as one of them; or the dimensions.
     method : Method
     base : Path
         The seed folder of the source's run, in which folders of methods and targets lie.
+    scale : (float, float) or None
+        Lowest and highest value of the source's dimensions; None with classes.
     """
 
     run: Experiment
@@ -52,6 +56,19 @@ class TargetRun:
     source: Task
     method: Method
     base: Path
+    scale: ValueRange | None = None
+
+    @property
+    def kind(self) -> Classes | Dimensions:
+        """What is recognised."""
+        task = self.target.task
+        return Dimensions(task.dimensions) if task.dimensions else Classes(task.classes)
+
+    @property
+    def scales(self) -> tuple[ValueRange, ValueRange] | None:
+        """Scales of the source's and of the target's values, where these differ."""
+        own, its = self.scale, self.target.scale
+        return (own, its) if own is not None and its is not None and own != its else None
 
     @property
     def folder(self) -> Path:
@@ -66,7 +83,13 @@ class TargetRun:
             for fold in self.folds
             for phase in self.run.hp.phases
         }
-        known = {"phases": phases, "target": self.target.facts.manifest_sha256, "task": self.target.task.to_dict()}
+        known: dict[str, Any] = {
+            "phases": phases,
+            "target": self.target.facts.manifest_sha256,
+            "task": self.target.task.to_dict(),
+        }
+        if self.scales:
+            known["scales"] = self.scales
         return sha256_json({**known, "method": self.method.name, "task of training": self.run.task.to_dict()})
 
 
@@ -100,7 +123,7 @@ def score_target(asked: TargetRun, jobs: int, force: bool = False) -> list[Predi
         found = predict_targets(asked.run, asked.folds, asked.target, asked.method, jobs)
         rows = [_prediction(asked, fold, output) for fold, outputs in found.items() for output in outputs]
         record.unlink(missing_ok=True)
-        write_predictions(path, rows, Classes(asked.target.task.classes))
+        write_predictions(path, rows, asked.kind)
         # Last, so that the predictions are there when it is.
         write_sealed(record, {"made_from": made_from, "sha256": sha256_file(path)})
     return sorted(rows)
@@ -122,11 +145,14 @@ def _read_known(record: Path, path: Path, made_from: str) -> list[Prediction] | 
 
 def _prediction(asked: TargetRun, fold: str, output: Output) -> Prediction:
     utterance, task = asked.target.utterances[output.id], asked.target.task
+    row = Prediction(fold, output.id, utterance.speaker)
+    if task.dimensions:
+        predicted = convert(output.predicted, *asked.scales) if asked.scales else output.predicted
+        return replace(row, values=tuple(task.values_of(utterance) or ()), predicted=predicted)
     of_model = [math.exp(value) for value in output.predicted]
     posteriors = shared_posteriors(of_model, asked.run.classes, asked.source)
     best = max(range(len(posteriors)), key=posteriors.__getitem__)
     label = task.label_of(utterance) or ""
-    row = Prediction(fold, output.id, utterance.speaker)
     return replace(row, label=label, prediction=task.classes[best], posteriors=tuple(posteriors))
 
 
@@ -167,13 +193,14 @@ def shared_posteriors(posteriors: Sequence[float], classes: Sequence[str], sourc
 
 
 def ensemble(rows: Sequence[Prediction], classes: Sequence[str]) -> list[Prediction]:
-    """One prediction an utterance from those of several models: the mean of their posteriors.
+    """One prediction an utterance from those of several models: the mean of their posteriors, or of their values.
 
     Arguments
     ---------
     rows : sequence of Prediction
         Each utterance once for each fold.
     classes : sequence of str
+        Empty with dimensions.
 
     Returns
     -------
@@ -185,6 +212,10 @@ def ensemble(rows: Sequence[Prediction], classes: Sequence[str]) -> list[Predict
         by_id.setdefault(row.id, []).append(row)
     found = []
     for _, own in sorted(by_id.items()):
+        if not classes:
+            values = np.mean([row.predicted for row in own], axis=0)  # [dimension]
+            found.append(replace(own[0], fold="ensemble", predicted=tuple(values.tolist())))
+            continue
         mean = np.mean([row.posteriors for row in own], axis=0)  # [class]
         best = classes[int(mean.argmax())]
         found.append(replace(own[0], fold="ensemble", prediction=best, posteriors=tuple(mean.tolist())))
@@ -206,21 +237,23 @@ def all_data_cell(asked: TargetRun, rows: Sequence[Prediction], train: Sequence[
         What was typed.
     """
     known = _known(asked, rows, train, out, command)
-    return Cell(model=ALL_DATA, **known, **scores_of(rows, Classes(asked.target.task.classes)))
+    return Cell(model=ALL_DATA, **known, **scores_of(rows, asked.kind))
 
 
 def fold_cells(
     asked: TargetRun, rows: Sequence[Prediction], train: Sequence[str], out: Path, command: str
 ) -> list[Cell]:
     """The cells of the models of a cross-validation: their mean score, and their ensemble; as `all_data_cell`."""
-    target, known = Classes(asked.target.task.classes), _known(asked, rows, train, out, command)
+    known = _known(asked, rows, train, out, command)
     by_fold = [[row for row in rows if row.fold == fold] for fold in asked.folds]
-    scores = [target.score(own) for own in by_fold]
-    means: dict[str, Any] = {name: float(np.mean([one[name] for one in scores])) for name in ("wa", "uar")}
+    scores = [asked.kind.score(own) for own in by_fold]
+    means = {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
     note = f"mean over the models of {len(by_fold)} folds, which are not independent: no interval"
+    of_mean = {**known, "note": "; ".join(filter(None, [note, known.get("note")]))}
+    classes = asked.target.task.classes
     return [
-        Cell(model=FOLD_MEAN, **known, n=len(by_fold[0]), note=note, **means),
-        Cell(model=FOLD_ENSEMBLE, **known, **scores_of(ensemble(rows, target.names), target)),
+        Cell(model=FOLD_MEAN, **of_mean, n=len(by_fold[0]), **_score_fields(means, asked.kind)),
+        Cell(model=FOLD_ENSEMBLE, **known, **scores_of(ensemble(rows, classes), asked.kind)),
     ]
 
 
@@ -240,15 +273,24 @@ def _known(
         "predictions": os.path.relpath(path, out),
         "sha256": sha256_file(path),
         "command": command,
+        **({"note": MAPPED.format(*map(scale_text, asked.scales))} if asked.scales else {}),
     }
 
 
-def scores_of(rows: Sequence[Prediction], target: Classes) -> dict[str, Any]:
+def scores_of(rows: Sequence[Prediction], target: Classes | Dimensions) -> dict[str, Any]:
     """Scores of predictions as the fields of a cell."""
-    scores, intervals = target.score(rows), target.intervals(rows)
+    found = {"n": len(rows), **_score_fields(target.score(rows), target)}
+    intervals = target.intervals(rows)
+    if isinstance(target, Dimensions):
+        return {**found, "ccc_ci95": {name: intervals[f"ccc.{name}"] for name in target.names}}
     return {
-        "n": len(rows),
-        **{name: scores[name] for name in ("wa", "uar")},
+        **found,
         **{f"{name}_ci95": intervals[name] for name in ("wa", "uar")},
         "confusion": target.confusion(rows),
     }
+
+
+def _score_fields(scores: Mapping[str, float], target: Classes | Dimensions) -> dict[str, Any]:
+    if isinstance(target, Dimensions):
+        return {"ccc": {name: scores[f"ccc.{name}"] for name in target.names}, "ccc_mean": scores["ccc_mean"]}
+    return {name: scores[name] for name in ("wa", "uar")}

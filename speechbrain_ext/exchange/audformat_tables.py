@@ -11,6 +11,7 @@ from typing import Any
 from speechbrain_ext.corpora.emotion_words import emotion_of
 from speechbrain_ext.corpora.labels import DIMENSIONS
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance
+from speechbrain_ext.corpora.stated_facts import LONGEST, StatedFacts
 from speechbrain_ext.corpora.table import GENDER_OF, LONGEST_S
 from speechbrain_ext.corpora.table_file import Row, read_number, read_seconds, read_table_file
 from speechbrain_ext.exchange.given import Given, left_out_notes
@@ -68,7 +69,13 @@ class DatabaseReader:
         self._refuse(without_speaker, utterances, strange)
         ids = {place: item.id for place, item in utterances.items()}
         items = sorted(utterances.values(), key=lambda item: item.id)
-        return Given(corpus, items, self._folds(ids), left_out_notes(strange))
+        return Given(corpus, items, self._folds(ids), left_out_notes(strange), StatedFacts(self._language()))
+
+    def _language(self) -> str:
+        """The languages that the header names, as ISO 639-3 codes; "" where there is none."""
+        named = self.header.get("languages")
+        codes = [_text(code) for code in named] if isinstance(named, list) else []
+        return ", ".join(code for code in codes if code.isprintable() and code.strip())[:LONGEST]
 
     def _refuse(
         self, without_speaker: Sequence[str], utterances: Mapping[Place, Utterance], strange: Mapping[str, int]

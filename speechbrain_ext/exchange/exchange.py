@@ -8,6 +8,7 @@ from pathlib import Path
 
 from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
 from speechbrain_ext.corpora.manifest import CorpusFaults
+from speechbrain_ext.corpora.stated_facts import stated_path
 from speechbrain_ext.exchange.audformat import export_audformat, import_audformat
 from speechbrain_ext.exchange.emobox import export_emobox, import_emobox
 from speechbrain_ext.exchange.given import Given, audit_given, strange_labels, write_table
@@ -105,6 +106,8 @@ def import_corpus(request: ImportRequest) -> list[str]:
     """
     if request.out.exists():
         raise UserError(f"--out {request.out}: is there already, expected a new file: name another, or remove it")
+    if stated_path(request.out).exists():
+        raise UserError(f"{stated_path(request.out)}: is there already, as of another CSV: name another --out")
     if request.out.suffix.lower() != ".csv":
         raise UserError(f"--out {request.out}: expected a name that ends in .csv, which --corpus-root takes: rename it")
     given = _read(request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from speechbrain_ext.corpora.labels import DIMENSIONS
 from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.corpora.stated_facts import StatedFacts, stated_path
 from speechbrain_ext.corpora.table import COLUMNS, REQUIRED
 from speechbrain_ext.preparation.audit import FIELDS, audit
 from speechbrain_ext.preparation.folds import Fold, Folds
@@ -35,12 +37,15 @@ class Given:
         Empty where the files have no folds.
     notes : list of str
         What was left out, and why.
+    stated : StatedFacts
+        What the files state of the corpus.
     """
 
     corpus: str
     utterances: list[Utterance]
     folds: list[Fold] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    stated: StatedFacts = field(default_factory=StatedFacts)
 
 
 def used_utterances(utterances: Sequence[Utterance], folds: Folds | None, needs_label: bool = True) -> list[Utterance]:
@@ -169,7 +174,8 @@ def write_table(path: str | Path, given: Given, audio_root: str | Path) -> list[
     Arguments
     ---------
     path : str or Path
-        The CSV; files below its folder are named from there on, others absolutely.
+        The CSV; files below its folder are named from there on, others absolutely. What is stated of the corpus is
+        written next to it.
     given : Given
         What to write.
     audio_root : str or Path
@@ -205,6 +211,10 @@ def write_table(path: str | Path, given: Given, audio_root: str | Path) -> list[
     if missing:
         notes.append(f"{len(missing)} of {len(rows)} files are not there, first {missing[0]}: is --audio-root right?")
     filled = [name for name in COLUMNS if name in (*REQUIRED, "id") or any(row.get(name) for row in rows)]
+    if stated := given.stated.to_json():
+        # First, so that it is there when the CSV is.
+        write_text(stated_path(path), f"{json.dumps(stated, ensure_ascii=False)}\n")
+        notes.append(f"wrote {stated_path(path).name}: {', '.join(f'{key} {value}' for key, value in stated.items())}")
     write_text(path, csv_text(filled, rows))
     return notes
 

@@ -36,6 +36,14 @@ COMMON = {
         "boolean",
         "z-scores per speaker over all of the speaker's utterances: transductive when on",
     ),
+    "corpus_balance": (
+        "one of none, corpus, corpus_class",
+        "corpora trained on together: each corpus, or each class of each corpus, weighs the same; none = utterances do",
+    ),
+    "corpus_normalisation": (
+        "boolean",
+        "z-scores per corpus over all utterances of each corpus trained on together: transductive when on",
+    ),
     "trim_silence_db": (
         "number > 0, <= 120 or null",
         "silence at both ends is cut off before any feature: frames this far below the loudest; null = it stays",

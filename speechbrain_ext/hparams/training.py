@@ -59,9 +59,15 @@ class Training:
     )
 
 
-# Keys that every system has, and that a phase depends on only where they are set: of stage 1, and of a check.
+# Keys that every system has, and that a phase depends on only where they are set: of stage 1, of a check, and of
+# corpora that are trained on together.
 SIGNAL_DEFAULTS: JsonObject = dict.fromkeys(("trim_silence_db", "level_db"))
-COMMON_DEFAULTS: JsonObject = {**SIGNAL_DEFAULTS, "shuffle_labels": False}
+COMMON_DEFAULTS: JsonObject = {
+    **SIGNAL_DEFAULTS,
+    "shuffle_labels": False,
+    "corpus_balance": "corpus",
+    "corpus_normalisation": False,
+}
 TRAINING_TYPES = {item.name: item.metadata["type"] for item in fields(Training)}
 TRAINING_MEANINGS = {item.name: item.metadata["meaning"] for item in fields(Training)}
 

@@ -51,7 +51,7 @@ class Network(Protocol):
         dict
             `logits` [batch, class or dimension] and `embedding` [batch, feature]. A network that a later phase builds
             on also returns `frames` [batch, time, feature] and `frame_lengths` [batch]; a loss of the system's own
-            may read further keys.
+            may read further keys. The first dimension of every tensor is the batch, which adaptation cuts in two.
         """
 
     def fit_statistics(self, frames: Callable[[str], Iterable[np.ndarray]]) -> None:

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from speechbrain_ext.corpora import Corpus
+from speechbrain_ext.corpora import CORPORA, Corpus
 from speechbrain_ext.corpora.data_folder import AUDIO, FACTS, MANIFEST, States, audio_states, unmeasured, write_states
 from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import CorpusFaults, Fault, Utterance, manifest_text, measure
+from speechbrain_ext.corpora.stated_facts import StatedFacts
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.preparation.audit import confounded
 from speechbrain_ext.preparation.earlier import AGAIN, Earlier, all_gone, compare, made_again, read_earlier
@@ -199,6 +200,8 @@ def _facts(request: PrepareRequest, found: Measured, text: str, old: CorpusFacts
         task=_usual(request.corpus, found.utterances),
         counts=counts,
         label_map=request.label_map,
+        # Of a corpus of the registry they are known without its folder.
+        stated=StatedFacts() if request.corpus in CORPORA.values() else request.corpus.stated,
         found_beside_expected=asdict(compare_counts(request.corpus, counts)),
         notes=tuple(found.notes),
     )

@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from speechbrain_ext.dataio.collate import Batch, add_unlabelled, collate
+from speechbrain_ext.dataio.corpus_balance import training_groups
 from speechbrain_ext.dataio.samplers import ShardSampler, training_sampler
 from speechbrain_ext.training.adaptation import split
 from speechbrain_ext.training.brain_settings import BrainSettings, read_settings
@@ -307,10 +308,8 @@ class EmotionBrain(sb.Brain):
         if "batch_sampler" not in loader_kwargs:
             loader_kwargs.setdefault("batch_size", self.hparams.batch_size // (world if stage == sb.Stage.TRAIN else 1))
         if stage == sb.Stage.TRAIN:
-            targets = [entry["target"] for entry in dataset.data.values()]
-            sampler = training_sampler(
-                targets, seed_of(self.hparams.seed, "order") % 2**31, self.hparams.balanced_sampling
-            )
+            groups = self._groups(dataset)
+            sampler = training_sampler(groups, seed_of(self.hparams.seed, "order") % 2**31, len(set(groups)) > 1)
             last = self._last_batch(len(dataset), loader_kwargs.get("batch_size", 1), world)
             if last < self._min_batch_size:
                 loader_kwargs["drop_last"] = True
@@ -323,6 +322,12 @@ class EmotionBrain(sb.Brain):
         if is_distributed_initialized():
             loader_kwargs["sampler"] = ShardSampler(len(dataset), torch.distributed.get_rank(), world)
         return super().make_dataloader(dataset, stage, ckpt_prefix, **loader_kwargs)
+
+    def _groups(self, dataset: DynamicItemDataset) -> list[int]:
+        """Groups of training items that are drawn equally often; one group where nothing is balanced."""
+        entries, hp = dataset.data.values(), self.hparams
+        corpora = [entry.get("corpus", "") for entry in entries]
+        return training_groups(corpora, [entry["target"] for entry in entries], hp.corpus_balance, hp.balanced_sampling)
 
     @property
     def _min_batch_size(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from speechbrain_ext.dataio.corpus_balance import BALANCES, NONE
 from speechbrain_ext.dataio.dataset import VariantChooser
 from speechbrain_ext.features.segments import MEANS
 from speechbrain_ext.training.adaptation import Adaptation
@@ -36,6 +37,8 @@ class BrainSettings:
         A scheduler of `speechbrain.nnet.schedulers` that is called with the epoch or with the loss.
     balanced_sampling : bool
         Draw every class equally often in training.
+    corpus_balance : str
+        What is drawn equally often of several corpora: see `speechbrain_ext.dataio.corpus_balance`.
     augment : callable or None
         From frames [batch, time, feature] and lengths [batch] to augmented frames, in training.
     chooser : VariantChooser or None
@@ -75,6 +78,7 @@ class BrainSettings:
     history: History = field(default_factory=History)
     scheduler: Callable[..., Any] | None = None
     balanced_sampling: bool = False
+    corpus_balance: str = NONE
     augment: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
     chooser: VariantChooser | None = None
     checkpoint_epochs: int = 1
@@ -95,6 +99,7 @@ class BrainSettings:
             ("history", isinstance(self.history, History), "a History()"),
             ("adaptation", isinstance(self.adaptation, Adaptation | None), "an Adaptation or None"),
             ("mean_of", self.mean_of in MEANS, f"one of {', '.join(MEANS)}"),
+            ("corpus_balance", self.corpus_balance in BALANCES, f"one of {', '.join(BALANCES)}"),
             *(
                 (name, getattr(self, name) is None or callable(getattr(self, name)), "a function or None")
                 for name in ("scheduler", "augment", "chooser", "on_epoch")

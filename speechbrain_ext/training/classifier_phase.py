@@ -13,13 +13,17 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from speechbrain.utils.distributed import if_main_process
 
+from speechbrain_ext.corpora.joint import corpora_of
 from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.dataio.corpus_balance import NONE, training_groups
 from speechbrain_ext.dataio.dataset import FeatureSource
 from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.training.finished import TRAIN, FinishedPhase
-from speechbrain_ext.training.methods import CORAL
+from speechbrain_ext.training.methods import AS_TRAINED, CORAL, METHODS
 from speechbrain_ext.training.objectives import Output
 from speechbrain_ext.training.phase import Phase
+from speechbrain_ext.training.target import TargetCorpus
+from speechbrain_ext.training.view import view_of
 from speechbrain_ext.utils.declared import declared
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_checked, replacing, write_text
@@ -43,6 +47,8 @@ class Classifier(Protocol):
         The chosen regularisation.
     parameters : int
         Number of trained parameters.
+    balances_classes : bool
+        Whether each class weighs the same.
     """
 
     warnings: ClassVar[tuple[str, ...]]
@@ -50,12 +56,23 @@ class Classifier(Protocol):
     model: dict[str, np.ndarray]
     c: float
     parameters: int
+    balances_classes: bool
 
-    def fit(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str]) -> Classifier:
-        """Fit to features [utterance, feature], and to class indices or values [utterance, dimension]."""
+    def fit(
+        self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str], groups: Sequence[int] | None = None
+    ) -> Classifier:
+        """Fit to features [utterance, feature], and to class indices or values [utterance, dimension].
+
+        Of `groups`, where there are any, each weighs the same.
+        """
 
     def fit_aligned(
-        self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str], others: np.ndarray
+        self,
+        features: np.ndarray,
+        targets: np.ndarray,
+        speakers: Sequence[str],
+        others: np.ndarray,
+        groups: Sequence[int] | None = None,
     ) -> Classifier:
         """Fit to features that are given the covariance of unlabelled ones of another corpus, [utterance, feature]."""
 
@@ -102,11 +119,11 @@ class ClassifierPhase(Phase):
         self._check_finite(rows, ids, "features")
         classifier = self._classifier()
         speakers = [utterances[identity].speaker for identity in ids]
-        target = self.experiment.target
+        target, groups = self.experiment.target, self._groups(ids, targets, classifier)
         if target is not None and self.experiment.spec.method == CORAL:
-            classifier.fit_aligned(rows, targets, speakers, self._features(list(target.utterances.values())))
+            classifier.fit_aligned(rows, targets, speakers, self._target_features(target), groups)
         else:
-            classifier.fit(rows, targets, speakers)
+            classifier.fit(rows, targets, speakers, groups)
         self._check_finite(classifier.scores(rows), ids, "scores")
         for name, values in classifier.model.items():
             if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -216,6 +233,20 @@ class ClassifierPhase(Phase):
         """Cached features of utterances side by side, [utterance, feature]."""
         parts = [np.stack([self._row(source, utterance) for utterance in utterances]) for source in self.sources]
         return np.concatenate(parts, axis=1).astype(np.float64)  # [utterance, feature]
+
+    def _target_features(self, target: TargetCorpus) -> np.ndarray:
+        """Features of the corpus that is adapted to, as they are where it is scored: [utterance, feature]."""
+        elsewhere = self.elsewhere(view_of(self.experiment, target), METHODS[AS_TRAINED])
+        assert isinstance(elsewhere, ClassifierPhase)
+        return elsewhere._features(list(target.utterances.values()))
+
+    def _groups(self, ids: Sequence[str], targets: np.ndarray, classifier: Classifier) -> list[int] | None:
+        """Groups of training utterances that weigh the same, where several corpora are trained on and balanced."""
+        corpora, balance = corpora_of([self.experiment.utterances[identity] for identity in ids]), self.corpus_balance
+        if balance == NONE or len(set(corpora)) < 2:
+            return None
+        classes = np.zeros(len(ids), dtype=int) if self.experiment.task.dimensions else targets
+        return training_groups(corpora, classes, balance, classifier.balances_classes)
 
     def _row(self, source: FeatureSource, utterance: Utterance) -> np.ndarray:
         frames = source.frames(utterance)  # [1, feature]

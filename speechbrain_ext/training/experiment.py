@@ -11,6 +11,7 @@ from pathlib import Path
 from speechbrain_ext import hparams
 from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
 from speechbrain_ext.corpora.facts import CorpusFacts
+from speechbrain_ext.corpora.joint import JOINT
 from speechbrain_ext.corpora.manifest import Utterance
 from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.ssl_models import find
@@ -145,6 +146,12 @@ class Experiment:
             known["target_task"] = self.target.task.to_dict()
         return known
 
+    @cached_property
+    def balance(self) -> JsonObject:
+        """What a model of several corpora depends on further: what weighs the same; empty for a single corpus."""
+        is_joint = any(JOINT in item.extra for item in self.utterances.values())
+        return {"corpus_balance": self.hp.tree["corpus_balance"]} if is_joint else {}
+
     @property
     def used(self) -> list[str]:
         """Ids of the utterances that stand in any part of any fold, sorted."""
@@ -191,6 +198,7 @@ class Experiment:
             "precision": self.spec.precision,
             "frozen": {name: self.phase_depends(name, fold) for name in self.hp.frozen(phase)},
             **({"epochs": epochs} if (epochs := self.spec.fixed_epochs.get(phase)) else {}),
+            **self.balance,
             **self.adaptation,
         }
 
@@ -205,6 +213,7 @@ class Experiment:
             "precision": self.spec.precision,
             "preset": self.spec.preset,
             **({"phase_epochs": self.spec.fixed_epochs} if self.spec.phase_epochs else {}),
+            **self.balance,
             **self.adaptation,
             **self.models,
         }

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from speechbrain_ext.dataio.corpus_balance import group_weights
 from speechbrain_ext.dataio.correlation_alignment import align
 from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.utils.errors import UserError
@@ -62,7 +63,13 @@ class LinearMachine(ABC):
         self.model: dict[str, np.ndarray] = {}
         self.inner_scores: dict[float, float] = {}
 
-    def fit(self: Linear, features: np.ndarray, targets: Sequence[int] | np.ndarray, speakers: Sequence[str]) -> Linear:
+    def fit(
+        self: Linear,
+        features: np.ndarray,
+        targets: Sequence[int] | np.ndarray,
+        speakers: Sequence[str],
+        groups: Sequence[int] | None = None,
+    ) -> Linear:
         """Choose C and fit on all of the training set.
 
         Arguments
@@ -73,6 +80,9 @@ class LinearMachine(ABC):
             Class indices, or values [utterance, dimension].
         speakers : sequence of str
             Speaker of each utterance.
+        groups : sequence of int or None
+            Group of each utterance: each group weighs the same in place of each class, here and where C is chosen,
+            which every held-out utterance has one vote for. None: utterances or classes weigh the same.
 
         Raises
         ------
@@ -80,7 +90,7 @@ class LinearMachine(ABC):
             Fewer than two classes, or than two speakers where C is to be chosen.
         """
         features, targets = np.asarray(features, dtype=np.float64), np.asarray(targets)
-        self._fit_rows(features, targets, speakers, statistics)
+        self._fit_rows(features, targets, speakers, statistics, groups)
         return self
 
     def fit_aligned(
@@ -89,12 +99,13 @@ class LinearMachine(ABC):
         targets: Sequence[int] | np.ndarray,
         speakers: Sequence[str],
         others: np.ndarray,
+        groups: Sequence[int] | None = None,
     ) -> Linear:
         """Fit to the training set with the covariance of another corpus's utterances (CORAL); score that corpus only.
 
         Arguments
         ---------
-        features, targets, speakers
+        features, targets, speakers, groups
             As for `fit`.
         others : np.ndarray
             Features of the other corpus's utterances, without labels: [utterance, feature]. They are standardised with
@@ -109,19 +120,28 @@ class LinearMachine(ABC):
         own, of_others = statistics([np.asarray(features, dtype=np.float64)]), statistics([others])
         rows = align(self._standardise(features, *own), self._standardise(others, *of_others))  # [utterance, feature]
         # Aligned rows are not standardised again: that would undo the alignment.
-        self._fit_rows(rows, targets, speakers, _unit_statistics)
+        self._fit_rows(rows, targets, speakers, _unit_statistics, groups)
         self.model |= {"mean": of_others[0], "deviation": of_others[1]}
         return self
 
-    def _fit_rows(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str], measure: Measure) -> None:
+    def _fit_rows(
+        self,
+        features: np.ndarray,
+        targets: np.ndarray,
+        speakers: Sequence[str],
+        measure: Measure,
+        groups: Sequence[int] | None,
+    ) -> None:
         """Choose C and fit; `measure` gives the mean and deviation that features are standardised with."""
         from threadpoolctl import threadpool_limits
 
+        of_group = None if groups is None else np.asarray(groups)  # [utterance]
         with threadpool_limits(1):
             several = len(self.c_grid) > 1
-            c = self._choose(features, targets, speakers, measure) if several else self.c_grid[0]
+            c = self._choose(features, targets, speakers, measure, of_group) if several else self.c_grid[0]
             mean, deviation = measure([features])
-            fitted = self._fit("linear", c, self._standardise(features, mean, deviation), targets)
+            rows = self._standardise(features, mean, deviation)  # [utterance, feature]
+            fitted = self._fit("linear", c, rows, targets, None if of_group is None else group_weights(of_group))
         self.model = {"mean": mean, "deviation": deviation, **self._arrays(fitted), "C": np.array(c)}
 
     @property
@@ -150,7 +170,14 @@ class LinearMachine(ABC):
         products = [model["coefficients"] @ row for row in rows]
         return np.reshape(products, (len(rows), -1)) + model["intercepts"]
 
-    def _choose(self, features: np.ndarray, targets: np.ndarray, speakers: Sequence[str], measure: Measure) -> float:
+    def _choose(
+        self,
+        features: np.ndarray,
+        targets: np.ndarray,
+        speakers: Sequence[str],
+        measure: Measure,
+        groups: np.ndarray | None,
+    ) -> float:
         scores = np.zeros(len(self.c_grid))
         folds = speaker_folds(speakers, self.inner_folds)
         for held_out in folds:
@@ -158,17 +185,23 @@ class LinearMachine(ABC):
             mean, deviation = measure([features[trained]])
             rows = self._standardise(features[trained], mean, deviation)  # [utterance, feature]
             tested = self._standardise(features[held_out], mean, deviation)  # [utterance, feature]
+            weights = None if groups is None else group_weights(groups[trained])  # [utterance]
             # One product serves all values of C: with thousands of features it takes most of the time.
             gram, cross = rows @ rows.T, tested @ rows.T  # [trained, trained], [held out, trained]
             for place, c in enumerate(self.c_grid):
-                fitted = self._fit("precomputed", c, gram, targets[trained])
+                fitted = self._fit("precomputed", c, gram, targets[trained], weights)
                 scores[place] += self._score(fitted, cross, targets[held_out]) / len(folds)
         self.inner_scores = {c: float(score) for c, score in zip(self.c_grid, scores, strict=True)}
         return self.c_grid[int(np.argmax(scores))]
 
     @abstractmethod
-    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> Fitted:
+    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> Fitted:
         """Fit to standardised rows [utterance, feature], or to products of them [utterance, utterance]."""
+
+    @property
+    @abstractmethod
+    def balances_classes(self) -> bool:
+        """Whether each class weighs the same."""
 
     @abstractmethod
     def _arrays(self, fitted: Fitted) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from speechbrain_ext.hparams import Hparams
 
 AS_TRAINED, CORPUS_NORM, SPEAKER_NORM, CORAL = "as-trained", "corpus-znorm", "speaker-znorm", "coral"
+OF_EACH_CORPUS = ("--corpus_normalisation", "True")
 DEEP_CORAL, DANN, ADABN = "deep-coral", "dann", "adabn"
 # Between the name of a method and its strength, such as dann@0.3.
 AT = "@"
@@ -37,6 +38,8 @@ class Method:
         Where it is published.
     overrides : tuple of str
         Keys of the system that its model is trained with.
+    joint_overrides : tuple of str
+        The same of a model that is trained on several corpora.
     strength : float
         Weight of what is added to the loss: 1 unless `name` ends with another one; 0 where nothing is added.
     """
@@ -47,6 +50,7 @@ class Method:
     trained: str = ""
     source: str = ""
     overrides: tuple[str, ...] = ()
+    joint_overrides: tuple[str, ...] = ()
     strength: float = 0.0
 
     @property
@@ -56,8 +60,14 @@ class Method:
 
     @property
     def target_statistics(self) -> bool:
-        """Whether features are standardised with the mean and deviation of the target."""
-        return self.name == CORPUS_NORM
+        """Whether features are standardised with the mean and deviation of the target in place of the source's."""
+        return self.name == CORPUS_NORM and not self.trained
+
+    def on_several_corpora(self) -> Method:
+        """The method where several corpora are trained on together: each is standardised with its own mean."""
+        if not self.joint_overrides:
+            return self
+        return replace(self, trained=self.trained or "source", overrides=self.joint_overrides)
 
     @property
     def target_norms(self) -> bool:
@@ -87,7 +97,12 @@ METHODS = {
     method.name: method
     for method in (
         Method(AS_TRAINED, "as trained", transductive=False),
-        Method(CORPUS_NORM, "features standardised with each corpus's own mean and deviation", transductive=True),
+        Method(
+            CORPUS_NORM,
+            "features standardised with each corpus's own mean and deviation",
+            transductive=True,
+            joint_overrides=OF_EACH_CORPUS,
+        ),
         Method(
             SPEAKER_NORM,
             "features standardised with each speaker's own mean and deviation",
@@ -101,6 +116,7 @@ METHODS = {
             transductive=True,
             trained="target",
             source="Sun, Feng and Saenko, AAAI 2016",
+            joint_overrides=OF_EACH_CORPUS,
         ),
         Method(
             DEEP_CORAL,

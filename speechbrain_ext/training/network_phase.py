@@ -17,6 +17,7 @@ from speechbrain.utils.distributed import if_main_process
 from speechbrain.utils.epoch_loop import EpochCounter, EpochCounterWithStopper
 
 from speechbrain_ext.corpora.manifest import Utterance
+from speechbrain_ext.dataio.corpus_balance import group_weights, training_groups
 from speechbrain_ext.dataio.dataset import VariantChooser, make_dataset, make_segment_dataset
 from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.features.augment import SpectrogramMask
@@ -224,6 +225,7 @@ class NetworkPhase(Phase):
             phase_name=self.name,
             scheduler=scheduler,
             balanced_sampling=training.balanced_sampling,
+            corpus_balance=self.corpus_balance,
             augment=SpectrogramMask(**mask) if mask else None,
             chooser=chooser,
             checkpoint_epochs=training.checkpoint_epochs,
@@ -273,9 +275,13 @@ class NetworkPhase(Phase):
         return DimensionObjective(model.scale)
 
     def _class_weights(self, train: DynamicItemDataset) -> torch.Tensor:
-        targets = torch.tensor([entry["target"] for entry in train.data.values()])
-        counts = torch.bincount(targets, minlength=len(self.experiment.classes)).clamp(min=1)  # [class]
-        return (len(targets) / (len(counts) * counts)).to(self.experiment.spec.device)
+        """Inverse frequencies of the classes, counted as they are drawn where corpora are balanced."""
+        entries = train.data.values()
+        targets = torch.tensor([entry["target"] for entry in entries])
+        groups = training_groups([entry["corpus"] for entry in entries], targets.tolist(), self.corpus_balance)
+        draws = torch.from_numpy(group_weights(groups)) if len(set(groups)) > 1 else None
+        counts = torch.bincount(targets, draws, minlength=len(self.experiment.classes)).clamp(min=1)  # [class]
+        return (len(targets) / (len(counts) * counts)).float().to(self.experiment.spec.device)
 
     def _finish(self, brain: EmotionBrain, checkpointer: SafeCheckpointer) -> None:
         history = brain.hparams.history

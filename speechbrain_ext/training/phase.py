@@ -13,7 +13,8 @@ from typing import Any
 from speechbrain.utils.distributed import ddp_barrier, if_main_process
 
 from speechbrain_ext.corpora.manifest import Utterance
-from speechbrain_ext.dataio.dataset import FeatureSource, speaker_statistics
+from speechbrain_ext.dataio.corpus_balance import CORPUS_CLASS
+from speechbrain_ext.dataio.dataset import FeatureSource, SpeakerStatistics, corpus_statistics, speaker_statistics
 from speechbrain_ext.dataio.shuffled import shuffle_labels
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.features.extractor import Extractor
@@ -170,11 +171,33 @@ class Phase(ABC):
             frames = self._max_frames(extractor)
             silence = cache.silence() if extractor.hop_s and self.key("pad") == "silence" else None
             source = FeatureSource(name, cache, frames, silence)
-            if self.built.get("speaker_normalisation"):
-                used = [self.experiment.utterances[identity] for identity in self.experiment.used]
-                source.speaker_statistics = speaker_statistics(source, used)
+            used = [self.experiment.utterances[identity] for identity in self.experiment.used]
+            source.speaker_statistics = self._statistics_by_speaker(source, used)
             sources.append(source)
         return sources
+
+    def _statistics_by_speaker(self, source: FeatureSource, utterances: Sequence[Utterance]) -> SpeakerStatistics:
+        """Mean and deviation by speaker, where features are normalised per speaker or per corpus; else empty."""
+        if self.built.get("speaker_normalisation"):
+            return speaker_statistics(source, utterances)
+        return corpus_statistics(source, utterances) if self.built["corpus_normalisation"] else {}
+
+    @property
+    def corpus_balance(self) -> str:
+        """What weighs the same of several corpora.
+
+        Raises
+        ------
+        UserError
+            Classes, where dimensions are predicted.
+        """
+        balance = str(self.built["corpus_balance"])
+        if balance == CORPUS_CLASS and self.experiment.task.dimensions:
+            raise UserError(
+                f"phase {self.name}: corpus_balance: expected none or corpus, as dimensions have no classes, "
+                f"found {balance}: give one of these"
+            )
+        return balance
 
     def _segment_rows(self, name: str, extractor: Extractor) -> int:
         rows = extractor.segment_rows or round(self.built["segment_s"] / (extractor.hop_s or 1e9))
@@ -199,7 +222,7 @@ class Phase(ABC):
 
     def _check_normalised(self, name: str, extractor: Extractor) -> None:
         """Refuse what would mix the rows of a feature that is not to be normalised."""
-        for key in ("speaker_normalisation", "spec_augment"):
+        for key in ("speaker_normalisation", "corpus_normalisation", "spec_augment"):
             if not extractor.normalised and self.built.get(key):
                 raise UserError(
                     f"phase {self.name}: {key}: expected it off, as the feature {name} is used as it is, "

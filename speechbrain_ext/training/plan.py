@@ -197,7 +197,7 @@ def _place(run: PlannedRun, phase: str, fold: str) -> str:
     if run.experiment:
         return str(run.experiment.phase_folder(phase, fold))
     if not hp.shared(phase):
-        return f"{hp.system_name} {spec.row} {spec.seed} {fold}"
+        return f"{hp.system_name} {spec.row} {run.protocol} {spec.seed} {spec.method} {spec.target} {fold}"
     names = [*hp.frozen(phase), phase]
     same = replace(spec, row="", overrides=(), table="", table_row="", command="")
     return f"{sha256_json([hp.phase_tree(name) for name in names])} {same} {fold}"

@@ -101,13 +101,20 @@ class LinearSVM(LinearMachine):
             "train_uar": unweighted_average_recall(targets, found),
         }
 
-    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> Fitted:
+    @property
+    def balances_classes(self) -> bool:
+        """Whether each class weighs the same."""
+        return self.class_weight is not None
+
+    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> Fitted:
         from sklearn.svm import SVC
 
         if len(np.unique(targets)) < 2:
             raise UserError(f"expected utterances of two classes or more to train on, found {len(np.unique(targets))}")
-        svc = SVC(C=c, kernel=kernel, class_weight=self.class_weight, break_ties=True)
-        return Fitted([svc.fit(rows, targets)])
+        # Weights of groups take the place of those of classes.
+        class_weight = self.class_weight if weights is None else None
+        svc = SVC(C=c, kernel=kernel, class_weight=class_weight, break_ties=True)
+        return Fitted([svc.fit(rows, targets, weights)])
 
     def _arrays(self, fitted: Fitted) -> dict[str, np.ndarray]:
         (svc,) = fitted.machines

@@ -58,12 +58,19 @@ class LinearSVR(LinearMachine):
         inner: JsonObject = {str(c): score for c, score in self.inner_scores.items()}
         return {"inner_ccc": inner, "train_ccc": mean_concordance(targets, self.predict(features))}
 
-    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray) -> Fitted:
+    @property
+    def balances_classes(self) -> bool:
+        """A regression has no classes."""
+        return False
+
+    def _fit(self, kernel: str, c: float, rows: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> Fitted:
         from sklearn.svm import SVR
 
         mean, deviation = statistics([targets])
         standardised = (targets - mean) / deviation  # [utterance, dimension]
-        machines = [SVR(C=c, kernel=kernel, epsilon=self.epsilon).fit(rows, target) for target in standardised.T]
+        machines = [
+            SVR(C=c, kernel=kernel, epsilon=self.epsilon).fit(rows, target, weights) for target in standardised.T
+        ]
         return Fitted(machines, {"value_mean": mean, "value_deviation": deviation})
 
     def _arrays(self, fitted: Fitted) -> dict[str, np.ndarray]:

@@ -21,11 +21,14 @@ class TargetCorpus:
     folder : str
         `data/<CORPUS>-<source>`.
     task : Task
-        The shared classes, and which utterances and labels are of them.
+        The shared classes, and which utterances and labels are of them; or the dimensions.
+    scale : (float, float) or None
+        Lowest and highest value of the dimensions; None with classes.
     """
 
     folder: str
     task: Task
+    scale: tuple[float, float] | None = None
 
     @cached_property
     def facts(self) -> CorpusFacts:

@@ -68,6 +68,11 @@ def no_environment(monkeypatch):
     assert not asked, "the environment was looked for"
 
 
+def test_a_table_is_not_scored_on_other_corpora(no_environment):
+    with pytest.raises(UserError, match="--table does not go with --targets or --train-corpora"):
+        run.main([*RECIPE, "--table", "amsnet/5", "--targets", "RAVDESS"])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("", "empty, expected the columns file,speaker,emotion"), (" \n\n", "empty"), (None, "found nothing")],

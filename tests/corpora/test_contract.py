@@ -24,6 +24,8 @@ def test_facts_are_complete_and_agree(key):
     assert corpus.root_variable.endswith("_ROOT") and corpus.root_variable.isupper()
     assert corpus.title and corpus.licence and corpus.layout and "\n" not in corpus.layout
     assert corpus.citation.startswith("@")
+    assert corpus.language and corpus.emotions, "what a score across corpora is read with"
+    assert corpus.speaking in ("scripted", "spontaneous", "scripted and spontaneous")
     assert set(corpus.classes) <= set(EMOTIONS) and list(corpus.classes) == in_order(corpus.classes)
     assert corpus.protocols and set(corpus.protocols) <= set(PROTOCOLS)
     assert corpus.expected.hours is None or corpus.expected.hours > 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hand_labels import FIRST, HEADER, SECOND, label, one, wav
 
-from speechbrain_ext.corpora.iemocap import scan
+from speechbrain_ext.corpora.iemocap import scan, spoken_of
 from speechbrain_ext.corpora.manifest import Vote
 
 
@@ -192,3 +192,26 @@ def shuffled(items, order):
     items = list(items)
     order.shuffle(items)
     return items
+
+
+def test_spaces_around_lines_do_not_matter(tmp_path):
+    label(tmp_path / "a", f"{HEADER}\n{FIRST}\n{SECOND}")
+    lines = f"{HEADER}\n{FIRST}\n{SECOND}".splitlines()
+    label(tmp_path / "b", "".join(f" \t{line} \t\n" for line in lines))
+    assert scan(tmp_path / "b") == scan(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("name", "spoken"),
+    [
+        ("Ses05M_script01_1b_F012", ("Ses05F", "F", "5", "script01_1")),
+        ("Ses01F_impro01_MXX0", ("Ses01M", "M", "1", "impro01")),
+        ("Ses06F_impro01_M000", None),
+        ("Ses01F_impro01_X000", None),
+        ("Ses01F_impro01", None),
+        ("take 1", None),
+    ],
+)
+def test_a_name_says_who_speaks_what_where_it_is_the_corpus_s(name, spoken):
+    found = spoken_of(name)
+    assert spoken == (found and (found.speaker, found.gender, found.session, found.text_id))

@@ -70,6 +70,8 @@ def test_the_counts_of_the_tree_are_those_that_the_corpus_knows(published):
     for subset in CORPUS.expected.subsets:
         for known in (subset.labels, subset.speakers, subset.sessions):
             assert not known or sum(known.values()) == subset.utterances
+    without_excited = CORPUS.expected.subsets[1]
+    assert without_excited.sessions == {"1": 942, "2": 813, "3": 1000, "4": 793, "5": 942}
     moved = [*published[0][:-1]]
     assert edition.differences(CORPUS, replace(edition.count(moved), subsets=counts.subsets))
 

@@ -60,6 +60,7 @@ HEAD = "[6.2901 - 8.2357]\tSes01F_impro01_F000\tneu\t[2.5000, 2.0000, 3.0000]"
         ("val 3; act 2; dom  2;", "", 8, "the attributes none"),
         (HEAD + "\n", "", 3, "C-E2 before any utterance"),
         ("C-E2:\tNeutral;\t()", "Neutral", 4, "the line 'Neutral'"),
+        ("C-E2:\tNeutral;\t()", "C-E2:\tNeutral;\nnot a comment", 5, "the line 'not a comment'"),
     ],
 )
 def test_damage_is_told_by_file_and_line_and_the_rest_is_read(tmp_path, old, new, line, found):

@@ -248,6 +248,9 @@ def test_published_counts_are_no_difference_and_a_turn_less_is(published, tmp_pa
         return differences(CORPUS, count(utterances, CORPUS.expected.subsets))
 
     assert told(items) == []
+    (four,) = CORPUS.expected.subsets
+    assert four.labels == dict(anger=792, happiness=2644, neutral=3477, sadness=885)
+    assert CORPUS.labels_apart, "a label without its wav is left out with a note, as the release has some"
     assert told([item for item in items if item.id != items[0].id])[0] == "utterances 8437 (published 8438)"
     write_text(tmp_path / "manifest.jsonl", manifest_text(items))
     assert read_manifest(tmp_path / "manifest.jsonl") == items

@@ -10,7 +10,7 @@ from speechbrain_ext.corpora.emotion_words import EMOTION_WORDS, emotion_of
 from speechbrain_ext.corpora.labels import EMOTIONS
 from speechbrain_ext.corpora.manifest import CorpusFaults, manifest_text, measure, read_manifest
 from speechbrain_ext.corpora.table import COLUMNS, corpus_of, scan_table
-from speechbrain_ext.corpora.table_file import read_seconds
+from speechbrain_ext.corpora.table_file import read_seconds, read_table_file
 from speechbrain_ext.preparation.protocols import make_folds
 from speechbrain_ext.utils.errors import UserError
 
@@ -88,6 +88,8 @@ def test_segments_share_a_file(tmp_path):
         ("l_00061250", 61.25, None),
     ]
     assert read_seconds("1 days 01:00:00.5") == 90000.5
+    with pytest.raises(ValueError, match="1,5"):
+        read_seconds("1,5")
 
 
 def test_absolute_paths_and_ids(tmp_path):
@@ -144,6 +146,7 @@ def test_lines_that_are_right_are_kept_beside_the_faults(tmp_path):
     with pytest.raises(CorpusFaults) as caught:
         scan(tmp_path, WHOLE + "c.wav,,sad,,,,\n")
     assert [item.id for item in caught.value.utterances] == ["a_one", "b_two"]
+    assert caught.value.more_wavs == ("c.wav",), "its audio is checked in the same run"
 
 
 @pytest.mark.parametrize(
@@ -172,10 +175,37 @@ def test_missing_file_and_folder(tmp_path):
         assert str(path) in str(caught.value)
 
 
+def test_a_table_may_be_named_by_text(tmp_path):
+    (tmp_path / "map.csv").write_text("word,emotion\nmeh,neutral\n")
+    (row,) = read_table_file(str(tmp_path / "map.csv"), ("word", "emotion"), ("word", "emotion")).rows
+    assert (row.where, dict(row.cells)) == ("map.csv line 2", {"word": "meh", "emotion": "neutral"})
+
+
 def test_columns_without_a_meaning_are_noted(tmp_path):
     notes = []
     scan(tmp_path, "file,speaker,emotion,age,fodl\na.wav,1,sad,3,1\n", notes)
     assert notes == ["my.csv: column 'age' is not used", "my.csv: column 'fodl' is not used (is it fold?)"]
+    notes = []
+    scan(tmp_path, "file,speaker,emotion,part\na.wav,1,sad,3\n", notes)
+    assert notes == ["my.csv: column 'part' is not used"], "start is not similar enough"
+
+
+@pytest.mark.parametrize("count", [20, 21, 23])
+def test_twenty_columns_without_a_meaning_are_named_and_the_others_counted(tmp_path, count):
+    notes = []
+    names = ",".join(f"x{n}" for n in range(count))
+    scan(tmp_path, f"file,speaker,emotion,{names}\na.wav,1,sad{',1' * count}\n", notes)
+    assert [note for note in notes[:20] if note.endswith("is not used")] == notes[:20]
+    assert notes[20:] == ([f"my.csv: {count - 20} more columns are not used"] if count > 20 else [])
+
+
+def test_words_of_the_label_map_that_the_table_lacks_are_noted(tmp_path):
+    (tmp_path / "my.csv").write_text("file,speaker,emotion\na.wav,1,Meh\n")
+    notes = []
+    (item,) = scan_table(str(tmp_path / "my.csv"), "My", notes, {"meh": "neutral", "yay": "happiness"})
+    assert item.label == "neutral"
+    assert notes == ["1 words of the label map are not in my.csv: yay"]
+    assert scan_table(tmp_path / "my.csv", "My", None, {"meh": "neutral", "yay": "happiness"}) == [item]
 
 
 def test_partitions_have_few_names_and_their_development_part_is_noted(tmp_path):
@@ -211,6 +241,7 @@ def test_corpus_has_the_name_of_its_file_and_the_protocols_of_its_columns(tmp_pa
             ("speaker", "speaker5", "random5"),
         ),
         ("file,speaker,emotion,session\na.wav,1,sad,1\nb.wav,2,sad,\n", ("speaker", "random5")),
+        ("file,speaker,emotion,session,text\na.wav,1,sad,1,x\nb.wav,1,sad,2,y\n", ("random5",)),
         ("file,speaker,emotion,fold\na.wav,1,sad,1\nb.wav,1,sad,2\n", ("given", "random5")),
         ("file,speaker,emotion,fold\na.wav,1,sad,1\nb.wav,,sad,2\n", ("random5",)),
         ("file,speaker,emotion,partition\na.wav,1,sad,train\nb.wav,1,sad,test\n", ("given", "random5")),

@@ -176,7 +176,7 @@ def test_audformat_reads_what_we_write(tmp_path):
 
 def test_we_read_what_audformat_writes(tmp_path):
     audformat = pytest.importorskip("audformat")
-    database = audformat.Database("emodb", usage="research")
+    database = audformat.Database("emodb", usage="research", languages=["German"])
     labels = {"03": {"gender": "male"}, "08": {"gender": "female"}}
     database.schemes["speaker"] = audformat.Scheme("str", labels=labels)
     database.schemes["emotion"] = audformat.Scheme("str", labels=["anger", "neutral"])
@@ -205,6 +205,7 @@ def test_we_read_what_audformat_writes(tmp_path):
         "wav_b": ("wav/b.wav", None, None, "08", "F", "neutral"),
     }
     assert parts(back.folds) == [("1", ["wav_a_00000000"], [], ["wav_b"])]
+    assert back.stated.language == "deu"
 
 
 def test_broken_audformat_is_told(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from recipe_list import RECIPES, write_recipe
 
 from speechbrain_ext import hparams
-from speechbrain_ext.hparams.training import TRAINING_TYPES
+from speechbrain_ext.hparams.training import TRAINING_TYPES, training_defaults
 from speechbrain_ext.utils.errors import UsageError, UserError
 
 RECIPE = RECIPES / "EmoDB", "amsnet"
@@ -109,6 +109,8 @@ def test_hash_changes_with_values_that_decide_and_with_no_other():
     ("words", "told"),
     [
         (["lr", "1"], "expected --key value"),
+        (["lrate", "1"], "expected --key value after `--`, found 'lrate'"),
+        (["--", "1"], "expected --key value after `--`, found '--'"),
         (["--lr"], "missing value"),
         (["--lr", "1", "--lr=2"], "given twice"),
         (["--lr", "[1"], "--lr: not YAML"),
@@ -122,6 +124,25 @@ def test_override_words_are_checked(words, told):
 
 def test_numbers_in_exponent_form_are_numbers():
     assert hparams.parse_overrides(["--lr", "1e-4"]) == {"lr": 1e-4}
+    assert hparams.parse_overrides(["--lr", "'1e-4'"]) == {"lr": 1e-4}
+
+
+def test_a_wrong_value_of_the_task_names_the_file_or_the_option_where_it_stands(tmp_path):
+    write_recipe(tmp_path, SYSTEM)
+    with pytest.raises(UsageError, match=r"^option: emotion: expected one of perceived, intended, found 'felt'"):
+        hparams.load_system(tmp_path, "own", {"emotion": "felt"}, trust=True)
+    (tmp_path / "corpus.yaml").write_text("corpus: null\nprotocol: random5\nemotion: felt\n")
+    with pytest.raises(UserError, match=r"corpus\.yaml.*emotion"):
+        hparams.load_system(tmp_path, "own", trust=True)
+
+
+def test_a_system_that_names_no_training_is_trained_plainly():
+    usual = training_defaults()
+    assert (usual["optimizer"], usual["lr"], usual["weight_decay"], usual["batch_size"]) == ("Adam", 1e-4, 0.0, 32)
+    assert (usual["scheduler"], usual["max_grad_norm"], usual["early_stopping_epochs"]) == (None, 1e9, 0)
+    assert (usual["epochs"], usual["schedule_scale"], usual["label_smoothing"]) == (100, 1.0, 0.0)
+    assert not usual["class_weights"] and not usual["balanced_sampling"]
+    assert not usual["augment_waveform"] and usual["spec_augment"] is None
 
 
 def test_a_missing_system_or_recipe_is_named(tmp_path):

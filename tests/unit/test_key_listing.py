@@ -11,7 +11,7 @@ from recipe_list import EVERY, RECIPES, each_recipe
 from speechbrain_ext import hparams
 from speechbrain_ext.bin.keys import main
 from speechbrain_ext.corpora.task import TASK_KEYS
-from speechbrain_ext.hparams.key_listing import TASK_MEANINGS, list_keys
+from speechbrain_ext.hparams.key_listing import TASK_MEANINGS, groups, list_keys
 from speechbrain_ext.hparams.key_types import MEANINGS
 from speechbrain_ext.hparams.system_checks import STRUCTURE
 
@@ -66,6 +66,32 @@ def test_groups_stand_as_in_the_yaml():
     ]
     assert places == sorted(places)
     assert "On the mini corpus: {schedule_scale: 0.02}" in text
+
+
+def test_keys_under_no_comment_belong_to_the_group_above():
+    text = "# A system.\n\nvariant: a\n\nwidth: 3\n\n# Data (Section 2)\nrate: 3\n\ndepth: 2\n"
+    assert groups(text) == [(["System"], ["variant", "width"]), (["Data (Section 2)"], ["rate", "depth"])]
+
+
+def test_types_of_the_task_and_what_a_corpus_changes_of_it():
+    lines = listed("EmoDB", "am_resnet")
+    for key, value, kind, is_changed in (
+        ("classes", "[anger, boredom, ", "list of text or empty", True),
+        ("scenarios", "[]", "list of text or empty", False),
+        ("merge_excited", "false", "boolean", False),
+        ("soft_target_alpha", "", "number >= 0", False),
+        ("emotion", "", "one of ", False),
+    ):
+        assert f"--{key} {value}" in lines[key] and f" {kind}" in lines[key], key
+        assert lines[key].endswith(" [corpus]") == is_changed, key
+    assert listed("IEMOCAP", "svm")["merge_excited"].endswith("[corpus]")
+
+
+def test_up_to_six_variants_are_named_and_more_are_counted_first():
+    for system in ("amsnet", "sd_caff", "ca_mser"):
+        names = list(hparams.load_system(RECIPES / "EmoDB", system).tree["variants"])
+        count = f"{len(names)}: " if system == "ca_mser" else ""
+        assert f"  one of {count}{', '.join(names)}  " in listed("EmoDB", system)["variant"]
 
 
 def test_source_and_place_of_a_value():

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from recipe_list import RECIPES
 
+from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.cross_corpus.request import adapted_spec
 from speechbrain_ext.hparams import load_system
 from speechbrain_ext.training.methods import AS_TRAINED, METHODS, find_methods, method_named
+from speechbrain_ext.training.run_spec import RunSpec
+from speechbrain_ext.training.target import TargetCorpus
 from speechbrain_ext.utils.errors import UsageError
 
 
@@ -94,3 +99,15 @@ def test_only_the_unadapted_model_sees_no_target():
 def test_a_system_whose_pretrained_model_is_out_of_reach_still_says_why():
     expected = ["corpus-znorm", "speaker-znorm", "coral"]
     assert refused("ssl_probe", *NAMES[:-1], ssl_model="no/such-model") == expected
+
+
+def test_the_keys_of_a_method_stand_for_those_of_the_user():
+    spec = RunSpec("r", "svm", "d", "e", "c", overrides=("--variant", "egemaps", "--speaker_normalisation", "False"))
+    target = TargetCorpus("data/RAVDESS-mini", Task(("anger", "sadness")))
+    found = adapted_spec(spec, METHODS["speaker-znorm"], target)
+    assert found.overrides == ("--variant", "egemaps", "--speaker_normalisation", "True")
+    assert (found.method, found.target, found.target_task) == ("speaker-znorm", "", "")
+    found = adapted_spec(spec, METHODS["coral"], target)
+    assert found.overrides == spec.overrides and (found.method, found.target) == ("coral", target.folder)
+    assert Task.from_dict(json.loads(found.target_task)) == target.task
+    assert adapted_spec(spec, METHODS["corpus-znorm"], target) == spec

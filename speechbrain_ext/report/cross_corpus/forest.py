@@ -11,9 +11,12 @@ from speechbrain_ext.report.cross_corpus.differences import Difference
 from speechbrain_ext.report.cross_corpus.grids import train_name
 from speechbrain_ext.report.figures.drawing import SOFT, draw_watermark, new_figure, set_title
 
-# Okabe and Ito's colours and different marks: they can be told apart in grey and with all kinds of colour vision.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKS = "osD^vP"
+# Okabe and Ito's colours and different marks: they can be told apart in grey and with all kinds of colour vision. More
+# marks than colours, so that no pair of both comes twice.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c8c8c")
+MARKS = "osD^vPX*p"
+# Height of a method's interval, and the space between two directions, in inches.
+METHOD_IN, GAP_IN = 0.13, 0.12
 
 
 def build_forest_of_methods(matrix: Matrix, found: Sequence[Difference]) -> Figure:
@@ -31,7 +34,8 @@ def build_forest_of_methods(matrix: Matrix, found: Sequence[Difference]) -> Figu
     """
     lines = list(dict.fromkeys(_line(one) for one in found))
     methods = list(dict.fromkeys(one.cell.method for one in found))
-    figure = new_figure(7.0, 0.42 * len(lines) + 1.6, in_rows=True)
+    line_in = METHOD_IN * len(methods) + GAP_IN
+    figure = new_figure(7.0, line_in * len(lines) + 1.5 + 0.2 * -(-len(methods) // 3), in_rows=True)
     axes = figure.add_subplot()
     axes.axvline(0, color=SOFT, linewidth=1)
     for number, method in enumerate(methods):
@@ -40,14 +44,16 @@ def build_forest_of_methods(matrix: Matrix, found: Sequence[Difference]) -> Figu
         for one in found:
             if one.cell.method != method:
                 continue
-            place = lines.index(_line(one)) + 0.17 * (number - (len(methods) - 1) / 2)
+            place = lines.index(_line(one)) + METHOD_IN / line_in * (number - (len(methods) - 1) / 2)
             if one.test.interval is not None:
                 axes.plot([100 * end for end in one.test.interval], [place, place], color=colour, linewidth=1.4)
             inside = colour if one.holds else "white"
-            axes.plot([100 * one.test.difference], [place], mark, color=colour, markerfacecolor=inside, markersize=6)
+            axes.plot([100 * one.test.difference], [place], mark, color=colour, markerfacecolor=inside, markersize=5)
     names = [f"{system}: {train_name(train)} → {target}" for system, train, target in lines]
     axes.set_yticks(range(len(lines)), names, fontsize=8)
-    axes.set_ylim(len(lines) - 0.4, -0.6)
+    for edge in range(1, len(lines)):
+        axes.axhline(edge - 0.5, color=SOFT, linewidth=0.4, alpha=0.4)
+    axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.25)
     axes.tick_params(axis="y", length=0)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from speechbrain_ext.evaluation.matrix import ALL_DATA, FOLD_ENSEMBLE, FOLD_MEAN, MODELS, WITHIN, Cell, Matrix
-from speechbrain_ext.evaluation.records import Score
+from speechbrain_ext.evaluation.matrix import ALL_DATA, FOLD_ENSEMBLE, FOLD_MEAN, MODELS, UAR, WITHIN, Cell, Matrix
 from speechbrain_ext.training.methods import AS_TRAINED
-from speechbrain_ext.utils.text import DASH, percent
+from speechbrain_ext.utils.text import DASH, decimal, percent
 
 TRANSDUCTIVE = "transductive: uses unlabelled target data"
 WITHIN_MARK = "(CV)"
@@ -33,6 +32,8 @@ class Grid:
     ----------
     system, method, model : str
         As in `Cell`.
+    score : str
+        "uar", or a dimension whose CCC it shows.
     trains : tuple of tuple of str
         Corpora trained on, one entry a line of the grid.
     targets : tuple of str
@@ -47,6 +48,7 @@ class Grid:
     trains: tuple[tuple[str, ...], ...]
     targets: tuple[str, ...]
     cells: tuple[tuple[Cell | None, ...], ...]
+    score: str = UAR
 
     @property
     def found(self) -> list[Cell]:
@@ -57,7 +59,7 @@ class Grid:
     def is_empty(self) -> bool:
         """Whether it has cells across corpora and none of them has a score: the method does not apply."""
         across = [cell for cell in self.found if cell.model != WITHIN]
-        return bool(across) and all(cell.uar is None for cell in across)
+        return bool(across) and not any(cell.is_scored for cell in across)
 
     @property
     def is_transductive(self) -> bool:
@@ -66,8 +68,9 @@ class Grid:
 
     @property
     def name(self) -> str:
-        """System, method and kind of model, without the remark on target data."""
-        return f"{self.system}, {self.method}, {dict(MODEL_NAMES)[self.model]}"
+        """System, method and kind of model, with dimensions the one shown, without the remark on target data."""
+        shown = "" if self.score == UAR else f"{self.score}, "
+        return f"{shown}{self.system}, {self.method}, {dict(MODEL_NAMES)[self.model]}"
 
     @property
     def title(self) -> str:
@@ -86,7 +89,7 @@ def grids(matrix: Matrix) -> list[Grid]:
     -------
     list of Grid
         Each with the system's cross-validation on the diagonal; without a grid that would have that alone, unless the
-        system has no other cell.
+        system has no other cell. With dimensions there is one for each of them.
     """
     place = {name: number for number, name in enumerate(matrix.systems)}
     ordered = sorted(matrix.cells, key=lambda cell: place.get(cell.system, len(place)))
@@ -95,13 +98,15 @@ def grids(matrix: Matrix) -> list[Grid]:
         own = [cell for cell in ordered if cell.system == system]
         kinds = dict.fromkeys((cell.model, cell.method) for cell in own if cell.model != WITHIN)
         order = sorted(kinds or [(WITHIN, AS_TRAINED)], key=lambda kind: _order(matrix, *kind))
-        found += [_grid(matrix, own, system, method, model) for model, method in order]
+        for model, method in order:
+            grid = _grid(matrix, own, system, method, model)
+            found += [replace(grid, score=score) for score in matrix.scores]
     return found
 
 
 def without_score(matrix: Matrix) -> list[str]:
     """Why some methods have no grid with scores: their notes, each once."""
-    notes = [cell.note for grid in grids(matrix) if grid.is_empty for cell in grid.found if cell.uar is None]
+    notes = [cell.note for grid in grids(matrix) if grid.is_empty for cell in grid.found if not cell.is_scored]
     return list(dict.fromkeys(note or "no score, and the matrix gives no reason" for note in notes))
 
 
@@ -116,24 +121,35 @@ def train_name(train: Sequence[str]) -> str:
     return " + ".join(train)
 
 
-def uar_text(cell: Cell | None, is_marked: bool = True) -> str:
-    """Write the UAR of a cell in per cent with its interval; a dash without a score, a mark on the diagonal."""
-    if cell is None or cell.uar is None:
+def score_text(cell: Cell | None, name: str = UAR, is_marked: bool = True) -> str:
+    """Write a score of a cell with its interval: UAR in per cent, or the CCC of a dimension.
+
+    Arguments
+    ---------
+    cell : Cell or None
+        A dash is written without a score, and a mark on the diagonal.
+    name : str
+        "uar", or the name of a dimension.
+    is_marked : bool
+        Whether the diagonal is marked.
+    """
+    score = None if cell is None else cell.score(name)
+    if cell is None or score is None:
         return DASH
-    text = Score(cell.uar, cell.uar_ci95).text(percent)
+    text = score.text(percent if name == UAR else decimal)
     return f"{text} {WITHIN_MARK}" if is_marked and cell.model == WITHIN else text
 
 
 def chance(matrix: Matrix) -> float:
-    """UAR of guessing, a fraction."""
-    return 1 / len(matrix.classes)
+    """The score of guessing: of UAR a fraction, of CCC 0."""
+    return 0.0 if matrix.dimensions else 1 / len(matrix.classes)
 
 
 def cell_notes(cells: Sequence[Cell]) -> list[str]:
     """Notes of cells, each once, with where it holds."""
     by_note: dict[str, list[str]] = {}
     for cell in cells:
-        note = cell.note or ("" if cell.uar is not None else "no score, and the matrix gives no reason")
+        note = cell.note or ("" if cell.is_scored else "no score, and the matrix gives no reason")
         if note:
             by_note.setdefault(note, []).append(f"{train_name(cell.train)} → {cell.target}")
     return [f"{', '.join(dict.fromkeys(places))}: {note}" for note, places in by_note.items()]

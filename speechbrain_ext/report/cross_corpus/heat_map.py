@@ -6,9 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from speechbrain_ext.evaluation.matrix import ALL_DATA, WITHIN, Cell, Matrix
+from speechbrain_ext.evaluation.matrix import ALL_DATA, UAR, WITHIN, Cell, Matrix
 from speechbrain_ext.report.cross_corpus.grids import Grid, chance, grids
 from speechbrain_ext.report.figures.drawing import INK, SOFT, draw_watermark, frame, new_figure, set_title
+from speechbrain_ext.utils.text import decimal
 
 COLUMNS = 4
 PANEL_IN = 2.5
@@ -17,7 +18,7 @@ COLOUR_MAP = "cividis"
 
 
 def build_heat_map(matrix: Matrix) -> Figure:
-    """Draw UAR in per cent: rows are trained on, columns are tested on, the diagonal is outlined.
+    """Draw UAR in per cent, or CCC: rows are trained on, columns are tested on, the diagonal is outlined.
 
     Arguments
     ---------
@@ -36,31 +37,35 @@ def build_heat_map(matrix: Matrix) -> Figure:
     height = max(PANEL_IN, 0.45 * lines + 1.1)
     figure = new_figure(max(6.4, PANEL_IN * columns + 1.4), height * rows + 0.7)
     low = chance(matrix)
-    high = max((cell.uar for cell in matrix.cells if cell.uar is not None), default=1.0)
+    found = [score.value for cell in matrix.cells for name in matrix.scores if (score := cell.score(name))]
+    high = max(found, default=1.0)
     places = figure.subplots(rows, columns, squeeze=False)
     for number, axes in enumerate(places.flat):
         if number >= len(panels):
             axes.set_visible(False)
             continue
         _draw_panel(axes, panels[number], low, max(high, low + 0.01), is_first=number % columns == 0)
-    set_title(figure, f"UAR in per cent, {len(matrix.classes)} classes: trained on (row), tested on (column)")
+    what = "CCC" if matrix.dimensions else f"UAR in per cent, {len(matrix.classes)} classes"
+    set_title(figure, f"{what}: trained on (row), tested on (column)")
     draw_watermark(figure, matrix.source)
     return figure
 
 
 def _is_across(cell: Cell) -> bool:
-    return cell.model != WITHIN and cell.uar is not None
+    return cell.model != WITHIN and cell.is_scored
 
 
 def _draw_panel(axes: Axes, grid: Grid, low: float, high: float, is_first: bool) -> None:
-    values = [[float("nan") if cell is None or cell.uar is None else cell.uar for cell in line] for line in grid.cells]
+    scores = [[None if cell is None else cell.score(grid.score) for cell in line] for line in grid.cells]
+    values = [[float("nan") if score is None else score.value for score in line] for line in scores]
     axes.imshow(values, vmin=low, vmax=high, cmap=COLOUR_MAP, aspect="auto")
     for row, line in enumerate(grid.cells):
         for column, cell in enumerate(line):
-            if cell is None or cell.uar is None:
+            score = scores[row][column]
+            if cell is None or score is None:
                 continue
-            is_bright = (cell.uar - low) / (high - low) > 0.55
-            text = f"{100 * cell.uar:.1f}"
+            is_bright = (score.value - low) / (high - low) > 0.55
+            text = f"{100 * score.value:.1f}" if grid.score == UAR else decimal(score.value)
             axes.text(column, row, text, ha="center", va="center", color=INK if is_bright else "white")
             if cell.model == WITHIN:
                 square = Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=INK, linewidth=1.6)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from speechbrain_ext.evaluation.matrix import FILE, Cell, Matrix, read_matrix, write_matrix
-from speechbrain_ext.evaluation.matrix_predictions import KEPT_MODELS, read_cell, write_kept
+from speechbrain_ext.evaluation.matrix_predictions import KEPT_MODELS, read_cell, read_file, write_kept
 from speechbrain_ext.report.cross_corpus.differences import differences
 from speechbrain_ext.report.cross_corpus.write import draw_matrix, report_lines
 from speechbrain_ext.utils.errors import UserError
@@ -57,11 +57,15 @@ def keep_matrix(folder: str | Path, name: str, shared: str | Path) -> Path:
 
 
 def _keep_cell(cell: Cell, folder: Path, place: Path) -> Cell:
-    if cell.uar is None or cell.model not in KEPT_MODELS:
+    if not cell.is_scored or cell.model not in KEPT_MODELS:
         return replace(cell, predictions=None, sha256=None)
     trained = "+".join(cell.train)
     path = place / f"{cell.system}.{trained}.{cell.target}.{cell.model}.{cell.method}.csv"
-    write_kept(path, read_cell(cell, folder))
+    if cell.ccc is not None:
+        # Values are kept as they are: there is no posterior to leave out.
+        write_text(path, read_file(cell, folder).decode("utf-8"))
+    else:
+        write_kept(path, read_cell(cell, folder))
     return replace(cell, predictions=path.name, sha256=sha256_file(path))
 
 
@@ -85,7 +89,7 @@ def page_text(found: list[tuple[Path, Matrix]], shared: Path) -> str:
     ]
     for place, matrix in sorted(found, key=lambda one: (one[1].source == "mini", one[0].name)):
         where = place.relative_to(shared).as_posix()
-        title = f"{', '.join(matrix.names)}: {', '.join(matrix.classes)}"
+        title = f"{', '.join(matrix.names)}: {', '.join(matrix.dimensions or matrix.classes)}"
         lines += [
             *report_lines(matrix, differences(matrix, place), title, 2, f"{where}/"),
             "",

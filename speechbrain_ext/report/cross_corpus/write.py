@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from speechbrain_ext.corpora.value_range import scale_text
 from speechbrain_ext.evaluation.coverage import coverage_sentence
-from speechbrain_ext.evaluation.matrix import ALL_DATA, FILE, CorpusCard, Matrix, read_matrix
+from speechbrain_ext.evaluation.matrix import ALL_DATA, FILE, NOT_STATED, CorpusCard, Matrix, read_matrix
 from speechbrain_ext.report.cross_corpus.differences import Difference, differences
 from speechbrain_ext.report.cross_corpus.forest import build_forest_of_methods
-from speechbrain_ext.report.cross_corpus.grids import train_name, uar_text
+from speechbrain_ext.report.cross_corpus.grids import score_text, train_name
 from speechbrain_ext.report.cross_corpus.heat_map import build_heat_map
 from speechbrain_ext.report.cross_corpus.texts import explanation, matrix_csv, matrix_latex, matrix_markdown
 from speechbrain_ext.report.figures.drawing import draw_file
@@ -79,24 +80,28 @@ def report_lines(matrix: Matrix, found: Sequence[Difference], title: str, level:
     lines = [f"{head} {title}", ""]
     if matrix.source == "mini":
         lines += [f"**{SYNTHETIC}**", ""]
-    lines += [f"![Heat map: UAR of each source on each target]({place}{HEAT_MAP})", "", explanation(matrix), ""]
+    score = "CCC" if matrix.dimensions else "UAR"
+    lines += [f"![Heat map: {score} of each source on each target]({place}{HEAT_MAP})", "", explanation(matrix), ""]
     counts = sorted({cell.speakers for cell in matrix.cells if cell.speakers})
-    lines += [sentence for count in counts if (sentence := coverage_sentence({"uar": "UAR"}, count))]
+    covered = {"ccc": "CCC"} if matrix.dimensions else {"uar": "UAR"}
+    lines += [sentence for count in counts if (sentence := coverage_sentence(covered, count))]
     lines += ["", f"{head}# Corpora", "", *_cards(matrix), ""]
     if matrix.overlaps:
         lines += [f"- {pair}: {text}" for pair, texts in matrix.overlaps.items() for text in texts] + [""]
-    lines += [f"{head}# UAR", "", *matrix_markdown(matrix, level + 2)]
+    lines += [f"{head}# {score}", "", *matrix_markdown(matrix, level + 2)]
     if found:
         lines += [f"{head}# Which methods help", "", f"![What each method changes]({place}{FOREST})", ""]
         lines += [*_differences(found), ""]
-    lines += [f"{head}# What is recognised", "", *_shares(matrix), ""]
+    if matrix.classes:
+        lines += [f"{head}# What is recognised", "", *_shares(matrix), ""]
     return [*lines, f"Made by `{matrix.command}` at commit {matrix.commit}."]
 
 
 def _cards(matrix: Matrix) -> list[str]:
     head = ["Corpus", "Edition", "Language", "Speech", "Emotions", "Utterances", "Speakers", *matrix.classes]
-    rows = [markdown_row([*head, "Merged", "Left out"])]
-    rows.append("| --- | --- | --- | --- | --- |" + " ---: |" * (2 + len(matrix.classes)) + " --- | --- |")
+    rows = [markdown_row([*head, *(["Scale"] if matrix.dimensions else ["Merged", "Left out"])])]
+    ends = " --- |" if matrix.dimensions else " --- | --- |"
+    rows.append("| --- | --- | --- | --- | --- |" + " ---: |" * (2 + len(matrix.classes)) + ends)
     return rows + [_card_row(card, matrix) for card in matrix.corpora]
 
 
@@ -106,6 +111,9 @@ def _card_row(card: CorpusCard, matrix: Matrix) -> str:
     merged = ", ".join(f"{label} as {target}" for label, target in card.merged.items())
     left_out = ", ".join(f"{label} {number}" for label, number in card.left_out.items())
     known = [card.corpus, card.edition, card.language, card.speaking, card.emotions]
+    if matrix.dimensions:
+        scale = scale_text(card.dimension_scale) if card.dimension_scale else NOT_STATED
+        return markdown_row([*map(markdown_cell, known), *counts, scale])
     return markdown_row([*map(markdown_cell, known), *counts, merged or DASH, left_out or DASH])
 
 
@@ -123,8 +131,8 @@ def _differences(found: Sequence[Difference]) -> list[str]:
         lines.append(
             markdown_row(
                 [
-                    *(cell.system, train_name(cell.train), cell.target, uar_text(one.reference), cell.method),
-                    *(uar_text(cell), one.text, str(one.test.n_speakers), DASH if least is None else percent(least)),
+                    *(cell.system, train_name(cell.train), cell.target, score_text(one.reference), cell.method),
+                    *(score_text(cell), one.text, str(one.test.n_speakers), DASH if least is None else percent(least)),
                 ]
             )
         )

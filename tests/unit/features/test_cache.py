@@ -193,3 +193,89 @@ def test_full_disk_and_unwritable_folder_are_one_line(tmp_path, monkeypatch):
 
 def test_variants_have_keys_of_their_own():
     assert len({entry_key("ab"), entry_key("ab", "speed0.9"), entry_key("ab", "noise15db")}) == 3
+
+
+def test_silence_is_the_extractor_s_until_a_folder_keeps_it_and_damage_is_refused(tmp_path):
+    cache = FeatureCache(tmp_path, FEATURE)
+    assert np.array_equal(cache.silence(), FEATURE.silence())
+    about = fill(tmp_path, [0]).folder / "feature.json"
+    assert cache.silence().dtype == np.float32
+    for wrong in ([0.0] * 4, [0.0, 0.0, 0.0, 0.0, float("nan")], "quiet"):
+        about.write_text(json.dumps({**json.loads(about.read_text()), "silence": wrong}))
+        with pytest.raises(UserError, match="silence: expected 5 finite numbers"):
+            cache.silence()
+
+
+def test_a_folder_of_another_feature_is_refused_before_anything_is_read(tmp_path):
+    about = fill(tmp_path, [0]).folder / "feature.json"
+    about.write_text(about.read_text().replace("logmel", "mfcc"))
+    with pytest.raises(UserError, match="found another feature"):
+        FeatureCache(tmp_path, FEATURE).missing(["k0"])
+
+
+def test_frames_of_another_precision_are_kept_as_float32(tmp_path):
+    cache = FeatureCache(tmp_path, FEATURE)
+    with cache.writer() as writer:
+        writer.add("k0", frames_of(0).astype(np.float64))
+        writer.add("k1", np.asfortranarray(frames_of(1)))
+    assert cache.get("k0").dtype == np.float32
+    assert np.array_equal(cache.get("k0"), frames_of(0)) and np.array_equal(cache.get("k1"), frames_of(1))
+
+
+@pytest.mark.parametrize(("frames", "found"), [(1, True), (0, False), (-1, False)])
+def test_an_entry_has_at_least_one_frame(tmp_path, frames, found):
+    folder = fill(tmp_path, [0]).folder
+    entry = json.loads(only(folder, "index-*.jsonl").read_text())
+    crc32 = shards.checksum(frames_of(0)[:frames]) if found else "00000000"
+    only(folder, "index-*.jsonl").write_text(json.dumps({**entry, "shape": [frames, 5], "crc32": crc32}) + "\n")
+    cache = FeatureCache(tmp_path, FEATURE)
+    assert cache.missing(["k0"]) == ([] if found else ["k0"])
+    if found:
+        assert np.array_equal(cache.get("k0"), frames_of(0)[:1])
+
+
+def test_readers_of_any_age_give_the_same_copy(tmp_path):
+    """Two runs may have computed a key with other rounding; one training must not mix the two copies."""
+    cache = FeatureCache(tmp_path, FEATURE)
+
+    def write(name, frames):
+        with cache.writer() as writer:
+            writer.add("k0", frames)
+        for path in cache.folder.glob(f"*-{writer.shard}.*"):
+            path.rename(path.with_name(path.name.replace(writer.shard, name)))
+
+    write("bb", frames_of(1))
+    early = FeatureCache(tmp_path, FEATURE)
+    assert early.missing(["k0"]) == []
+    write("aa", frames_of(2))
+    assert early.missing(["k0"]) == []
+    assert np.array_equal(early.get("k0"), FeatureCache(tmp_path, FEATURE).get("k0"))
+
+
+def test_a_new_writer_removes_what_dead_runs_left(tmp_path):
+    folder = fill(tmp_path, [0]).folder
+    (folder / "data-dead.f32").write_bytes(b"\0" * 400)
+    fill(tmp_path, [1])
+    assert not (folder / "data-dead.f32").exists() and FeatureCache(tmp_path, FEATURE).verify() == []
+
+
+def test_only_regular_files_are_swept(tmp_path):
+    fifo = tmp_path / "data-pipe.f32"
+    os.mkfifo(fifo)
+    writer = os.open(fifo, os.O_RDWR)  # otherwise a reader would wait here
+    try:
+        assert shards.sweep(tmp_path) == 0 and fifo.exists()
+    finally:
+        os.close(writer)
+
+
+def test_entries_show_at_the_latest_20_seconds_after_the_last_time(tmp_path, monkeypatch):
+    now_s = [100.0]
+    monkeypatch.setattr(shards.time, "monotonic", lambda: now_s[0])
+    reader, seen = FeatureCache(tmp_path, FEATURE), []
+    with FeatureCache(tmp_path, FEATURE).writer() as writer:
+        for number, time_s in enumerate([119.0, 121.0, 122.0, 140.0, 142.0]):
+            now_s[0] = time_s
+            writer.add(f"k{number}", frames_of(number))
+            seen.append(5 - len(reader.missing([f"k{known}" for known in range(5)])))
+    assert seen == [0, 2, 2, 2, 5]
