@@ -39,7 +39,7 @@ class StagesRequest:
         The stages from the first to the last.
     table : Table or None
         The paper's table whose rows are run.
-    mark, columns, paper
+    mark, columns, paper, reference
         As for `speechbrain_ext.report.tables.run_table.TableRequest`.
     root_variable : str
         The environment variable that may name the corpus, for the message about the mini corpus.
@@ -52,6 +52,7 @@ class StagesRequest:
     mark: str = ""
     columns: tuple[str, ...] = LATEX_COLUMNS
     paper: bool = False
+    reference: str = ""
     root_variable: str = ""
 
 
@@ -217,7 +218,9 @@ def table(request: StagesRequest, stages: Sequence[int]) -> None:
     from speechbrain_ext.report.tables.run_table import TableRequest, run_table
 
     assert request.table is not None, "asked for with --table"
-    asked = TableRequest(request.table, request.rows, stages, request.mark, request.columns, request.paper)
+    asked = TableRequest(
+        request.table, request.rows, stages, request.mark, request.columns, request.paper, request.reference
+    )
     run_table(asked)
 
 

@@ -196,6 +196,14 @@ ALL = (
         ",".join(LATEX_COLUMNS),
         columns(COLUMNS),
     ),
+    Option(
+        "reference",
+        RUN,
+        "NAME",
+        "with --table: the row that its others are compared with",
+        "",
+        "the preset's, else the first",
+    ),
     Option("paper", (*RUN, "page"), "", "draw figures for a paper too: PDF, no title, 3.4 in and 7 in wide, 8 pt"),
     Option(
         "exp", (*RUNS, "page", *MATRIX), "DIR", "where experiments are written", shown="exp in the recipe", kind=path

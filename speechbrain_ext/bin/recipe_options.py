@@ -99,6 +99,8 @@ def parse(recipe: Recipe, words: Sequence[str]) -> Namespace:
         raise UsageError(
             "--shuffled-row adds a row to --table: name a table, or type -- --shuffle_labels True with --tag"
         )
+    if asked.reference and not asked.table:
+        raise UsageError("--reference names a row of --table: name a table too")
     if asked.verify and asked.no_audio_check:
         raise UsageError("--verify and --no-audio-check exclude each other: leave one out")
     _choose_system(recipe, asked)

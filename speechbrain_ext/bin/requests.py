@@ -88,12 +88,16 @@ def stages_request(asked: argparse.Namespace) -> StagesRequest:
     """What run.sh is asked for."""
     from speechbrain_ext.stages import StagesRequest
     from speechbrain_ext.training.paper_tables import load_table
+    from speechbrain_ext.training.reference_row import reference_row
     from speechbrain_ext.training.run_request import table_specs, with_row
 
     spec = run_spec(asked, asked.prepared)
     table = load_table(asked.recipe, asked.table) if asked.table else None
     if table and asked.shuffled_row:
         table = table.with_shuffled_row()
+    if table and asked.reference:
+        # Before any stage, for its error.
+        reference_row(table, asked.reference)
     specs = table_specs(spec, table, asked.tag) if table else [with_row(spec, asked.tag)]
     return StagesRequest(
         corpus=corpus_request(asked),
@@ -103,6 +107,7 @@ def stages_request(asked: argparse.Namespace) -> StagesRequest:
         mark=".".join(mark for mark in (asked.preset, asked.tag) if mark not in ("", "paper")),
         columns=asked.columns,
         paper=asked.paper,
+        reference=asked.reference,
         root_variable=asked.root_variable,
     )
 

@@ -17,6 +17,8 @@ from speechbrain_ext.metrics.jackknife import DIFFERENCE, interval_ends, t_quant
 from speechbrain_ext.metrics.speakers import Interval, pair
 
 METRICS = ("uar", "wa")
+# A difference holds where p, adjusted for its family, is not above this.
+LEVEL = 0.05
 # All swaps of more speakers are too many; then this many are drawn.
 MOST_EXACT, DRAWS = 16, 10_000
 # Sums of the same terms in another order may differ by this much.

@@ -11,12 +11,11 @@ from speechbrain_ext.evaluation.coverage import measured_coverage
 from speechbrain_ext.evaluation.statistics import Comparison, GroupScores, System
 from speechbrain_ext.evaluation.system_files import Systems, read_systems
 from speechbrain_ext.metrics.jackknife import t_quantile
-from speechbrain_ext.metrics.paired_tests import DRAWS, METRICS, PairedTest
+from speechbrain_ext.metrics.paired_tests import DRAWS, LEVEL, METRICS, PairedTest
 from speechbrain_ext.metrics.vote_divergence import FLOOR
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.text import DASH, percent
 
-LEVEL = 0.05
 GENDERS = {"F": "female", "M": "male"}
 
 

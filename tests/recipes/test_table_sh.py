@@ -20,6 +20,8 @@ ROWS = ["early fusion", "FRLM", "URLM", "concat", "AMSNet"]
         (("--table", "amsnet/5", "--", "--epochs", "1"), "add --tag NAME"),
         (("--table", "amsnet/5", "--system", "amsnte"), "did you mean amsnet"),
         (("--shuffled-row",), "name a table"),
+        (("--table", "amsnet/5", "--reference", "FLRM"), "--reference FLRM: did you mean FRLM"),
+        (("--reference", "FRLM"), "name a table"),
         (("--tag", "table5-frlm"), "such names are for the rows of --table"),
     ],
 )
@@ -83,6 +85,14 @@ def test_every_row_is_trained_once_and_shown_with_the_papers_number(finished_run
     assert {row["paper_mark"] for row in rows} == {"paper, other corpus, other settings"} and not any(
         row["wa_difference"] for row in rows
     )
+    assert {row["reference_row"] for row in rows} == {"AMSNet"} and [bool(row["p_holm"]) for row in rows] == [
+        1,
+        1,
+        1,
+        1,
+        0,
+    ]
+    assert "- Reference row: AMSNet. 4 rows are compared with it" in text and "after Holm over 4 rows" in text
     assert phases == 10, "frlm and urlm of five folds, shared by all rows"
 
 

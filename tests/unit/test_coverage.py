@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from binomial import assert_binomial
+from report_folders import edited, plausible_results
 from scipy import stats
 from scipy.integrate import quad
 
@@ -115,3 +118,15 @@ def test_the_coverage_of_a_number_of_speakers_is_looked_up() -> None:
     wa, uar = (measured_coverage(name, 10).text for name in ("wa", "uar"))
     assert sentence == f"In simulations with 10 speakers the 95 % intervals cover: WA {wa}, UAR {uar}."
     assert coverage_sentence({"wa": "WA"}, 1000) == ""
+
+
+def test_a_score_without_an_interval_has_no_coverage() -> None:
+    def without(*scores: str) -> Callable[[dict], None]:
+        return lambda record: record["pooled"].update({f"{score}_ci95": None for score in scores})
+
+    results, start = plausible_results(), "In simulations with 10 speakers the 95 % intervals cover: "
+    wa, uar = (f"{name.upper()} {measured_coverage(name, 10).text}" for name in ("wa", "uar"))
+    assert results.coverage == f"{start}{wa}, {uar}."
+    assert edited(results, without("wa")).coverage == f"{start}{uar}."
+    assert edited(results, without("uar")).coverage == f"{start}{wa}."
+    assert edited(results, without("wa", "uar")).coverage == ""

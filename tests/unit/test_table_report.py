@@ -86,10 +86,11 @@ CSV = """\
 row,differs_from_paper,paper_wa_percent,paper_uar_percent,paper_mark,\
 wa_mean_of_folds_percent,wa_std_percent,wa_pooled_percent,wa_low_percent,wa_high_percent,\
 uar_mean_of_folds_percent,uar_std_percent,uar_pooled_percent,uar_low_percent,uar_high_percent,\
-std_over,wa_difference,uar_difference,seeds,parameters,train_seconds,peak_memory_mib
+std_over,wa_difference,uar_difference,seeds,parameters,train_seconds,peak_memory_mib,\
+reference_row,uar_minus_reference,uar_minus_reference_low,uar_minus_reference_high,p_holm
 A,,80.0000,,,81.2500,4.0000,11.0000,50.0000,75.0000,70.0000,5.0000,12.0000,25.0000,50.0000,folds,1.2500,,1,1234567,\
-300.00,512
-B,,,,,60.0000,4.0000,11.0000,50.0000,75.0000,50.0000,5.0000,12.0000,25.0000,50.0000,folds,,,1,1234567,300.00,512
+300.00,512,,,,,
+B,,,,,60.0000,4.0000,11.0000,50.0000,75.0000,50.0000,5.0000,12.0000,25.0000,50.0000,folds,,,1,1234567,300.00,512,,,,,
 """
 CHANGED = {"epochs": {"paper": 200, "here": 1}, "channels": {"paper": [512, 256], "here": [16, 8]}}
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from speechbrain_ext.evaluation.evaluate import evaluate
+from speechbrain_ext.evaluation.predictions import read_predictions
 from speechbrain_ext.evaluation.results_files import read_results
+from speechbrain_ext.evaluation.row_comparisons import ComparedRow, compare_rows
 from speechbrain_ext.report.figures.drawing import draw_file, draw_print
 from speechbrain_ext.report.figures.figures import build_confusion
 from speechbrain_ext.report.figures.table_figure import build_table_figure
@@ -16,7 +18,8 @@ from speechbrain_ext.report.tables.table_text import csv_text, latex, markdown
 from speechbrain_ext.report.tables.tables import fill
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.extract import extract
-from speechbrain_ext.training.paper_tables import Table
+from speechbrain_ext.training.paper_tables import Table, TableRow
+from speechbrain_ext.training.reference_row import reference_row
 from speechbrain_ext.training.run_request import RunRequest
 from speechbrain_ext.training.system_build import check_system
 from speechbrain_ext.training.train import forget, train
@@ -40,6 +43,8 @@ class TableRequest:
         Columns of the LaTeX table.
     paper : bool
         Draw figures for a paper too.
+    reference : str
+        The row that the others are compared with; "" for the one that `reference_row` chooses.
     """
 
     table: Table
@@ -48,6 +53,7 @@ class TableRequest:
     mark: str = ""
     columns: tuple[str, ...] = LATEX_COLUMNS
     paper: bool = False
+    reference: str = ""
 
 
 def run_table(request: TableRequest) -> None:
@@ -58,6 +64,7 @@ def run_table(request: TableRequest) -> None:
     UserError
         As the stages do; every row is built before the first is trained.
     """
+    reference = reference_row(request.table, request.reference)
     # What --force redoes is removed before the first row: a row must not redo a phase that it shares.
     forces = any(row.force for row in request.rows) and 2 in request.stages
     rows = [replace(row, force=row.force and not forces) for row in request.rows]
@@ -74,13 +81,16 @@ def run_table(request: TableRequest) -> None:
         for stage in request.stages:
             calls[stage](row)
     if 3 in request.stages:
-        _write(request, rows)
+        _write(request, rows, reference)
 
 
-def _write(request: TableRequest, rows: list[RunRequest]) -> None:
+def _write(request: TableRequest, rows: list[RunRequest], reference: TableRow) -> None:
     table, runs = request.table, [row.experiments for row in rows]
     results = [[read_results(run.seed_folder / "results.json") for run in seeds] for seeds in runs]
-    filled = fill(table, results)
+    predictions = [[read_predictions(run.seed_folder / "predictions.csv")[0] for run in seeds] for seeds in runs]
+    names = [row.name for row in table.rows]
+    compared = [ComparedRow(*row) for row in zip(names, results, predictions, strict=True)]
+    filled = fill(table, results, compare_rows(compared, names.index(reference.name)))
     place = (
         runs[0][0].corpus_folder / "tables" / ".".join(filter(None, [table.path.stem, request.mark, _protocols(runs)]))
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from speechbrain_ext.evaluation.records import Score
+from speechbrain_ext.report.row_notes import HOLDS
 from speechbrain_ext.report.tables.table_keys import COLUMNS
 from speechbrain_ext.report.tables.tables import SCORES, FilledTable, Line
 from speechbrain_ext.utils.errors import UsageError
@@ -104,7 +105,7 @@ def _columns(table: FilledTable) -> list[Column]:
     columns = [Column("row", "", "Row", lambda line: Cell(line.marked_name))]
     of_scores: tuple[tuple[str, str, Callable[..., Cell], Callable[..., float | None] | None], ...] = (
         ("paper", mark or "paper", _paper, lambda line, score: None if line.mark else line.paper[score]),
-        ("pooled", pooled, lambda line, score: _cell(line.pooled[score]), lambda line, score: line.pooled[score].value),
+        ("pooled", pooled, _pooled, lambda line, score: line.pooled[score].value),
         ("mean", mean, lambda line, score: _cell(line.mean[score]), lambda line, score: line.mean[score].value),
         ("minus_paper", "mean minus paper", _difference, None),
     )
@@ -126,6 +127,12 @@ def _paper(line: Line, score: str) -> Cell:
 def _cell(score: Score) -> Cell:
     value = percent(score.value)
     return Cell(value, score.text(percent).removeprefix(value).strip())
+
+
+def _pooled(line: Line, score: str) -> Cell:
+    cell = _cell(line.pooled[score])
+    holds = score == "uar" and line.test is not None and line.test.holds
+    return Cell(cell.value, f"{cell.rest} {HOLDS}".strip()) if holds else cell
 
 
 def _difference(line: Line, score: str) -> Cell:

@@ -10,6 +10,7 @@ from itertools import groupby
 
 from speechbrain_ext.evaluation.facts import MARK
 from speechbrain_ext.report.figures.drawing import WATERMARK
+from speechbrain_ext.report.row_notes import difference_cells
 from speechbrain_ext.report.tables.table_columns import DAGGER, Cell, Column, best_lines, columns_of
 from speechbrain_ext.report.tables.table_keys import LATEX_COLUMNS
 from speechbrain_ext.report.tables.tables import COSTS, SCORES, FilledTable
@@ -46,7 +47,8 @@ CSV_HEAD = (
     "row,differs_from_paper,paper_wa_percent,paper_uar_percent,paper_mark,"
     "wa_mean_of_folds_percent,wa_std_percent,wa_pooled_percent,wa_low_percent,wa_high_percent,"
     "uar_mean_of_folds_percent,uar_std_percent,uar_pooled_percent,uar_low_percent,uar_high_percent,"
-    "std_over,wa_difference,uar_difference,seeds,parameters,train_seconds,peak_memory_mib"
+    "std_over,wa_difference,uar_difference,seeds,parameters,train_seconds,peak_memory_mib,"
+    "reference_row,uar_minus_reference,uar_minus_reference_low,uar_minus_reference_high,p_holm"
 ).split(",")
 
 
@@ -104,7 +106,8 @@ def csv_text(table: FilledTable) -> str:
             row += [_number(share) for share in (mean.value, mean.std, pooled.value, *ends)]
         row += ["seeds" if len(line.seeds) > 1 else "folds", *(_number(line.difference(score)) for score in SCORES)]
         memory = "" if line.peak_memory_mib is None else line.peak_memory_mib
-        writer.writerow([*row, " ".join(map(str, line.seeds)), line.parameters, f"{line.train_seconds:.2f}", memory])
+        costs = (" ".join(map(str, line.seeds)), line.parameters, f"{line.train_seconds:.2f}", memory)
+        writer.writerow([*row, *costs, table.reference, *difference_cells(line.test)])
     return stream.getvalue()
 
 

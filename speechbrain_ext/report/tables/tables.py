@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from speechbrain_ext.evaluation.comparability import comparison_card, difference
 from speechbrain_ext.evaluation.facts import MARK, difference_phrases
 from speechbrain_ext.evaluation.records import SPEAKERS_KNOWN, Results, Score, Scores
 from speechbrain_ext.evaluation.results import development_uar, make_summary
+from speechbrain_ext.evaluation.row_comparisons import RowFamily, RowTest
 from speechbrain_ext.metrics.speakers import Interval
+from speechbrain_ext.report.row_notes import row_notes
 from speechbrain_ext.report.score_columns import SCORES_EXPLAINED
 from speechbrain_ext.report.tables.paper_notes import paper_notes
 from speechbrain_ext.training.paper_tables import Table, TableRow
@@ -46,6 +48,8 @@ class Line:
         The score over the utterances of all folds with its interval, both as means over seeds.
     mean : mapping
         The mean over folds with its standard deviation over folds, over seeds where there are several.
+    test : RowTest or None
+        The row against the table's reference row; None where they are not compared.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Line:
     parameters: int
     train_seconds: float
     peak_memory_mib: float | None
+    test: RowTest | None = None
 
     @property
     def marked_name(self) -> str:
@@ -94,6 +99,8 @@ class FilledTable:
         Whether the rows may be compared with each other.
     over_seeds : bool
         Whether a row is of several seeds.
+    reference : str
+        The row that others are compared with; "" where none are.
     """
 
     id: str
@@ -107,9 +114,10 @@ class FilledTable:
     commands: tuple[str, ...]
     rows_comparable: bool
     over_seeds: bool
+    reference: str = ""
 
 
-def fill(table: Table, results: Sequence[Sequence[Results]]) -> FilledTable:
+def fill(table: Table, results: Sequence[Sequence[Results]], family: RowFamily | None = None) -> FilledTable:
     """Put our results into a paper's table.
 
     Arguments
@@ -117,6 +125,8 @@ def fill(table: Table, results: Sequence[Sequence[Results]]) -> FilledTable:
     table : Table
     results : sequence of sequences of Results
         Per row of the table those of every seed.
+    family : RowFamily or None
+        The rows' comparisons with the reference row; None where predictions are not at hand.
 
     Returns
     -------
@@ -124,6 +134,8 @@ def fill(table: Table, results: Sequence[Sequence[Results]]) -> FilledTable:
     """
     over_seeds = any(len(seeds) > 1 for seeds in results)
     lines = [_line(row, list(seeds), over_seeds) for row, seeds in zip(table.rows, results, strict=True)]
+    if family:
+        lines = [replace(line, test=test) for line, test in zip(lines, family.tests, strict=True)]
     first = results[0][0]
     reasons = []
     reference = comparison_card(first)
@@ -142,10 +154,16 @@ def fill(table: Table, results: Sequence[Sequence[Results]]) -> FilledTable:
         lines=tuple(lines),
         not_comparable=tuple(reasons + _against_paper(table, lines, results)),
         settings=tuple(_settings(lines)),
-        notes=(*_notes(every), *_development(lines, results), *paper_notes(table)),
+        notes=(
+            *_notes(every),
+            *(row_notes(family) if family else ()),
+            *_development(lines, results),
+            *paper_notes(table),
+        ),
         commands=tuple(f"Made by: {command}" for command in commands),
         rows_comparable=not reasons,
         over_seeds=over_seeds,
+        reference=family.rows[family.reference].name if family else "",
     )
 
 

@@ -1,0 +1,88 @@
+"""What is said below a table about its rows' differences from the reference row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from speechbrain_ext.evaluation.row_comparisons import RowFamily, RowTest
+from speechbrain_ext.metrics.paired_tests import DRAWS, LEVEL
+from speechbrain_ext.report.comparison import write_p
+
+HOLDS = "*"
+
+
+def difference_text(one: RowTest) -> str:
+    """Write a difference in points of UAR with its interval and its p.
+
+    Arguments
+    ---------
+    one : RowTest
+
+    Returns
+    -------
+    text : str
+        Such as "+2.08 [-0.93, 5.10], p = 0.18", with a mark where the difference holds after Holm.
+    """
+    ends = one.test.interval
+    interval = f" [{', '.join(f'{100 * end:.2f}' for end in ends)}]" if ends else ""
+    return f"{100 * one.test.difference:+.2f}{interval}, p = {write_p(one.p_holm)}{f' {HOLDS}' if one.holds else ''}"
+
+
+def row_notes(family: RowFamily) -> list[str]:
+    """Say which rows differ from the reference, how that was tested, and which rows are not compared and why.
+
+    Arguments
+    ---------
+    family : RowFamily
+
+    Returns
+    -------
+    notes : list of str
+        Empty where the table has one row.
+    """
+    if len(family.rows) < 2:
+        return []
+    notes, name = [], family.rows[family.reference].name
+    if compared := family.compared:
+        shown = "; ".join(f"{row.name}: {difference_text(test)}" for row, test in compared)
+        count = f"{len(compared)} rows are" if len(compared) > 1 else "1 row is"
+        notes += [
+            f"Reference row: {name}. {count} compared with it on the same utterances, in points of UAR, pooled, with "
+            f"the 95 % interval over speakers and p after Holm: {shown}.",
+            _how_tested(family),
+        ]
+        if any(len(row.results) > 1 for row in family.rows):
+            notes.append("Of a row of several seeds, each speaker's score is averaged over the seeds first.")
+    else:
+        notes.append(f"Reference row: {name}. No row is compared with it.")
+    reasons: dict[str, list[str]] = {}
+    for row, reason in zip(family.rows, family.reasons, strict=True):
+        if reason:
+            reasons.setdefault(reason, []).append(row.name)
+    notes += [f"Not compared with {name}: {', '.join(names)}: {reason}." for reason, names in reasons.items()]
+    return notes
+
+
+def _how_tested(family: RowFamily) -> str:
+    first, count = family.compared[0][1].test, len(family.compared)
+    smallest = first.smallest_p or 0.0
+    swaps = f"all {first.n_swaps} swaps" if first.is_exact else f"{DRAWS} drawn swaps"
+    found = "" if any(one.holds for _, one in family.compared) else "; no row of this table has it"
+    text = (
+        f"{HOLDS}: UAR differs from that of the reference row at {LEVEL} after Holm{found}. Permutation test that "
+        f"swaps two rows within a speaker; family: the rows of this table against the reference. Smallest p that "
+        f"{first.n_speakers} speakers can give: {write_p(smallest)} ({swaps})"
+    )
+    text += f", after Holm over {count} rows {write_p(min(1.0, count * smallest))}." if count > 1 else "."
+    if smallest > LEVEL:
+        text += f" So few speakers cannot show any difference at {LEVEL}."
+    return text
+
+
+def difference_cells(test: RowTest | None) -> Sequence[str]:
+    """Difference, ends of its interval and p after Holm as the cells of a CSV, empty where there is no test."""
+    if test is None:
+        return ("", "", "", "")
+    low, high = test.test.interval or (None, None)
+    points = ("" if one is None else f"{100 * one:.4f}" for one in (test.test.difference, low, high))
+    return (*points, f"{test.p_holm:.4g}")
