@@ -162,7 +162,7 @@ def first_run(tree: Path, sources: list[str], tests: list[str]) -> dict[str, Any
     return known
 
 
-def run_mutant(tree: Path, mutant: Mutant, tests: list[str], known: dict[str, Any], factor: float) -> dict[str, Any]:
+def run_mutant(tree: Path, mutant: Mutant, known: dict[str, Any], factor: float) -> dict[str, Any]:
     """Write the mutant into the copy, run the tests that execute its line, and put the source back."""
 
     def executed(name: str) -> bool:
@@ -227,12 +227,13 @@ def measure(name: str, group: dict[str, list[str]], asked: argparse.Namespace, t
     print(f"{name}: {len(mutants)} mutants, {len(chosen)} in the sample, {len(todo)} to run", flush=True)
     if not todo:
         return
-    known = first_run(tree, sources, [f"tests/{path}" for path in group["tests"]])
+    tests = asked.tests.split(",") if asked.tests else group["tests"]
+    known = first_run(tree, sources, [f"tests/{path}" for path in tests])
     if known["failed"]:
         print(f"{name}: fail without a mutant and are left out: {' '.join(known['failed'])}", flush=True)
     for mutant in todo:
         row = {"group": name, "mutant": mutant.name, "place": f"{mutant.path}:{mutant.line}", "all": len(mutants)}
-        row |= run_mutant(tree, mutant, group["tests"], known, asked.timeout)
+        row |= run_mutant(tree, mutant, known, asked.timeout)
         row["diff"] = diff((tree / mutant.path).read_bytes(), mutant)
         with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
@@ -249,6 +250,7 @@ def main() -> None:
         "--timeout", type=float, default=3.0, help="limit, in times of the tests' own duration, plus 10 s (3)"
     )
     parser.add_argument("--again", choices=["survived"], help="run these mutants of the sample again")
+    parser.add_argument("--tests", help="only these of the tests, by commas; with --again, the new ones are enough")
     parser.add_argument("--out", type=Path, help="all results as JSON")
     parser.add_argument("--report", action="store_true", help="run nothing, print the tables of what is known")
     parser.add_argument("--markdown", type=Path, help="run nothing, write the tables into this page")
