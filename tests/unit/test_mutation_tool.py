@@ -152,7 +152,8 @@ def test_what_is_not_guarded_survives_and_a_new_test_kills_it(repository):
     assert [{**row, "seconds": 0} for row in rows_of(repository)] == [{**row, "seconds": 0} for row in rows]
 
     (repository / "tests/test_tiny.py").write_text(TESTS + BOUNDARY)
-    assert "12 in the sample, 5 to run" in run(repository, "--modules", "tiny", "--again", "survived", "--tests", "test_tiny.py")
+    again = run(repository, "--modules", "tiny", "--again", "survived", "--tests", "test_tiny.py")
+    assert "12 in the sample, 5 to run" in again
     assert survived(rows_of(repository)) == unseen and len(rows_of(repository)) == 17
 
     (repository / "page.md").write_text(f"# Page\n\n{BEGIN}\n\nold\n\n{END}\nlast\n")
