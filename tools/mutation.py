@@ -232,7 +232,8 @@ def measure(name: str, group: dict[str, list[str]], asked: argparse.Namespace, t
     mutants = find_mutants(sources, tree)
     rows = {mutant: found[-1] for (of, mutant), found in read_history(results).items() if of == name}
     chosen = draw_sample(mutants, asked.sample, asked.seed)
-    todo = [m for m in chosen if m.name not in rows or rows[m.name]["result"] == asked.again]
+    # A mutant that was never run needs all tests of the group.
+    todo = [m for m in chosen if (rows[m.name]["result"] == asked.again if m.name in rows else not asked.tests)]
     print(f"{name}: {len(mutants)} mutants, {len(chosen)} in the sample, {len(todo)} to run", flush=True)
     if not todo:
         return
@@ -259,7 +260,7 @@ def main() -> None:
         "--timeout", type=float, default=3.0, help="limit, in times of the tests' own processor time, plus 10 s (3)"
     )
     parser.add_argument("--again", choices=["survived"], help="run these mutants of the sample again")
-    parser.add_argument("--tests", help="only these of the tests, by commas; with --again, the new ones are enough")
+    parser.add_argument("--tests", help="with --again: against these tests alone, by commas, such as the new ones")
     parser.add_argument("--out", type=Path, help="all results as JSON")
     parser.add_argument("--report", action="store_true", help="run nothing, print the tables of what is known")
     parser.add_argument("--markdown", type=Path, help="run nothing, write the tables into this page")
@@ -269,6 +270,8 @@ def main() -> None:
     names = asked.modules.split(",")
     if unknown := sorted(set(names) - set(groups)):
         parser.error(f"unknown modules {' '.join(unknown)}; known: {' '.join(groups)}")
+    if asked.tests and not asked.again:
+        parser.error("--tests goes with --again: the first run of a mutant needs all tests of its group")
     if not asked.report and not asked.markdown:
         asked.work.mkdir(parents=True, exist_ok=True)
         tree = prepare_tree(asked.work)
