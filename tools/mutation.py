@@ -25,6 +25,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from mutation_tables import Group, read_history, survivors, table, write_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LONGEST_TEST_S = 20.0
+LONGEST_FIRST_RUN_S = 3600
+BUSY = 20  # on a busy machine, seconds by the clock for one of processor time
 MEMORY_BYTES = 40 << 30
 LOADED_ONCE = (
     "torch speechbrain pytest hypothesis sklearn.metrics scipy.stats transformers soundfile soxr pdb tomllib "
@@ -50,6 +53,7 @@ class Plugin:
         self.lines: dict[str, set[tuple[str, int]]] = {}
         self.shared: dict[str, set[tuple[str, int]]] = {}
         self.seconds: dict[str, float] = {}
+        self.cpu_s: dict[str, float] = {}
         self.failed: set[str] = set()
         self.current: set[tuple[str, int]] = set()
 
@@ -78,9 +82,9 @@ class Plugin:
     pytest_fixture_setup.pytest_impl = {"wrapper": True}
 
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Any:
-        self.current, began = set(), time.monotonic()
+        self.current, began, cpu = set(), time.monotonic(), time.process_time()
         result = yield
-        self.seconds[item.nodeid] = time.monotonic() - began
+        self.seconds[item.nodeid], self.cpu_s[item.nodeid] = time.monotonic() - began, time.process_time() - cpu
         shared = [self.shared.get(name, set()) for name in item.fixturenames]
         self.lines[item.nodeid] = self.current.union(*shared)
         return result
@@ -107,8 +111,8 @@ def run_pytest(tree: Path, tests: list[str], plugin: Plugin, trace: bool) -> int
     return int(pytest.main([*words, *(["-x"] if not trace else []), *tests], plugins=[plugin]))
 
 
-def fork(action: Any, limit_s: float, log: Path) -> tuple[str, str]:
-    """Run an action in a child with its own process group; return how it ended and what it answers."""
+def fork(action: Any, limit_s: float, cpu_limit_s: int, log: Path) -> tuple[str, str]:
+    """Run an action in a child with its own process group, in two limits of time; how it ended, and what it answers."""
     answer = log.with_suffix(".answer")
     answer.unlink(missing_ok=True)
     child = os.fork()
@@ -117,6 +121,7 @@ def fork(action: Any, limit_s: float, log: Path) -> tuple[str, str]:
         try:
             os.setsid()
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit_s, cpu_limit_s + 5))
             output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(output, 1)
             os.dup2(output, 2)
@@ -129,6 +134,8 @@ def fork(action: Any, limit_s: float, log: Path) -> tuple[str, str]:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             _kill(child)
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+                return "timed out", ""
             return ("ended", answer.read_text()) if answer.exists() and status == 0 else ("died", "")
         time.sleep(0.02)
     _kill(child)
@@ -150,10 +157,11 @@ def first_run(tree: Path, sources: list[str], tests: list[str]) -> dict[str, Any
         plugin = Plugin({str(tree / path): path for path in sources}, None)
         status = run_pytest(tree, tests, plugin, trace=True)
         lines = {name: sorted(found) for name, found in plugin.lines.items()}
-        return {"lines": lines, "seconds": plugin.seconds, "failed": sorted(plugin.failed), "status": status}
+        durations = {"seconds": plugin.seconds, "cpu_s": plugin.cpu_s}
+        return {"lines": lines, **durations, "failed": sorted(plugin.failed), "status": status}
 
     log = tree.parent / "first.log"
-    ended, text = fork(action, 1800, log)
+    ended, text = fork(action, LONGEST_FIRST_RUN_S, LONGEST_FIRST_RUN_S, log)
     if ended != "ended":
         sys.exit(f"the tests without a mutant {ended}: see {log}")
     known = json.loads(text)
@@ -162,7 +170,7 @@ def first_run(tree: Path, sources: list[str], tests: list[str]) -> dict[str, Any
     return known
 
 
-def run_mutant(tree: Path, mutant: Mutant, tests: list[str], known: dict[str, Any], factor: float) -> dict[str, Any]:
+def run_mutant(tree: Path, mutant: Mutant, known: dict[str, Any], factor: float) -> dict[str, Any]:
     """Write the mutant into the copy, run the tests that execute its line, and put the source back."""
 
     def executed(name: str) -> bool:
@@ -182,10 +190,11 @@ def run_mutant(tree: Path, mutant: Mutant, tests: list[str], known: dict[str, An
     try:
         file.write_bytes(apply(source, mutant))
         os.utime(file, (began, began))  # another time than the source's: no compiled file fits
-        limit_s = factor * sum(known["seconds"][name] for name in order) + 10
-        ended, text = fork(
-            lambda: run_pytest(tree, files, Plugin({}, order), False), limit_s, tree.parent / "mutant.log"
-        )
+        clock_s, cpu_s = (sum(known[key][name] for name in order) for key in ("seconds", "cpu_s"))
+        cpu_limit_s = int(factor * cpu_s) + 10
+        limit_s = factor * clock_s + BUSY * cpu_limit_s
+        action = partial(run_pytest, tree, files, Plugin({}, order), False)
+        ended, text = fork(action, limit_s, cpu_limit_s, tree.parent / "mutant.log")
     finally:
         file.write_bytes(source)
     result = "timed out" if ended == "timed out" else "killed"
@@ -223,16 +232,18 @@ def measure(name: str, group: dict[str, list[str]], asked: argparse.Namespace, t
     mutants = find_mutants(sources, tree)
     rows = {mutant: found[-1] for (of, mutant), found in read_history(results).items() if of == name}
     chosen = draw_sample(mutants, asked.sample, asked.seed)
-    todo = [m for m in chosen if m.name not in rows or rows[m.name]["result"] == asked.again]
+    # A mutant that was never run needs all tests of the group.
+    todo = [m for m in chosen if (rows[m.name]["result"] == asked.again if m.name in rows else not asked.tests)]
     print(f"{name}: {len(mutants)} mutants, {len(chosen)} in the sample, {len(todo)} to run", flush=True)
     if not todo:
         return
-    known = first_run(tree, sources, [f"tests/{path}" for path in group["tests"]])
+    tests = asked.tests.split(",") if asked.tests else group["tests"]
+    known = first_run(tree, sources, [f"tests/{path}" for path in tests])
     if known["failed"]:
         print(f"{name}: fail without a mutant and are left out: {' '.join(known['failed'])}", flush=True)
     for mutant in todo:
         row = {"group": name, "mutant": mutant.name, "place": f"{mutant.path}:{mutant.line}", "all": len(mutants)}
-        row |= run_mutant(tree, mutant, group["tests"], known, asked.timeout)
+        row |= run_mutant(tree, mutant, known, asked.timeout)
         row["diff"] = diff((tree / mutant.path).read_bytes(), mutant)
         with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
@@ -246,9 +257,10 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=60, help="mutants of a group (60)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample (0)")
     parser.add_argument(
-        "--timeout", type=float, default=3.0, help="limit, in times of the tests' own duration, plus 10 s (3)"
+        "--timeout", type=float, default=3.0, help="limit, in times of the tests' own processor time, plus 10 s (3)"
     )
     parser.add_argument("--again", choices=["survived"], help="run these mutants of the sample again")
+    parser.add_argument("--tests", help="with --again: against these tests alone, by commas, such as the new ones")
     parser.add_argument("--out", type=Path, help="all results as JSON")
     parser.add_argument("--report", action="store_true", help="run nothing, print the tables of what is known")
     parser.add_argument("--markdown", type=Path, help="run nothing, write the tables into this page")
@@ -258,6 +270,8 @@ def main() -> None:
     names = asked.modules.split(",")
     if unknown := sorted(set(names) - set(groups)):
         parser.error(f"unknown modules {' '.join(unknown)}; known: {' '.join(groups)}")
+    if asked.tests and not asked.again:
+        parser.error("--tests goes with --again: the first run of a mutant needs all tests of its group")
     if not asked.report and not asked.markdown:
         asked.work.mkdir(parents=True, exist_ok=True)
         tree = prepare_tree(asked.work)

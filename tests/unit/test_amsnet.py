@@ -114,6 +114,22 @@ def test_attention_pooling_by_hand():
         np.testing.assert_allclose(weights[b].detach().numpy(), np.append(e / e.sum(), [0.0] * (5 - n)), rtol=1e-12)
 
 
+def test_attention_starts_as_a_linear_layer_of_torch_does():
+    """Uniform between plus and minus one over the root of the size."""
+    torch.manual_seed(0)
+    weight = AttentionPooling(10000).weight.detach()
+    assert -0.01 <= weight.min() < -0.0099 and 0.0099 < weight.max() <= 0.01 and abs(weight.mean()) < 3e-4
+    pooled, weights = AttentionPooling(1)(torch.ones(2, 3, 1))
+    torch.testing.assert_close((pooled, weights), (torch.ones(2, 1), torch.full((2, 3), 1 / 3)))
+
+
+@pytest.mark.parametrize(("keys", "units"), [({}, 2), ({"reduction": 1}, 32), ({"reduction": 32}, 1)])
+def test_excitation_reduces_to_one_unit_at_the_least(keys, units):
+    block = SqueezeExcitation(32, **keys)
+    assert block.squeeze.out_features == block.excite.in_features == units
+    assert block(torch.rand(2, 5, 32)).shape == (2, 5, 32)
+
+
 def test_squeeze_excitation_by_hand():
     torch.manual_seed(0)
     block, x = SqueezeExcitation(6, reduction=2).double(), torch.randn(2, 4, 6, dtype=torch.float64)

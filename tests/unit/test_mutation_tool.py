@@ -152,7 +152,8 @@ def test_what_is_not_guarded_survives_and_a_new_test_kills_it(repository):
     assert [{**row, "seconds": 0} for row in rows_of(repository)] == [{**row, "seconds": 0} for row in rows]
 
     (repository / "tests/test_tiny.py").write_text(TESTS + BOUNDARY)
-    assert "12 in the sample, 5 to run" in run(repository, "--modules", "tiny", "--again", "survived")
+    again = run(repository, "--modules", "tiny", "--again", "survived", "--tests", "test_tiny.py")
+    assert "12 in the sample, 5 to run" in again
     assert survived(rows_of(repository)) == unseen and len(rows_of(repository)) == 17
 
     (repository / "page.md").write_text(f"# Page\n\n{BEGIN}\n\nold\n\n{END}\nlast\n")
@@ -170,3 +171,16 @@ def test_tests_that_cannot_be_run_are_no_result(repository):
     (repository / "tests/test_tiny.py").write_text("import nothing_of_that_name\n")
     assert "the tests without a mutant were not run" in run(repository, "--modules", "tiny", expected=1)
     assert not (repository.parent / "work/results.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_a_mutant_that_never_ends_is_stopped_and_killed(repository):
+    source = "def count(value):\n    while value > 0:\n        value = value - 1\n    return value\n"
+    (repository / "speechbrain_ext/tiny.py").write_text(source)
+    (repository / "tests/test_tiny.py").write_text(
+        "from speechbrain_ext.tiny import count\n\n\ndef test_count():\n    assert count(3) == 0\n"
+    )
+    run(repository, "--modules", "tiny")
+    by_edit = {row["diff"].split("\n+")[-1].strip(): row["result"] for row in rows_of(repository)}
+    assert by_edit["value = value + 1"] == by_edit["pass"] == by_edit["value = value - 0"] == "timed out"
+    assert by_edit["value = value - 2"] == by_edit["return None"] == "killed"

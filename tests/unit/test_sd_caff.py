@@ -182,7 +182,7 @@ def test_dd_caff_pools_its_mfcc_lstm_to_128_and_the_other_to_64():
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
-@pytest.mark.parametrize("lengths", [None, [30, 30, 30], [30, 7, 1]])
+@pytest.mark.parametrize("lengths", [None, [30, 30, 30], [30, 7, 1], [7, 30, 5]])
 def test_the_lstm_row_reads_the_last_states_of_each_direction_without_dropout(bidirectional, lengths):
     model = small("lstm", bidirectional=bidirectional, dropout=0.5).double()
     x = torch.randn(3, 30, 24, dtype=torch.float64)
@@ -282,5 +282,8 @@ def test_wrong_keys_are_named(keys, message):
 def test_wrong_inputs_are_named():
     with pytest.raises(ValueError, match=r"expected MFCC \[batch, time, coefficient\]"):
         StaticBranch()(torch.zeros(2, 1, 60, 251))
+    for time, coefficients in ((9, 60), (251, 9)):
+        with pytest.raises(ValueError, match=rf"at least 10 x 10, found \[2, {time}, {coefficients}\]"):
+            StaticBranch()(torch.zeros(2, time, coefficients))
     with pytest.raises(ValueError, match=r"expected dynamic features \[batch, time, 24\], found \[2, 9, 23\]"):
         DynamicBranch(24, 64)(torch.zeros(2, 9, 23))
