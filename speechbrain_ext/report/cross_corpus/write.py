@@ -121,8 +121,8 @@ def _differences(found: Sequence[Difference]) -> list[str]:
     lines = [
         "Points of UAR gained over the same model as it was trained, with a 95 % interval over the tested speakers "
         "(jackknife); p of the permutation test that swaps the two within a speaker, after Holm's correction over the "
-        "methods of one source and target. *: holds at 5 %. All these methods are transductive, and the model as it was "
-        "trained has not heard the target: a difference says what hearing it brings.",
+        "methods of one source and target. *: holds at 5 %. All these methods are transductive, and the model as it "
+        "was trained has not heard the target: a difference says what hearing it brings.",
         "",
         markdown_row(["System", "Trained on", "Tested on", "As trained", "Method", "UAR", "Difference", *OF_SPEAKERS]),
         "| --- | --- | --- | ---: | --- | ---: | --- | ---: | ---: |",
