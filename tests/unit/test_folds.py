@@ -111,6 +111,13 @@ def test_fraction_takes_one_of_a_few_and_none_of_one():
         assert Counter(BY_ID[id_].label for id_ in fold.dev)["anger"] == 1
 
 
+def test_a_class_with_one_training_utterance_keeps_it_for_training():
+    few = [item for item in ITEMS if item.label != "anger"] + [item for item in ITEMS if item.label == "anger"][:1]
+    parts = [(set(fold.train), set(fold.dev)) for fold in make_folds(few, "speaker", "fraction").folds]
+    assert sum(few[-1].id in train for train, _ in parts) == len(parts) - 1
+    assert not any(few[-1].id in dev for _, dev in parts)
+
+
 def test_random5_is_stratified():
     folds = make_folds(ITEMS[:-5], "random5").folds
     assert [fold.name for fold in folds] == list("12345")

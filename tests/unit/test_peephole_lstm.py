@@ -169,3 +169,18 @@ def test_constructor_names_what_was_expected(arguments):
 def test_wrong_input_is_named():
     with pytest.raises(ValueError, match=r"expected frames \[batch, time, 5\], found \[3, 7, 6\]"):
         PeepholeBLSTM(5, 4)(torch.zeros(3, 7, 6))
+
+
+@pytest.mark.parametrize("peepholes", [True, False])
+def test_weights_start_as_those_of_nn_lstm(peepholes):
+    """Uniform between plus and minus one over the root of the hidden size."""
+    torch.manual_seed(0)
+    net = PeepholeBLSTM(20, 400, peepholes)
+    for name, weight in net.named_parameters():
+        assert -0.05 <= weight.min() < -0.0499 and 0.0499 < weight.max() <= 0.05, name
+    assert ("peephole" in net.state_dict()) == peepholes and ("peephole" in dict(net.named_parameters())) == peepholes
+
+
+def test_one_unit_and_one_feature_are_enough_and_gates_see_the_cell_unless_told_otherwise():
+    net = PeepholeBLSTM(1, 1)
+    assert net(torch.ones(2, 3, 1)).shape == (2, 3, 2) and net.peephole.requires_grad
