@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from speechbrain_ext.corpora import CORPORA
-from speechbrain_ext.corpora.data_folder import read_facts, read_utterances
 from speechbrain_ext.corpora.manifest import Utterance
-from speechbrain_ext.corpora.task import Task
+from speechbrain_ext.evaluation.annotations import manifest_of, speaker_genders, votes_by_utterance
 from speechbrain_ext.evaluation.predictions import read_predictions
 from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results_files import predictions_path, read_results
@@ -20,7 +18,6 @@ from speechbrain_ext.evaluation.statistics import System
 from speechbrain_ext.evaluation.system_checks import check_ids, check_once, check_same
 from speechbrain_ext.evaluation.targets import Classes, Prediction, target_of
 from speechbrain_ext.utils.errors import UserError
-from speechbrain_ext.utils.files import sha256_file
 from speechbrain_ext.utils.nearest import suggestion
 from speechbrain_ext.utils.regular_file import NotRegularFile, read_regular
 
@@ -85,8 +82,9 @@ def read_systems(paths: Sequence[Path]) -> Systems:
         )
     results = [found.results for _, found in known if found.results]
     utterances = next(filter(None, (found.utterances for _, found in known)), ())
-    genders = _genders([row for row in reference.system.seeds[0]], results, utterances)
-    votes = _votes(utterances, results, reference.system.classes)
+    first = results[0] if results else None
+    genders = speaker_genders(reference.system.seeds[0], first, utterances)
+    votes = votes_by_utterance(utterances, first, reference.system.classes)
     return Systems(tuple(systems), genders, votes, tuple(_notes(results)))
 
 
@@ -127,7 +125,7 @@ def _of_results(path: Path, files: Sequence[Path]) -> _Known:
     seeds = ", ".join(str(one.seed) for one in results)
     name = f"{first.run_name} ({first.protocol_name}, seed{'s' if len(results) > 1 else ''} {seeds})"
     system = _system(path, name, [read_predictions(predictions_path(file)) for file in files])
-    return _Known(system, first, _manifest(files[0], first))
+    return _Known(system, first, manifest_of(files[0], first))
 
 
 def _system(path: Path, name: str, seeds: Sequence[tuple[list[Prediction], object]]) -> System:
@@ -219,43 +217,6 @@ def _reordered(row: Prediction, places: Sequence[int]) -> Prediction:
 def _seed_number(folder: Path) -> tuple[int, str]:
     number = folder.name.removeprefix("seed-")
     return (int(number) if number.isdigit() else 0, number)
-
-
-def _manifest(file: Path, results: Results) -> Sequence[Utterance]:
-    """The manifest that a run was made from; none where it is not in the recipe's folder, or is another one."""
-    parents = file.resolve().parents
-    if file.name != "results.json" or len(parents) < 7:
-        return ()
-    folder = parents[6] / "data" / f"{results.corpus}-{results.source}"
-    path = folder / "manifest.jsonl"
-    if not path.is_file() or sha256_file(path) != results.manifest_sha256:
-        return ()
-    return read_utterances(folder, read_facts(folder))
-
-
-def _genders(
-    rows: Sequence[Prediction], results: Sequence[Results], utterances: Sequence[Utterance]
-) -> Mapping[str, str]:
-    if utterances:
-        return {one.speaker: one.gender for one in utterances if one.gender}
-    corpora = {corpus.name: corpus for corpus in CORPORA.values()}
-    corpus = corpora.get(results[0].corpus) if results else None
-    if corpus is None or corpus.spoken_of is None:
-        return {}
-    spoken = (corpus.spoken_of(row.id) for row in rows)
-    return {one.speaker: one.gender for one in spoken if one and one.gender}
-
-
-def _votes(
-    utterances: Sequence[Utterance], results: Sequence[Results], classes: Sequence[str]
-) -> Mapping[str, Sequence[Sequence[float]]]:
-    if not results or not any(one.votes for one in utterances):
-        return {}
-    task = Task(classes=tuple(classes), merge_excited=bool((results[0].task or {}).get("merge_excited")))
-    return {
-        one.id: [[float(name in set(map(task.merged, vote.labels))) for name in classes] for vote in one.votes]
-        for one in utterances
-    }
 
 
 def _notes(results: Sequence[Results]) -> list[str]:

@@ -13,10 +13,9 @@ from speechbrain_ext.evaluation.system_files import Systems, read_systems
 from speechbrain_ext.metrics.jackknife import t_quantile
 from speechbrain_ext.metrics.paired_tests import DRAWS, LEVEL, METRICS, PairedTest
 from speechbrain_ext.metrics.vote_divergence import FLOOR
+from speechbrain_ext.report.run_statistics import GENDERS
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.text import DASH, percent
-
-GENDERS = {"F": "female", "M": "male"}
 
 
 def compare_files(paths: Sequence[Path]) -> str:

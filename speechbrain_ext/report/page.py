@@ -17,6 +17,8 @@ from speechbrain_ext.evaluation.facts import MARK_EXPLANATION
 from speechbrain_ext.evaluation.predictions import read_predictions
 from speechbrain_ext.evaluation.records import FoldResults, Results, Summary, epochs_text
 from speechbrain_ext.evaluation.results_files import MAKE_RESULTS, read_results, read_summary
+from speechbrain_ext.evaluation.targets import Prediction
+from speechbrain_ext.metrics.vote_divergence import FLOOR
 from speechbrain_ext.report.figures.drawing import draw_file, draw_print, png_bytes
 from speechbrain_ext.report.figures.overview import FoldGroup, build_forest, fold_groups, groups_warning
 from speechbrain_ext.report.figures.run_figures import (
@@ -26,6 +28,7 @@ from speechbrain_ext.report.figures.run_figures import (
     draw_run_for_paper,
     figures_of,
 )
+from speechbrain_ext.report.run_statistics import RunStatistics, run_statistics
 from speechbrain_ext.report.score_columns import CLASS_COLUMNS, ScoreColumn, dimension_columns, main_score, score_name
 from speechbrain_ext.utils import text
 from speechbrain_ext.utils.errors import UserError
@@ -83,7 +86,17 @@ class Run:
     @cached_property
     def speakers(self) -> list[SpeakerScores]:
         """Scores of each speaker."""
-        return by_speaker(read_predictions(self.folder / "predictions.csv")[0])
+        return by_speaker(self.rows)
+
+    @cached_property
+    def rows(self) -> list[Prediction]:
+        """Its predictions."""
+        return read_predictions(self.folder / "predictions.csv")[0]
+
+    @cached_property
+    def statistics(self) -> RunStatistics:
+        """Gaps, calibration and the distance from the votes, of a run on classes."""
+        return run_statistics(self.folder, self.results, self.rows)
 
     @property
     def worst_speaker(self) -> str:
@@ -163,6 +176,7 @@ def write_report(folder: str | Path, out_path: str | Path, more_figures: MoreFig
         main_score=main_score,
         score_name=score_name,
         text=text,
+        vote_floor=FLOOR,
     )
     write_text(out_path, page)
     if forest:

@@ -14,6 +14,7 @@ from speechbrain_ext.bin.report import main
 from speechbrain_ext.evaluation.breakdown import by_speaker
 from speechbrain_ext.report.figures import bars, figures, overview
 from speechbrain_ext.report.figures.drawing import BAR, DEV_LINE, LINE, PRINT_POINTS, WATERMARK, draw_print
+from speechbrain_ext.report.figures.reliability import build_reliability
 from speechbrain_ext.report.figures.table_figure import build_table_figure
 from speechbrain_ext.report.tables.tables import fill
 from speechbrain_ext.utils.files import write_json
@@ -27,6 +28,7 @@ def drawings() -> dict[str, tuple]:
         "confusion": (figures.build_confusion, results),
         "classes": (bars.build_classes, results),
         "speakers": (bars.build_speakers, results, by_speaker(plausible_rows())),
+        "reliability": (build_reliability, results, plausible_rows()),
         "curves": (figures.build_curves, plausible_history(results), "title", "real"),
         "overview": (overview.build_forest, [results, plausible_results(row="short")]),
         "table": (build_table_figure, fill(table(("A", 0.8, 0.7)), [[result(0.8, 0.7)]])),
@@ -83,6 +85,6 @@ def test_the_command_draws_every_run_of_a_corpus(tmp_path, capsys, small_figures
     main([*command, "--paper"])
     found = sorted(path.relative_to(tmp_path / "EmoDB-real").as_posix() for path in tmp_path.rglob("paper/*.7in.pdf"))
     run = "amsnet/default/speaker/seed-1/paper"
-    names = [f"{run}/{name}.7in.pdf" for name in ("classes", "confusion", "curves", "speakers")]
+    names = [f"{run}/{name}.7in.pdf" for name in ("classes", "confusion", "curves", "reliability", "speakers")]
     assert found == [*names, "amsnet/dims/speaker/seed-1/paper/scatter.7in.pdf", "paper/overview.7in.pdf"]
     assert "drew 12 figures for a paper" in capsys.readouterr().out

@@ -113,7 +113,9 @@ def test_stage_4_draws_each_figure_as_png_and_pdf_and_marks_the_mini_corpus(tmp_
         folders.append(write_run(exp, source="mini", edition="mini corpus"))
         write_report(exp / "EmoDB-mini", exp / "report.html")
     names = sorted(path.name for path in folders[0].iterdir() if path.suffix in (".png", ".pdf"))
-    assert names == sorted(f"{n}.{s}" for n in ("confusion", "classes", "speakers", "curves") for s in ("png", "pdf"))
+    assert names == sorted(
+        f"{n}.{s}" for n in ("confusion", "classes", "speakers", "reliability", "curves") for s in ("png", "pdf")
+    )
     assert all((folders[0] / name).read_bytes() == (folders[1] / name).read_bytes() for name in names)
     speakers = by_speaker(plausible_rows())
     for figure in (

@@ -114,8 +114,8 @@ def test_page_shows_every_run_with_card_and_warnings(exp: Path) -> None:
     ):
         assert part in page.text
     assert "<i>steps" not in html and "# <b>" not in html
-    # The overview, and per run confusion, classes, speakers; curves of one.
-    assert len(page.all("img")) == 1 + 2 * 3 + 1
+    # The overview, and per run confusion, classes, speakers, reliability; curves of one.
+    assert len(page.all("img")) == 1 + 2 * 4 + 1
     assert 'class="mini"' not in html and 'is-mini">' not in html
 
 
@@ -180,7 +180,7 @@ def test_overview_warns_where_folds_differ(exp: Path, tmp_path: Path) -> None:
 def test_page_shows_the_figures_in_the_runs_folder(tmp_path: Path) -> None:
     folder = write_run(tmp_path)
     html, _ = _page(tmp_path)
-    for name in ("confusion", "classes", "speakers", "curves"):
+    for name in ("confusion", "classes", "speakers", "reliability", "curves"):
         assert base64.b64encode((folder / f"{name}.png").read_bytes()).decode() in html
         assert (folder / f"{name}.pdf").exists()
 
@@ -200,7 +200,9 @@ def test_figures_are_drawn_once_and_again_where_they_or_what_they_show_changed(t
         return sorted(drawn)
 
     every = sorted(
-        f"{name}.{kind}" for name in ("confusion", "classes", "speakers", "curves") for kind in ("png", "pdf")
+        f"{name}.{kind}"
+        for name in ("confusion", "classes", "speakers", "reliability", "curves")
+        for kind in ("png", "pdf")
     )
     assert drawn_again() == every and drawn_again() == []
     (folder / "classes.pdf").unlink()
@@ -274,7 +276,7 @@ def test_a_damaged_figure_is_named_and_drawn_again(tmp_path: Path, capsys) -> No
     data[len(data) // 2] ^= 1
     (folder / "confusion.png").write_bytes(data)
     html, page = _page(tmp_path)
-    assert base64.b64encode(data).decode() not in html and len(page.all("img")) == 5
+    assert base64.b64encode(data).decode() not in html and len(page.all("img")) == 6
     assert "confusion.png: damaged or edited" in capsys.readouterr().out
 
 

@@ -17,6 +17,7 @@ from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.report.figures.bars import build_classes, build_speakers
 from speechbrain_ext.report.figures.drawing import draw_file, draw_print
 from speechbrain_ext.report.figures.figures import History, build_confusion, build_curves, build_scatter
+from speechbrain_ext.report.figures.reliability import build_reliability
 from speechbrain_ext.utils import json_fields as parse
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import check_files, read_json, read_sealed, sha256_file, sha256_json, write_sealed
@@ -84,6 +85,7 @@ def figures_of(folder: Path, results: Results) -> list[RunFigure]:
             "confusion": partial(build_confusion, results),
             "classes": partial(build_classes, results),
             "speakers": partial(build_speakers, results, by_speaker(rows)),
+            "reliability": partial(build_reliability, results, rows),
         }
         figures = [RunFigure(name, made_from, build) for name, build in builds.items()]
     try:
