@@ -24,6 +24,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -35,8 +36,7 @@ from mutation_tables import Group, read_history, survivors, table, write_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LONGEST_TEST_S = 20.0
-LONGEST_FIRST_RUN_S = 3600
-BUSY = 20  # on a busy machine, seconds by the clock for one of processor time
+BUSY = 20  # seconds by the clock for one of processor time, on a busy machine
 MEMORY_BYTES = 40 << 30
 LOADED_ONCE = (
     "torch speechbrain pytest hypothesis sklearn.metrics scipy.stats transformers soundfile soxr pdb tomllib "
@@ -98,8 +98,6 @@ class Plugin:
 
 def run_pytest(tree: Path, tests: list[str], plugin: Plugin, trace: bool) -> int:
     """In a forked child: pytest on the copy of the tree."""
-    import threading
-
     import pytest
 
     sys.dont_write_bytecode = not trace  # a mutant leaves no compiled file
@@ -161,7 +159,7 @@ def first_run(tree: Path, sources: list[str], tests: list[str]) -> dict[str, Any
         return {"lines": lines, **durations, "failed": sorted(plugin.failed), "status": status}
 
     log = tree.parent / "first.log"
-    ended, text = fork(action, LONGEST_FIRST_RUN_S, LONGEST_FIRST_RUN_S, log)
+    ended, text = fork(action, 3600, 3600, log)
     known = json.loads(text) if ended == "ended" else {"status": ended}
     if known["status"] not in (0, 1):  # 0 all passed, 1 some failed
         sys.exit(f"the tests without a mutant were not run, pytest ended with {known['status']}: see {log}")
@@ -206,8 +204,8 @@ def prepare_tree(work: Path) -> Path:
     tree = work / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True).stdout.decode().split("\0")
-    for name in filter(None, listed):
+    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True).stdout.decode()
+    for name in listed.split("\0"):
         if (REPOSITORY / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, tree / name)
@@ -283,12 +281,14 @@ def main() -> None:
     else:
         print(table(known), survivors(known, reasons), sep="\n\n")
     if asked.out:
-        rows = [found[-1] for (group, _), found in history.items() if group in names]
-        asked.out.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        last = [found[-1] for (group, _), found in history.items() if group in names]
+        asked.out.write_text(json.dumps(last, indent=1), encoding="utf-8")
 
 
 def known_of(name: str, group: dict[str, list[str]], asked: argparse.Namespace, history: dict[Any, Any]) -> Group:
     """The rows of the mutants that a sample of the source has today, the first and the last of each."""
+    if not any(of == name for of, _ in history):
+        return Group(name, 0, 0, {})
     mutants = find_mutants([f"speechbrain_ext/{path}" for path in group["sources"]], REPOSITORY)
     chosen = draw_sample(mutants, asked.sample, asked.seed)
     rows = {mutant: history[name, mutant.name] for mutant in chosen if (name, mutant.name) in history}
