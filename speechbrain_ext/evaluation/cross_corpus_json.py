@@ -8,12 +8,14 @@ from pathlib import Path
 from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.shared_classes import SharedClasses
 from speechbrain_ext.evaluation.matrix import SCHEMA, UAR, Cell
-from speechbrain_ext.utils.files import write_sealed
-from speechbrain_ext.utils.json_fields import write_fields
+from speechbrain_ext.utils.errors import UserError
+from speechbrain_ext.utils.files import read_sealed, write_sealed
+from speechbrain_ext.utils.json_fields import UnexpectedField, read_record, write_fields
 from speechbrain_ext.utils.json_values import JsonObject
 from speechbrain_ext.utils.text import decimal, percent
 
 FILE = "cross_corpus.json"
+MADE_BY = "./run.sh --stage 4 --stop-stage 4 --targets LIST"
 # Fields of a cell that say what was trained: they stand once, under "train".
 OF_TRAINING = ("system", "row", "train", "command", "target")
 
@@ -50,6 +52,26 @@ def write_cross_corpus(
         path, {"schema": SCHEMA, "train": train, "targets": [_target(cell, by_name, shared) for cell in cells]}
     )
     return path
+
+
+def read_cross_corpus(path: Path) -> tuple[Cell, ...]:
+    """Read the scores of a run on its targets.
+
+    Raises
+    ------
+    UserError
+        The file is damaged, of another schema, or not what stage 4 writes.
+    """
+    record = read_sealed(path, MADE_BY)
+    if record.get("schema") != SCHEMA:
+        raise UserError(f"{path}: expected schema {SCHEMA}, found {record.get('schema')}: make it again: {MADE_BY}")
+    try:
+        train = record["train"]
+        of_training = {"train": train["corpora"], **{name: train[name] for name in ("system", "row", "command")}}
+        targets = [{**one, **of_training, "target": one["corpus"]} for one in record["targets"]]
+        return tuple(read_record(Cell, one) for one in targets)
+    except (UnexpectedField, KeyError, TypeError) as fault:
+        raise UserError(f"{path}: damaged or edited: {fault}: make it again: {MADE_BY}") from None
 
 
 def _target(cell: Cell, by_name: dict[str, CorpusFacts], shared: SharedClasses) -> JsonObject:

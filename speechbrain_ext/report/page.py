@@ -19,6 +19,7 @@ from speechbrain_ext.evaluation.records import FoldResults, Results, Summary, ep
 from speechbrain_ext.evaluation.results_files import MAKE_RESULTS, read_results, read_summary
 from speechbrain_ext.evaluation.targets import Prediction
 from speechbrain_ext.metrics.vote_divergence import FLOOR
+from speechbrain_ext.report.across_corpora import across_corpora
 from speechbrain_ext.report.figures.drawing import draw_file, draw_print, png_bytes
 from speechbrain_ext.report.figures.overview import FoldGroup, build_forest, fold_groups, groups_warning
 from speechbrain_ext.report.figures.run_figures import (
@@ -177,6 +178,7 @@ def write_report(folder: str | Path, out_path: str | Path, more_figures: MoreFig
         score_name=score_name,
         text=text,
         vote_floor=FLOOR,
+        across=across_corpora(folder),
     )
     write_text(out_path, page)
     if forest:
