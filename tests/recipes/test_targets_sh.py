@@ -63,23 +63,23 @@ def test_of_corpora_trained_together_each_weighs_the_same_and_has_its_own_mean(t
     }
 
 
-def test_corpora_trained_together_keep_their_speakers_apart(made):
+def test_corpora_trained_together_keep_their_speakers_apart(tmp_path):
     words = ("--train-corpora", "EmoDB,RAVDESS", "--targets", "IEMOCAP", "--protocol", "speaker5", "--tag", "together")
-    done = run_sh(made[0], *words)
+    done = run_sh(tmp_path, *words)
     assert done.returncode == 0, done.stderr
-    lines = (made[0] / "data/EmoDB+RAVDESS-mini/manifest.jsonl").read_text().splitlines()
+    lines = (tmp_path / "data/EmoDB+RAVDESS-mini/manifest.jsonl").read_text().splitlines()
     items = list(map(json.loads, lines))
     four = {"anger", "happiness", "neutral", "sadness"}
     assert {item["label"] for item in items} == four and len({item["id"] for item in items}) == len(items)
     for name in NAMES:
         own = [item for item in items if item["extra"]["corpus"] == name]
-        manifest = (made[0] / f"data/{name}-mini/manifest.jsonl").read_text().splitlines()
+        manifest = (tmp_path / f"data/{name}-mini/manifest.jsonl").read_text().splitlines()
         wanted = [item for item in map(json.loads, manifest) if item["label"] in four]
         assert {item["sha256"] for item in own} == {item["sha256"] for item in wanted} and len(own) == len(wanted)
         assert all(item[key].startswith(f"{name}:") for item in own for key in ("id", "speaker", "text_id"))
     # Both mini corpora have speakers 03 and 08: as one speaker they would be tested where they were trained on.
     assert len({item["speaker"] for item in items}) == 20
-    found = json.loads(next((made[0] / "exp/EmoDB+RAVDESS-mini").rglob("cross_corpus.json")).read_text())
+    found = json.loads(next((tmp_path / "exp/EmoDB+RAVDESS-mini").rglob("cross_corpus.json")).read_text())
     assert found["train"]["corpora"] == list(NAMES) and found["train"]["edition"] == "EmoDB: mini; RAVDESS: mini"
     assert [target["model"] for target in found["targets"]] == [FOLD_MEAN, FOLD_ENSEMBLE]
     assert found["targets"][0]["map"] == {"excited": "happiness"}
