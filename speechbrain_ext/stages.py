@@ -121,11 +121,7 @@ def _run(request: StagesRequest, stage: int) -> None:
         prepare(request.corpus, [row.specs[0] for row in request.rows])
     elif stage == 4:
         _log("stage 4: report")
-        folder = Path(row.specs[0].exp) / Path(row.specs[0].data).name
-        if row.specs[0].protocol == ALL_DATA and not any(folder.rglob("results.json")):
-            print(f"report: nothing to draw, as no run in {folder} has a score of its own")
-            return
-        report(folder, folder / "report.html", request.paper)
+        write_page(row, request.paper)
     else:
         run = row.experiments[0]
         if stage == 1:
@@ -222,6 +218,15 @@ def table(request: StagesRequest, stages: Sequence[int]) -> None:
         request.table, request.rows, stages, request.mark, request.columns, request.paper, request.reference
     )
     run_table(asked)
+
+
+def write_page(row: RunRequest, paper: bool = False) -> None:
+    """Write the page of a run's corpus, unless no run of it has a score of its own."""
+    folder = Path(row.specs[0].exp) / Path(row.specs[0].data).name
+    if row.specs[0].protocol == ALL_DATA and not any(folder.rglob("results.json")):
+        print(f"report: nothing to draw, as no run in {folder} has a score of its own")
+        return
+    report(folder, folder / "report.html", paper)
 
 
 def report(folder: Path, out: Path, paper: bool = False) -> None:

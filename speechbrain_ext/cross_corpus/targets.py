@@ -17,7 +17,7 @@ from speechbrain_ext.evaluation.cross_corpus_json import score_line, write_cross
 from speechbrain_ext.evaluation.matrix import Cell
 from speechbrain_ext.preparation.prepare import prepare
 from speechbrain_ext.preparation.request import CorpusRequest
-from speechbrain_ext.stages import StagesRequest, plan_stages, preparation, run_stages, write_mini
+from speechbrain_ext.stages import StagesRequest, plan_stages, preparation, run_stages, write_mini, write_page
 from speechbrain_ext.stages import prepare as prepare_and_print
 from speechbrain_ext.training.methods import AS_TRAINED, METHODS, Method
 from speechbrain_ext.training.plan import load_run, make_plan, plan_text
@@ -90,6 +90,8 @@ def run_with_targets(asked: TargetsRequest) -> None:
     if 4 in asked.stages.stages and asked.targets:
         for row in stages.rows:
             _score_row(row, asked, shared)
+        # Once more, with the scores on the targets.
+        write_page(stages.rows[0], stages.paper)
 
 
 def plan_with_targets(asked: TargetsRequest) -> None:

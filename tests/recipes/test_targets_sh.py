@@ -118,6 +118,7 @@ def test_models_of_folds_are_scored_with_every_method(tmp_path):
     for cell in found:
         if cell["model"] == FOLD_MEAN and cell["method"] != "speaker-znorm":
             assert cell["uar"] == pytest.approx(np.mean(uars[cell["method"]]))
+    assert "On other corpora" in (tmp_path / "exp/EmoDB-mini/report.html").read_text(), "the page has this run's scores"
 
 
 def test_the_plan_of_targets_counts_the_adapted_models_and_prepares_what_it_needs(tmp_path):
