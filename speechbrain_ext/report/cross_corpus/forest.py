@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from speechbrain_ext.evaluation.matrix import Matrix
@@ -17,6 +18,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 MARKS = "osD^vPX*p"
 # Height of a method's interval, and the space between two directions, in inches.
 METHOD_IN, GAP_IN = 0.13, 0.12
+# Height of a line of the legend.
+_LEGEND_IN = 0.2
 
 
 def build_forest_of_methods(matrix: Matrix, found: Sequence[Difference]) -> Figure:
@@ -34,26 +37,28 @@ def build_forest_of_methods(matrix: Matrix, found: Sequence[Difference]) -> Figu
     """
     lines = list(dict.fromkeys(_line(one) for one in found))
     methods = list(dict.fromkeys(one.cell.method for one in found))
-    line_in = METHOD_IN * len(methods) + GAP_IN
-    figure = new_figure(7.0, line_in * len(lines) + 1.5 + 0.2 * -(-len(methods) // 3), in_rows=True)
+    height = METHOD_IN * len(found) + GAP_IN * len(lines) + _LEGEND_IN * -(-len(methods) // 3) + 1.5
+    figure = new_figure(7.0, height, in_rows=True)
     axes = figure.add_subplot()
     axes.axvline(0, color=SOFT, linewidth=1)
+    middles: list[float] = []
+    place = 0.0
+    for line in lines:
+        own = [one for one in found if _line(one) == line]
+        if middles:
+            axes.axhline(place, color=SOFT, linewidth=0.4, alpha=0.4)
+        middles.append(place + (METHOD_IN * len(own) + GAP_IN) / 2)
+        place += GAP_IN / 2
+        for one in own:
+            _draw(axes, one, place + METHOD_IN / 2, methods.index(one.cell.method))
+            place += METHOD_IN
+        place += GAP_IN / 2
     for number, method in enumerate(methods):
         colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
         axes.plot([], [], mark, color=colour, label=method)
-        for one in found:
-            if one.cell.method != method:
-                continue
-            place = lines.index(_line(one)) + METHOD_IN / line_in * (number - (len(methods) - 1) / 2)
-            if one.test.interval is not None:
-                axes.plot([100 * end for end in one.test.interval], [place, place], color=colour, linewidth=1.4)
-            inside = colour if one.holds else "white"
-            axes.plot([100 * one.test.difference], [place], mark, color=colour, markerfacecolor=inside, markersize=5)
     names = [f"{system}: {train_name(train)} → {target}" for system, train, target in lines]
-    axes.set_yticks(range(len(lines)), names, fontsize=8)
-    for edge in range(1, len(lines)):
-        axes.axhline(edge - 0.5, color=SOFT, linewidth=0.4, alpha=0.4)
-    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.set_yticks(middles, names, fontsize=8)
+    axes.set_ylim(place, 0.0)
     axes.grid(axis="x", alpha=0.25)
     axes.tick_params(axis="y", length=0)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
@@ -61,6 +66,15 @@ def build_forest_of_methods(matrix: Matrix, found: Sequence[Difference]) -> Figu
     set_title(figure, f"Points of UAR gained over the model as trained\n({words})")
     draw_watermark(figure, matrix.source, is_behind=True)
     return figure
+
+
+def _draw(axes: Axes, one: Difference, place: float, number: int) -> None:
+    """Draw a difference with its interval, in the colour and with the mark of its method."""
+    colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
+    if one.test.interval is not None:
+        axes.plot([100 * end for end in one.test.interval], [place, place], color=colour, linewidth=1.4)
+    inside = colour if one.holds else "white"
+    axes.plot([100 * one.test.difference], [place], mark, color=colour, markerfacecolor=inside, markersize=5)
 
 
 def _line(one: Difference) -> tuple[str, tuple[str, ...], str]:
