@@ -84,9 +84,7 @@ def plan_matrix(request: MatrixRequest) -> None:
                 specs.append(source.within)
             epochs = known_epochs(source)
             if source.has_network and not epochs:
-                print(
-                    f"{system} on {source.name}: planned with all epochs: the cross-validation has not chosen fewer yet"
-                )
+                print(f"{system} on {source.name}: planned with all epochs: no cross-validation has chosen fewer yet")
             specs.append(source.spec(ALL_DATA, epochs=epochs))
             hp = load_run(source.spec(ALL_DATA)).hp
             for method in source.methods:
