@@ -169,7 +169,7 @@ def test_a_kept_copy_has_the_predicted_values(tmp_path):
         before = read_predictions(tmp_path / "made" / old.predictions)
         assert read_predictions(path.parent / new.predictions) == before and before[1] == Dimensions(NAMES)
     page = (tmp_path / "CROSS_CORPUS.md").read_text()
-    assert "## A, Bb: valence, dominance" in page and "## CCC" in page
+    assert "## values: svm on A, Bb; valence, dominance" in page and "## CCC" in page
 
 
 def facts(name, stated=None):

@@ -190,5 +190,13 @@ def test_a_kept_matrix_has_the_predictions_of_its_scores(tmp_path):
     assert "results/cross_corpus/two-corpora/heat_map.png" in page
     (shared / "CROSS_CORPUS.md").unlink()
     assert write_cross_corpus_page(shared).read_text() == page
+    # The same cells in two kept matrices stand once on disk, and until no matrix names them.
+    pool = shared / "results/cross_corpus/predictions"
+    files = {path.name for path in pool.iterdir()}
+    again = read_matrix(keep_matrix(tmp_path / "made", "again", shared))
+    assert again == kept and {path.name for path in pool.iterdir()} == files
+    (pool / "unused.csv").write_text("id")
+    keep_matrix(tmp_path / "made", "again", shared)
+    assert {path.name for path in pool.iterdir()} == files
     with pytest.raises(UserError, match="--name Two Corpora: expected"):
         keep_matrix(tmp_path / "made", "Two Corpora", shared)

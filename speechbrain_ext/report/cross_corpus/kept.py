@@ -14,6 +14,7 @@ from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import sha256_file, write_text
 
 KEPT = Path("results/cross_corpus")
+PREDICTIONS = "predictions"
 PAGE = "CROSS_CORPUS.md"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 MADE_BY = "python -m speechbrain_ext.bin.report keep-matrix DIR --name NAME"
@@ -45,28 +46,42 @@ def keep_matrix(folder: str | Path, name: str, shared: str | Path) -> Path:
         raise UserError(f"--name {name[:80]}: expected up to 60 small letters, digits and hyphens: choose another")
     matrix = read_matrix(Path(folder) / FILE)
     place = Path(shared) / KEPT / name
-    place.mkdir(parents=True, exist_ok=True)
-    for old in place.glob("*.csv"):
-        old.unlink()
-    cells = tuple(_keep_cell(cell, Path(folder), place) for cell in matrix.cells)
+    pool = place.parent / PREDICTIONS
+    for each in (place, pool):
+        each.mkdir(parents=True, exist_ok=True)
+    cells = tuple(_keep_cell(cell, Path(folder), pool) for cell in matrix.cells)
     kept = replace(matrix, cells=cells)
     path = write_matrix(place, kept)
     draw_matrix(kept, differences(kept, place), place)
     write_cross_corpus_page(shared)
+    _remove_unused(pool)
     return path
 
 
-def _keep_cell(cell: Cell, folder: Path, place: Path) -> Cell:
+def _remove_unused(pool: Path) -> None:
+    """Remove predictions that no kept matrix names any more."""
+    matrices = map(read_matrix, pool.parent.glob(f"*/{FILE}"))
+    used = {Path(cell.predictions).name for matrix in matrices for cell in matrix.cells if cell.predictions}
+    for path in pool.glob("*.csv"):
+        if path.name not in used:
+            path.unlink()
+
+
+def _keep_cell(cell: Cell, folder: Path, pool: Path) -> Cell:
+    """Keep the predictions of a cell in the folder of all kept matrices: two of them may have the same cell."""
     if not cell.is_scored or cell.model not in KEPT_MODELS:
         return replace(cell, predictions=None, sha256=None)
     trained = "+".join(cell.train)
-    path = place / f"{cell.system}.{trained}.{cell.target}.{cell.model}.{cell.method}.csv"
+    stem = f"{cell.system}.{trained}.{cell.target}.{cell.model}.{cell.method}"
+    path = pool / f"{stem}.new"
     if cell.ccc is not None:
         # Values are kept as they are: there is no posterior to leave out.
         write_text(path, read_file(cell, folder).decode("utf-8"))
     else:
         write_kept(path, read_cell(cell, folder))
-    return replace(cell, predictions=path.name, sha256=sha256_file(path))
+    sha256 = sha256_file(path)
+    kept = path.replace(pool / f"{stem}.{sha256[:8]}.csv")
+    return replace(cell, predictions=f"../{pool.name}/{kept.name}", sha256=sha256)
 
 
 def write_cross_corpus_page(shared: str | Path) -> Path:
@@ -89,7 +104,8 @@ def page_text(found: list[tuple[Path, Matrix]], shared: Path) -> str:
     ]
     for place, matrix in sorted(found, key=lambda one: (one[1].source == "mini", one[0].name)):
         where = place.relative_to(shared).as_posix()
-        title = f"{', '.join(matrix.names)}: {', '.join(matrix.dimensions or matrix.classes)}"
+        what = ", ".join(matrix.dimensions or matrix.classes)
+        title = f"{place.name}: {', '.join(matrix.systems)} on {', '.join(matrix.names)}; {what}"
         lines += [
             *report_lines(matrix, differences(matrix, place), title, 2, f"{where}/"),
             "",
