@@ -98,8 +98,8 @@ def faults(browser: Chromium, url: str, width: int, dark: bool = False) -> list[
 @pytest.mark.parametrize("width", WIDTHS)
 def test_page_has_no_faults(browser: Chromium, page: str, width: int, dark: bool) -> None:
     assert faults(browser, page, width, dark) == []
-    # The overview, and of each run confusion, classes, speakers and curves.
-    assert len(browser.value(IMAGES)) == 1 + 3 * 4
+    # The overview, and of each run confusion, classes, speakers, curves and reliability.
+    assert len(browser.value(IMAGES)) == 1 + 3 * 5
 
 
 def test_faults_are_found(browser: Chromium, tmp_path: Path) -> None:
