@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,8 +56,14 @@ class StagesRequest:
     root_variable: str = ""
 
 
-def run_stages(request: StagesRequest) -> None:
+def run_stages(request: StagesRequest, before_page: Callable[[], None] | None = None) -> None:
     """Run stages one after the other, with the time of each.
+
+    Arguments
+    ---------
+    request : StagesRequest
+    before_page : callable
+        What stage 4 does first, for its page to show it.
 
     Raises
     ------
@@ -68,8 +74,8 @@ def run_stages(request: StagesRequest) -> None:
     started = time.monotonic()
     clock = _clock(request)
     with keep_workers():
-        _run_all(request)
-    if clock and list(request.stages) == ALL_STAGES:
+        _run_all(request, before_page)
+    if clock and list(request.stages) == ALL_STAGES and before_page is None:
         clock.keep()
     _banner(request)
     _log(f"finished in {time.monotonic() - started:.0f} s")
@@ -90,7 +96,7 @@ def _clock(request: StagesRequest) -> RunClock | None:
     return clock
 
 
-def _run_all(request: StagesRequest) -> None:
+def _run_all(request: StagesRequest, before_page: Callable[[], None] | None) -> None:
     stages = list(request.stages)
     while stages:
         begun, stage = time.monotonic(), stages.pop(0)
@@ -101,6 +107,8 @@ def _run_all(request: StagesRequest) -> None:
             table(request, together)
             stage = together[-1]
         else:
+            if stage == 4 and before_page is not None:
+                before_page()
             _run(request, stage)
         _log(f"stage {stage}: done in {time.monotonic() - begun:.0f} s")
 
@@ -121,7 +129,11 @@ def _run(request: StagesRequest, stage: int) -> None:
         prepare(request.corpus, [row.specs[0] for row in request.rows])
     elif stage == 4:
         _log("stage 4: report")
-        write_page(row, request.paper)
+        folder = Path(row.specs[0].exp) / Path(row.specs[0].data).name
+        if row.specs[0].protocol == ALL_DATA and not any(folder.rglob("results.json")):
+            print(f"report: nothing to draw, as no run in {folder} has a score of its own")
+            return
+        report(folder, folder / "report.html", request.paper)
     else:
         run = row.experiments[0]
         if stage == 1:
@@ -218,15 +230,6 @@ def table(request: StagesRequest, stages: Sequence[int]) -> None:
         request.table, request.rows, stages, request.mark, request.columns, request.paper, request.reference
     )
     run_table(asked)
-
-
-def write_page(row: RunRequest, paper: bool = False) -> None:
-    """Write the page of a run's corpus, unless no run of it has a score of its own."""
-    folder = Path(row.specs[0].exp) / Path(row.specs[0].data).name
-    if row.specs[0].protocol == ALL_DATA and not any(folder.rglob("results.json")):
-        print(f"report: nothing to draw, as no run in {folder} has a score of its own")
-        return
-    report(folder, folder / "report.html", paper)
 
 
 def report(folder: Path, out: Path, paper: bool = False) -> None:

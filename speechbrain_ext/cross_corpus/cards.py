@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from speechbrain_ext.corpora.data_folder import read_utterances
 from speechbrain_ext.corpora.facts import CorpusFacts
 from speechbrain_ext.corpora.manifest import Utterance
-from speechbrain_ext.corpora.shared_classes import SharedClasses, left_out
+from speechbrain_ext.corpora.shared_classes import ClassMap, SharedClasses, left_out, share_classes
 from speechbrain_ext.corpora.value_range import scale_text
-from speechbrain_ext.cross_corpus.dimensions import stated_facts
-from speechbrain_ext.cross_corpus.request import MatrixRequest, folder_facts
+from speechbrain_ext.cross_corpus.dimensions import share_dimensions, stated_facts
+from speechbrain_ext.cross_corpus.request import folder_facts
 from speechbrain_ext.evaluation.matrix import NOT_STATED, CorpusCard
 from speechbrain_ext.preparation.near_duplicates import Recordings, near_duplicate_overlaps
 from speechbrain_ext.preparation.overlaps import corpus_overlaps
@@ -42,28 +42,33 @@ def card(facts: CorpusFacts, shared: SharedClasses, items: Sequence[Utterance]) 
     )
 
 
-def find_overlaps(request: MatrixRequest) -> dict[str, tuple[str, ...]]:
-    """What each two corpora share, by "A + B"; it is printed, and audio in both is refused."""
-    found = {
-        f"{folder_facts(one).corpus} + {folder_facts(other).corpus}": shared_by(one, other, request.jobs)
-        for one, other in combinations(request.corpora, 2)
-    }
-    return {pair: texts for pair, texts in found.items() if texts}
+def find_overlaps(pairs: Iterable[tuple[CorpusRequest, CorpusRequest]], jobs: int) -> dict[str, tuple[str, ...]]:
+    """What each pair of prepared corpora shares, by "A + B"; it is printed, and audio in both is refused."""
+    known: dict[Path, Recordings] = {}
+
+    def recordings(corpus: CorpusRequest) -> Recordings:
+        if corpus.folder not in known:
+            facts = folder_facts(corpus)
+            known[corpus.folder] = Recordings(corpus.folder, facts.manifest_sha256, facts.root, read_all(corpus))
+        return known[corpus.folder]
+
+    found = {}
+    for one, other in pairs:
+        name = f"{folder_facts(one).corpus} + {folder_facts(other).corpus}"
+        ours, theirs = recordings(one), recordings(other)
+        if texts := (*corpus_overlaps(ours.items, theirs.items), *near_duplicate_overlaps(ours, theirs, jobs)):
+            found[name] = texts
+        for text in texts:
+            print(f"{name}: {text}")
+    return found
 
 
-def shared_by(one: CorpusRequest, other: CorpusRequest, jobs: int) -> tuple[str, ...]:
-    """What two prepared corpora share; it is printed, and audio in both is refused."""
-    names = [folder_facts(corpus).corpus for corpus in (one, other)]
-    ours, theirs = _recordings(one), _recordings(other)
-    texts = (*corpus_overlaps(ours.items, theirs.items), *near_duplicate_overlaps(ours, theirs, jobs))
-    for text in texts:
-        print(f"{' + '.join(names)}: {text}")
-    return texts
-
-
-def _recordings(corpus: CorpusRequest) -> Recordings:
-    facts = folder_facts(corpus)
-    return Recordings(corpus.folder, facts.manifest_sha256, facts.root, read_all(corpus))
+def find_shared(corpora: Sequence[CorpusRequest], dimensions: Sequence[str], class_map: ClassMap) -> SharedClasses:
+    """Find and print the classes that prepared corpora share, or the dimensions that are scored in their place."""
+    facts = [folder_facts(corpus) for corpus in corpora]
+    shared = share_dimensions(facts, dimensions) if dimensions else share_classes(facts, class_map)
+    print_shared(shared)
+    return shared
 
 
 def print_shared(shared: SharedClasses) -> None:

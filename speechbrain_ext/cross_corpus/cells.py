@@ -103,8 +103,7 @@ def within_cell(source: Source, within: RunRequest, results: Results) -> Cell:
 def known_epochs(source: Source) -> tuple[str, ...]:
     """Epochs that the cross-validation of a network has chosen already; empty where it has not."""
     run = load_run(source.within).experiment if source.has_network else None
-    path = None if run is None else run.seed_folder / "results.json"
-    if run is None or path is None or not path.exists():
+    if run is None or not (path := run.seed_folder / "results.json").exists():
         return ()
     run.check_earlier_inputs()
     with suppress(DamagedFile):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
-from speechbrain_ext.corpora.shared_classes import SharedClasses, share_classes
-from speechbrain_ext.cross_corpus.cards import card, find_overlaps, print_shared, read_all
+from speechbrain_ext.cross_corpus.cards import card, find_overlaps, find_shared, read_all
 from speechbrain_ext.cross_corpus.cells import cells_of_source, known_epochs
-from speechbrain_ext.cross_corpus.dimensions import share_dimensions
 from speechbrain_ext.cross_corpus.method_cells import log
 from speechbrain_ext.cross_corpus.request import MatrixRequest, folder_facts, sources
 from speechbrain_ext.evaluation.matrix import Cell, Matrix, write_matrix
@@ -42,8 +41,8 @@ def run_matrix(request: MatrixRequest) -> Path:
         log(f"prepare {corpus.corpus} ({corpus.source})")
         write_mini(corpus)
         prepare_and_print(corpus)
-    shared = _shared(request)
-    overlaps = find_overlaps(request)
+    shared = find_shared(request.corpora, request.dimensions, request.class_map)
+    overlaps = find_overlaps(combinations(request.corpora, 2), request.jobs)
     cells: list[Cell] = []
     with keep_workers():
         for system in request.systems:
@@ -73,8 +72,8 @@ def plan_matrix(request: MatrixRequest) -> None:
     for corpus in request.corpora:
         write_mini(corpus)
         prepare(preparation(corpus))
-    shared = _shared(request)
-    find_overlaps(request)
+    shared = find_shared(request.corpora, request.dimensions, request.class_map)
+    find_overlaps(combinations(request.corpora, 2), request.jobs)
     for system in request.systems:
         specs: list[RunSpec] = []
         for source in sources(request, system, shared):
@@ -94,13 +93,3 @@ def plan_matrix(request: MatrixRequest) -> None:
                     specs += dict.fromkeys(source.adapted(method, target, epochs) for target in source.targets)
         print(f"{system}: {len(specs)} runs on {len(request.corpora)} corpora")
         print(plan_text(make_plan([load_run(spec) for spec in specs], request.force), request.jobs))
-
-
-def _shared(request: MatrixRequest) -> SharedClasses:
-    facts = [folder_facts(corpus) for corpus in request.corpora]
-    if request.dimensions:
-        shared = share_dimensions(facts, request.dimensions)
-    else:
-        shared = share_classes(facts, request.class_map)
-    print_shared(shared)
-    return shared

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
 from speechbrain_ext.corpora.data_folder import FACTS
 from speechbrain_ext.corpora.joint import Joint
-from speechbrain_ext.corpora.shared_classes import ClassMap, SharedClasses, share_classes
-from speechbrain_ext.cross_corpus.cards import print_shared, shared_by
-from speechbrain_ext.cross_corpus.dimensions import share_dimensions
+from speechbrain_ext.corpora.shared_classes import ClassMap, SharedClasses
+from speechbrain_ext.cross_corpus.cards import find_overlaps, find_shared
 from speechbrain_ext.cross_corpus.method_cells import Trained, cells_of_method
 from speechbrain_ext.cross_corpus.request import ROW, TRAIN, adapted_spec, folder_facts, target_corpus, task_words
 from speechbrain_ext.evaluation.cross_corpus_json import score_line, write_cross_corpus
 from speechbrain_ext.evaluation.matrix import Cell
 from speechbrain_ext.preparation.prepare import prepare
 from speechbrain_ext.preparation.request import CorpusRequest
-from speechbrain_ext.stages import StagesRequest, plan_stages, preparation, run_stages, write_mini, write_page
+from speechbrain_ext.stages import StagesRequest, plan_stages, preparation, run_stages, write_mini
 from speechbrain_ext.stages import prepare as prepare_and_print
 from speechbrain_ext.training.methods import AS_TRAINED, METHODS, Method
 from speechbrain_ext.training.plan import load_run, make_plan, plan_text
@@ -73,7 +73,7 @@ class TargetsRequest:
 
 
 def run_with_targets(asked: TargetsRequest) -> None:
-    """Run the stages on the shared classes, and score the models on the targets at the end of stage 4.
+    """Run the stages on the shared classes, and score the models on the targets at the start of stage 4.
 
     Raises
     ------
@@ -86,12 +86,12 @@ def run_with_targets(asked: TargetsRequest) -> None:
             prepare_and_print(corpus)
     shared = _shared(asked)
     stages = _on_shared_classes(asked, shared)
-    run_stages(stages)
-    if 4 in asked.stages.stages and asked.targets:
+
+    def score() -> None:
         for row in stages.rows:
             _score_row(row, asked, shared)
-        # Once more, with the scores on the targets.
-        write_page(stages.rows[0], stages.paper)
+
+    run_stages(stages, before_page=score if asked.targets else None)
 
 
 def plan_with_targets(asked: TargetsRequest) -> None:
@@ -130,15 +130,8 @@ def plan_with_targets(asked: TargetsRequest) -> None:
 
 def _shared(asked: TargetsRequest) -> SharedClasses:
     """Find and print the shared classes, and what source and target corpora share."""
-    facts = [folder_facts(corpus) for corpus in asked.corpora]
-    if asked.dimensions:
-        shared = share_dimensions(facts, asked.dimensions)
-    else:
-        shared = share_classes(facts, asked.class_map)
-    print_shared(shared)
-    for one in asked.sources:
-        for target in asked.targets:
-            shared_by(one, target, asked.stages.corpus.jobs)
+    shared = find_shared(asked.corpora, asked.dimensions, asked.class_map)
+    find_overlaps(product(asked.sources, asked.targets), asked.stages.corpus.jobs)
     return shared
 
 

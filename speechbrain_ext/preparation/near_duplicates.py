@@ -127,7 +127,7 @@ def near_duplicate_overlaps(source: Recordings, target: Recordings, jobs: int = 
 
 
 def candidates(ours: np.ndarray, theirs: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of similar fingerprints: the nearest of each of theirs.
+    """Pairs of similar fingerprints: for each utterance of the second corpus, the nearest ones of the first.
 
     Arguments
     ---------
@@ -192,7 +192,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _product_between(cross: np.ndarray, size: int, lag: int) -> float:
-    """The largest product at lags between whole samples, near a whole lag: audio may have been cut at another rate."""
+    """The largest product at lags between samples, near one of full samples: audio may be cut at another rate."""
     lags = lag + np.linspace(-1, 1, 2 * STEPS_BETWEEN + 1)  # [lag]
     turns = np.exp(2j * np.pi * np.outer(lags, np.arange(len(cross))) / size)  # [lag, frequency]
     # All frequencies but the first, and the last of an even size, stand for two.

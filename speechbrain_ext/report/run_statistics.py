@@ -12,9 +12,9 @@ from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.statistics import Calibration, GroupScores, System
 from speechbrain_ext.evaluation.targets import Prediction
 from speechbrain_ext.metrics.vote_divergence import Divergence
+from speechbrain_ext.training.svm import NOT_CALIBRATED
 
 GENDERS = {"F": "female", "M": "male"}
-NOT_CALIBRATED = "posteriors are a softmax of SVM scores, not calibrated"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,10 +15,11 @@ from speechbrain_ext.dataio.collate import Batch, collate
 from speechbrain_ext.lobes.domain_classifier import DomainClassifier
 from speechbrain_ext.losses.coral import coral_loss
 from speechbrain_ext.training.domain_schedule import rate_factor, reversal_strength
+from speechbrain_ext.training.methods import DEEP_CORAL, Method
 from speechbrain_ext.utils.seeds import seed_of
 
 
-class Penalty(nn.Module):
+class Penalty(nn.Module, ABC):
     """What is added to the loss of a training batch, so that the two corpora become alike to the network.
 
     Attributes
@@ -38,6 +40,7 @@ class Penalty(nn.Module):
         """
         return 1.0
 
+    @abstractmethod
     def forward(self, source: Mapping[str, Tensor], target: Mapping[str, Tensor], progress: float) -> Tensor:
         """The penalty, a scalar.
 
@@ -48,7 +51,6 @@ class Penalty(nn.Module):
         progress : float
             As for `rate_factor`.
         """
-        raise NotImplementedError
 
 
 class CoralPenalty(Penalty):
@@ -160,6 +162,14 @@ def split(predictions: Mapping[str, Tensor], size: int) -> tuple[dict[str, Tenso
         {name: tensor[:size] for name, tensor in predictions.items()},
         {name: tensor[size:] for name, tensor in predictions.items()},
     )
+
+
+def penalty_of(method: Method, model: nn.Module, items: DynamicItemDataset, seed: int) -> Penalty:
+    """The penalty of a method, for a model that is given items of the other corpus; a seed draws its parameters."""
+    if method.base == DEEP_CORAL:
+        return CoralPenalty(method.strength)
+    torch.manual_seed(seed)
+    return AdversarialPenalty(DomainClassifier(embedding_size(model, items)), method.strength)
 
 
 def embedding_size(model: nn.Module, items: DynamicItemDataset) -> int:

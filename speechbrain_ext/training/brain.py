@@ -25,7 +25,7 @@ from speechbrain_ext.training.adaptation import split
 from speechbrain_ext.training.brain_settings import BrainSettings, read_settings
 from speechbrain_ext.training.divergence import FiniteGuard
 from speechbrain_ext.training.domain_schedule import progress_of
-from speechbrain_ext.training.norm_statistics import adapt_norms
+from speechbrain_ext.training.norm_statistics import adapt_norms, batches_of_one_length
 from speechbrain_ext.training.objectives import Frames, Output, merge_segments, with_vectors
 from speechbrain_ext.training.phase_model import PhaseModel
 from speechbrain_ext.utils.errors import UserError
@@ -205,17 +205,11 @@ class EmotionBrain(sb.Brain):
 
     def adapt_norms(self, dataset: DynamicItemDataset) -> None:
         """Replace the statistics of all batch normalisations by those of a dataset (AdaBN); labels are not read."""
-        places: dict[tuple[int, ...], list[int]] = {}
-        for place, item in enumerate(dataset):
-            places.setdefault(tuple(len(each) for each in item["features"].values()), []).append(place)
-        # In a batch of items of one length nothing is padded.
-        size = self.hparams.batch_size
-        batches = [own[start : start + size] for own in places.values() for start in range(0, len(own), size)]
 
         def forward(places: Sequence[int]) -> None:
             self.compute_forward(collate([dataset[place] for place in places]), sb.Stage.TEST)
 
-        adapt_norms(self.plain_model, forward, batches)
+        adapt_norms(self.plain_model, forward, batches_of_one_length(dataset, self.hparams.batch_size))
 
     def _gathered(self) -> list[Output]:
         """Outputs of all ranks, one for each utterance."""

@@ -23,16 +23,15 @@ from speechbrain_ext.dataio.statistics import statistics
 from speechbrain_ext.features.augment import SpectrogramMask
 from speechbrain_ext.features.segments import MEANS
 from speechbrain_ext.hparams.training import Training, training_of
-from speechbrain_ext.lobes.domain_classifier import DomainClassifier
 from speechbrain_ext.lobes.network import declared_network
 from speechbrain_ext.lobes.normalization import FeatureNormalizer, ValueScale
-from speechbrain_ext.training.adaptation import Adaptation, AdversarialPenalty, CoralPenalty, embedding_size
+from speechbrain_ext.training.adaptation import Adaptation, penalty_of
 from speechbrain_ext.training.brain import EmotionBrain
 from speechbrain_ext.training.brain_settings import BrainSettings
 from speechbrain_ext.training.checkpoints import SafeCheckpointer
 from speechbrain_ext.training.divergence import check_statistics
 from speechbrain_ext.training.finished import TRAIN, FinishedPhase
-from speechbrain_ext.training.methods import AS_TRAINED, DEEP_CORAL, METHODS, method_named
+from speechbrain_ext.training.methods import AS_TRAINED, METHODS, method_named
 from speechbrain_ext.training.objectives import (
     DEV_SCORES,
     ClassObjective,
@@ -168,11 +167,7 @@ class NetworkPhase(Phase):
         view = view_of(self.experiment, target)
         elsewhere = cast("NetworkPhase", self.elsewhere(view, METHODS[AS_TRAINED]))
         items = elsewhere._dataset(view.used, training=True)
-        if method.base == DEEP_CORAL:
-            return Adaptation(items, CoralPenalty(method.strength), seed)
-        torch.manual_seed(seed)
-        classifier = DomainClassifier(embedding_size(model, items))
-        return Adaptation(items, AdversarialPenalty(classifier, method.strength), seed)
+        return Adaptation(items, penalty_of(method, model, items, seed), seed)
 
     def _fit_statistics(self, model: PhaseModel, utterances: Sequence[Utterance]) -> None:
         """Fit normalisation, units of the values, and what the network itself fits, to the training set."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from speechbrain.dataio.dataset import DynamicItemDataset
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -46,6 +47,14 @@ def _find(module: nn.Module) -> Iterator[nn.Module]:
     else:
         for child in module.children():
             yield from _find(child)
+
+
+def batches_of_one_length(items: DynamicItemDataset, size: int) -> list[list[int]]:
+    """Places of items in batches of at most `size` whose features have one length: nothing is padded in them."""
+    places: dict[tuple[int, ...], list[int]] = {}
+    for place, item in enumerate(items):
+        places.setdefault(tuple(len(each) for each in item["features"].values()), []).append(place)
+    return [own[start : start + size] for own in places.values() for start in range(0, len(own), size)]
 
 
 def adapt_norms(network: nn.Module, forward: Callable[[T], object], batches: Sequence[T]) -> None:

@@ -15,6 +15,8 @@ from speechbrain_ext.training.svr import LinearSVR
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.json_values import JsonObject
 
+NOT_CALIBRATED = "posteriors are a softmax of SVM scores, not calibrated"
+
 
 class LinearSVM(LinearMachine):
     """Linear support vector machines, one for each two classes; C is chosen by mean UAR.
@@ -48,7 +50,7 @@ class LinearSVM(LinearMachine):
     [0, 0, 1, 1]
     """
 
-    warnings = ("posteriors are a softmax of SVM scores, not calibrated",)
+    warnings = (NOT_CALIBRATED,)
     arrays = (*LinearMachine.arrays, "classes")
     class_options = ("class_weight",)
 

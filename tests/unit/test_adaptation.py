@@ -81,7 +81,7 @@ def fit(one: EmotionBrain, train: DynamicItemDataset) -> dict[str, torch.Tensor]
     return {name: value.clone() for name, value in one.modules.state_dict().items()}
 
 
-def whole(items: DynamicItemDataset):
+def all_of(items: DynamicItemDataset):
     """All items of a dataset as one batch."""
     return collate([items[place] for place in range(len(items))])
 
@@ -90,7 +90,7 @@ def test_deep_coral_is_cross_entropy_plus_the_distance_of_covariances(tmp_path):
     source, target, epochs, weight = dataset(SOURCE, 0), dataset(TARGET, 1, shift=3.0), 6, 4.0
     found = fit(brain(tmp_path, penalty_of("coral", weight), target, epochs), source)
     torch.manual_seed(1)
-    net, one, other = Net(), whole(source), whole(target)
+    net, one, other = Net(), all_of(source), all_of(target)
     optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
     for _ in range(epochs):
         logits, others = (net(each.features, each.lengths)["logits"] for each in (one, other))
@@ -112,7 +112,7 @@ def test_dann_is_the_published_saddle_point_at_the_published_rates(tmp_path, str
     one = brain(tmp_path, penalty, target, epochs)
     found = fit(one, source)
     torch.manual_seed(1)
-    net, batch, other = Net(), whole(source), whole(target)
+    net, batch, other = Net(), all_of(source), all_of(target)
     domains = penalty_of("dann", strength).classifier.layers
     for epoch in range(epochs):
         progress = epoch / epochs
@@ -172,7 +172,7 @@ class Killed(Exception):
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, name):
     source, target = dataset(30, 0), dataset(7, 1, 3.0)
     known = {"batch_size": 8, "epochs": 4}
-    expected = fit(brain(tmp_path / "whole", penalty_of(name, 1.0), target, **known), source)
+    expected = fit(brain(tmp_path / "complete", penalty_of(name, 1.0), target, **known), source)
 
     def kill(epoch: int) -> None:
         if epoch == 2:
@@ -214,7 +214,7 @@ def test_a_last_batch_without_a_covariance_is_left_out(tmp_path, name, steps):
 
 def test_a_joined_batch_gives_what_each_item_gives_alone():
     torch.manual_seed(0)
-    net, one, other = Net().eval(), whole(dataset(3, 0)), whole(dataset(6, 1))
+    net, one, other = Net().eval(), all_of(dataset(3, 0)), all_of(dataset(6, 1))
     other.shares = torch.ones(6, 7)  # another number of classes
     joined = add_unlabelled(one, other)
     assert joined.ids == one.ids + other.ids

@@ -231,8 +231,8 @@ def test_the_reference_of_a_papers_table_is_the_row_of_the_preset(corpus: str, i
     found = load_table(RECIPES / corpus, identity)
     assert reference_row(found).name == expected
     assert reference_row(found, found.rows[-1].name) is found.rows[-1]
-    with pytest.raises(UsageError, match="--reference nobody: "):
-        reference_row(found, "nobody")
+    with pytest.raises(UsageError, match="--reference no-such-row: "):
+        reference_row(found, "no-such-row")
 
 
 def test_the_row_named_on_the_command_line_is_the_reference(tmp_path: Path) -> None:

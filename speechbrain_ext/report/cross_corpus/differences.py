@@ -9,11 +9,9 @@ from pathlib import Path
 from speechbrain_ext.evaluation.matrix import ALL_DATA, Cell, Matrix
 from speechbrain_ext.evaluation.matrix_predictions import read_cell
 from speechbrain_ext.evaluation.statistics import System, compare, family_p
-from speechbrain_ext.metrics.paired_tests import PairedTest
+from speechbrain_ext.metrics.paired_tests import LEVEL, PairedTest
 from speechbrain_ext.training.methods import AS_TRAINED
 from speechbrain_ext.utils.text import DASH, percent
-
-LEVEL = 0.05
 
 
 @dataclass(frozen=True)
