@@ -14,6 +14,8 @@ from scipy.special import softmax
 
 from speechbrain_ext.metrics.speakers import pair
 
+# The warning of a run whose posteriors come from scores that estimate no probability.
+NOT_CALIBRATED = "posteriors are a softmax of SVM scores, not calibrated"
 N_BINS = 15
 # A posterior below this counts as this: the logarithm of 0 would hide all others.
 FLOOR = 1e-12

@@ -11,8 +11,8 @@ from speechbrain_ext.evaluation.annotations import manifest_of, speaker_genders,
 from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.statistics import Calibration, GroupScores, System
 from speechbrain_ext.evaluation.targets import Prediction
+from speechbrain_ext.metrics.calibration import NOT_CALIBRATED
 from speechbrain_ext.metrics.vote_divergence import Divergence
-from speechbrain_ext.training.svm import NOT_CALIBRATED
 
 GENDERS = {"F": "female", "M": "male"}
 

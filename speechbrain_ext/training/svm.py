@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
+from speechbrain_ext.metrics.calibration import NOT_CALIBRATED
 from speechbrain_ext.metrics.classes import unweighted_average_recall, weighted_accuracy
 from speechbrain_ext.training.linear_machine import Fitted, LinearMachine
 from speechbrain_ext.training.svr import LinearSVR
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.json_values import JsonObject
-
-NOT_CALIBRATED = "posteriors are a softmax of SVM scores, not calibrated"
 
 
 class LinearSVM(LinearMachine):
