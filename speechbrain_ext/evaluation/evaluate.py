@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from speechbrain_ext.corpora.data_folder import check_audio_unchanged
 from speechbrain_ext.evaluation.predictions import write_predictions
@@ -14,6 +17,7 @@ from speechbrain_ext.evaluation.results import make_results, make_summary
 from speechbrain_ext.evaluation.results_files import MAKE_RESULTS, read_results, write_results, write_summary
 from speechbrain_ext.evaluation.targets import Prediction
 from speechbrain_ext.evaluation.vectors import EMBEDDING, NAME, make_vectors, write_vectors
+from speechbrain_ext.metrics.calibration import fit_temperature
 from speechbrain_ext.preparation.names import ALL_DATA
 from speechbrain_ext.training import launch
 from speechbrain_ext.training.experiment import Experiment
@@ -62,7 +66,8 @@ def evaluate(request: RunRequest) -> list[Results]:
             facts = [fold_facts(run, fold) for fold in folds]
             differs = differs_from_paper(run)
             known = plain({"paper": paper_of(run, differs), "differs": differs})
-            made_from = sha256_json({"folds": plain(facts), "depends": run.depends(), "interval": "jackknife", **known})
+            rules = {"interval": "jackknife", "temperature": "development set"}
+            made_from = sha256_json({"folds": plain(facts), "depends": run.depends(), **rules, **known})
             path = run.seed_folder / "results.json"
             scored = _read_scored(path) if path.exists() and not request.force else None
             if scored is not None and scored.made_from == made_from:
@@ -88,7 +93,8 @@ def _read_scored(path: Path) -> Results | None:
 
 def _score(run: Experiment, folds: list[FoldFacts], made_from: str, jobs: int) -> Results:
     outputs = launch.map_folds(predict_fold, [(run.spec, fold.name) for fold in folds], jobs, "evaluate")
-    found = [(fold, output) for (_, fold), some in outputs.items() for output in some]
+    found = [(fold, output) for (_, fold), some in outputs.items() for output in some.test]
+    temperatures = {fold: temperature_of(some.dev) for (_, fold), some in outputs.items() if some.dev}
     path = run.seed_folder / "results.json"
     # First, so that there are never results with predictions that they were not made from.
     path.unlink(missing_ok=True)
@@ -96,9 +102,15 @@ def _score(run: Experiment, folds: list[FoldFacts], made_from: str, jobs: int) -
     rows = [_prediction(run, fold, output) for fold, output in found]
     write_predictions(run.seed_folder / "predictions.csv", rows, known.target)
     files = [] if known.has_dimensions else _write_vectors(run, rows, [output for _, output in found])
-    results = make_results(rows, known, folds)
+    results = make_results(rows, known, folds, temperatures)
     write_results(path, results, files)
     return results
+
+
+def temperature_of(outputs: Sequence[Output]) -> float:
+    """Fit the temperature of a fold to the outputs of its development set."""
+    posteriors = np.exp([output.predicted for output in outputs])  # [utterance, class]
+    return fit_temperature(posteriors, np.array([output.truth for output in outputs]))
 
 
 def _write_vectors(run: Experiment, rows: list[Prediction], outputs: list[Output]) -> list[str]:

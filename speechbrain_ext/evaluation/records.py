@@ -63,11 +63,15 @@ Scores = Mapping[str, Score]
 
 @dataclass(frozen=True, kw_only=True)
 class FoldResults(FoldFacts):
-    """A fold with its scores; `confusion` as in `Pooled`."""
+    """A fold with its scores; `confusion` as in `Pooled`.
+
+    `temperature` is fitted to the posteriors of the development set; None where there is none.
+    """
 
     scores: Scores
     confusion: Confusion
     speakers_test: tuple[str, ...] = required(parse.texts)
+    temperature: float | None = optional(parse.positive)
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,12 @@ class Results(Facts):
         """Epochs and optimiser steps of each phase in the first fold; empty where the result has none."""
         phases = ((name, one) for name, one in (self.folds[0].phases or {}).items() if one.optimizer_steps)
         return "; ".join(f"{name} {one.epochs} epochs, {one.optimizer_steps} optimiser steps" for name, one in phases)
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """Of each fold, by name; empty unless every fold has one."""
+        found = {fold.name: fold.temperature for fold in self.folds if fold.temperature is not None}
+        return found if len(found) == len(self.folds) else {}
 
     @property
     def n_speakers(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -19,7 +19,12 @@ from speechbrain_ext.utils.text import natural_key
 T = TypeVar("T", FoldResults, Results, Summary)
 
 
-def make_results(rows: Sequence[Prediction], facts: Facts, folds: Sequence[FoldFacts]) -> Results:
+def make_results(
+    rows: Sequence[Prediction],
+    facts: Facts,
+    folds: Sequence[FoldFacts],
+    temperatures: Mapping[str, float] | None = None,
+) -> Results:
     """Score the predictions of a run.
 
     Arguments
@@ -30,6 +35,8 @@ def make_results(rows: Sequence[Prediction], facts: Facts, folds: Sequence[FoldF
         What the run is and was made with.
     folds : sequence of FoldFacts
         How each fold was trained.
+    temperatures : mapping or None
+        Of the folds that have a development set, the temperature that was fitted to it.
 
     Raises
     ------
@@ -55,6 +62,7 @@ def make_results(rows: Sequence[Prediction], facts: Facts, folds: Sequence[FoldF
                 scores={name: Score(found[name]) for name in target.scores.fold},
                 confusion=target.confusion(own),
                 speakers_test=tuple(sorted({row.speaker for row in own}, key=natural_key)),
+                temperature=(temperatures or {}).get(fold.name),
             )
         )
     found, intervals = target.score(rows), target.intervals(rows)

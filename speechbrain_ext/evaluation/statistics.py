@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from speechbrain_ext.evaluation.targets import Prediction
-from speechbrain_ext.metrics.calibration import brier_score, negative_log_likelihood
+from speechbrain_ext.metrics.calibration import apply_temperature, brier_score, negative_log_likelihood
 from speechbrain_ext.metrics.classes import (
     confusions_by_speaker,
     expected_calibration_error,
@@ -39,11 +39,24 @@ class System:
     classes : tuple of str
     seeds : tuple of sequences of Prediction
         Of each seed, one prediction for each utterance.
+    temperatures : mapping
+        By fold, of the first seed, fitted to development sets; empty where there are none.
     """
 
     name: str
     classes: tuple[str, ...]
     seeds: tuple[Sequence[Prediction], ...]
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+
+    def tempered(self) -> System | None:
+        """The first seed with the posteriors that the temperature of each fold makes; None where there are none."""
+        if not self.temperatures:
+            return None
+        rows = []
+        for row in self.seeds[0]:
+            [scaled] = apply_temperature([row.posteriors], self.temperatures[row.fold]).tolist()
+            rows.append(replace(row, posteriors=tuple(scaled)))
+        return System(self.name, self.classes, (rows,))
 
     def confusions(self, classes: Sequence[str]) -> np.ndarray:
         """Counts [seed, speaker, true class, predicted class], with classes in the order asked for."""

@@ -125,7 +125,7 @@ def _of_results(path: Path, files: Sequence[Path]) -> _Known:
     seeds = ", ".join(str(one.seed) for one in results)
     name = f"{first.run_name} ({first.protocol_name}, seed{'s' if len(results) > 1 else ''} {seeds})"
     system = _system(path, name, [read_predictions(predictions_path(file)) for file in files])
-    return _Known(system, first, manifest_of(files[0], first))
+    return _Known(replace(system, temperatures=first.temperatures), first, manifest_of(files[0], first))
 
 
 def _system(path: Path, name: str, seeds: Sequence[tuple[list[Prediction], object]]) -> System:
@@ -207,7 +207,7 @@ def _as_reference(path: Path, system: System, other_path: Path, other: System) -
     check_same(path, system.seeds[0], other_path, other.seeds[0])
     places = [system.classes.index(name) for name in other.classes]
     seeds = (tuple(_reordered(row, places) for row in rows) for rows in system.seeds)
-    return System(system.name, other.classes, tuple(seeds))
+    return replace(system, classes=other.classes, seeds=tuple(seeds))
 
 
 def _reordered(row: Prediction, places: Sequence[int]) -> Prediction:

@@ -8,7 +8,7 @@ from string import ascii_uppercase
 
 from speechbrain_ext.evaluation import statistics
 from speechbrain_ext.evaluation.coverage import measured_coverage
-from speechbrain_ext.evaluation.statistics import Comparison, GroupScores, System
+from speechbrain_ext.evaluation.statistics import Calibration, Comparison, GroupScores, System
 from speechbrain_ext.evaluation.system_files import Systems, read_systems
 from speechbrain_ext.metrics.jackknife import t_quantile
 from speechbrain_ext.metrics.paired_tests import DRAWS, LEVEL, METRICS, PairedTest
@@ -162,26 +162,37 @@ def _genders(letters: str, found: Systems) -> list[str]:
 
 def _calibration(letters: str, found: Systems) -> list[str]:
     rows = [["system", "Brier score", "NLL", "ECE", "KL of votes", "JS of votes"]]
-    is_voted = False
+    is_voted = is_tempered = False
     for letter, system in zip(letters, found.systems, strict=True):
         one = statistics.calibration(system, found.votes)
         if one is None:
             rows.append([letter, *[DASH] * 5])
             continue
         is_voted = is_voted or one.votes is not None
-        votes = [f"{one.votes.kl:.3f}", f"{one.votes.js:.3f}"] if one.votes else [DASH, DASH]
-        rows.append([letter, f"{one.brier:.4f}", f"{one.nll:.4f}", f"{one.ece:.4f}", *votes])
+        rows.append([letter, *_calibration_cells(one)])
+        tempered = system.tempered()
+        scaled = statistics.calibration(tempered, found.votes) if tempered else None
+        if scaled is not None:
+            is_tempered = True
+            rows.append([f"{letter}, temperature", *_calibration_cells(scaled)])
     people = statistics.annotators(found.systems[0], found.votes) if is_voted else None
     if people:
         rows.append(["annotator", DASH, DASH, DASH, f"{people.kl:.3f}", f"{people.js:.3f}"])
     shown = rows if is_voted else [row[:4] for row in rows]
     lines = ["Calibration of the posteriors (lower is better; a dash: no posteriors)", *_aligned(shown)]
+    if is_tempered:
+        lines.append("  Temperature: that of each fold, fitted to its development set; it changes no recognised class.")
     if is_voted:
         lines.append(
             f"  Distance from the annotators' votes: KL in nats with posteriors of at least {FLOOR}, JS in bits; the "
             "last row is one annotator against the others."
         )
     return lines
+
+
+def _calibration_cells(one: Calibration) -> list[str]:
+    votes = [f"{one.votes.kl:.3f}", f"{one.votes.js:.3f}"] if one.votes else [DASH, DASH]
+    return [f"{one.brier:.4f}", f"{one.nll:.4f}", f"{one.ece:.4f}", *votes]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

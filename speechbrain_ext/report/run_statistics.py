@@ -29,6 +29,10 @@ class RunStatistics:
         None where there are no posteriors.
     annotators : Divergence or None
         Each annotator against the others, the human ceiling of the distance from the votes.
+    tempered : Calibration or None
+        With the temperature of each fold; None where they have none.
+    temperatures : sequence of float
+        Of the folds.
     is_uncalibrated : bool
         Whether the posteriors are a softmax of SVM scores.
     """
@@ -37,6 +41,8 @@ class RunStatistics:
     genders: Sequence[GroupScores]
     calibration: Calibration | None
     annotators: Divergence | None
+    tempered: Calibration | None
+    temperatures: Sequence[float]
     is_uncalibrated: bool
 
     @property
@@ -60,16 +66,18 @@ def run_statistics(folder: Path, results: Results, rows: Sequence[Prediction]) -
     results : Results
     rows : sequence of Prediction
     """
-    system = System(results.run_name, results.target.names, (rows,))
+    system = System(results.run_name, results.target.names, (rows,), results.temperatures)
     utterances = manifest_of(folder / "results.json", results)
     votes = votes_by_utterance(utterances, results, results.target.names)
     genders = statistics.by_gender([system], speaker_genders(rows, results, utterances))
-    calibration = statistics.calibration(system, votes)
+    calibration, tempered = statistics.calibration(system, votes), system.tempered()
     return RunStatistics(
         statistics.by_speaker([system]),
         [GroupScores(GENDERS.get(one.name, one.name), one.n, one.uar) for one in genders],
         calibration,
         statistics.annotators(system, votes) if calibration and calibration.votes else None,
+        statistics.calibration(tempered, votes) if tempered else None,
+        sorted(results.temperatures.values()),
         NOT_CALIBRATED in (results.warnings or ()),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -119,11 +119,24 @@ def _optimism(last: FinishedPhase) -> dict[str, float]:
     }
 
 
-def predict_fold(spec: RunSpec, fold: str) -> list[Output]:
-    """Run the last phase of a fold on its test utterances, sorted by id."""
+@dataclass(frozen=True)
+class FoldOutputs:
+    """Outputs of a fold's last phase for its test utterances and its development utterances, sorted by id.
+
+    `dev` is empty where the fold has no development set, and for dimensions, which have no posteriors to scale.
+    """
+
+    test: list[Output]
+    dev: list[Output]
+
+
+def predict_fold(spec: RunSpec, fold: str) -> FoldOutputs:
+    """Run the last phase of a fold on the utterances that it was not trained on."""
     experiment = Experiment(spec)
+    parts, has_classes = experiment.fold(fold), not experiment.task.dimensions
     with torch_settings(spec.threads):
-        return phases_of(experiment, fold)[-1].outputs(experiment.fold(fold).test)
+        last = phases_of(experiment, fold)[-1]
+        return FoldOutputs(last.outputs(parts.test), last.outputs(parts.dev) if parts.dev and has_classes else [])
 
 
 @contextmanager

@@ -126,6 +126,7 @@ edition = checked(lambda value: isinstance(value, str) and 0 < len(value) <= LON
 source = checked(lambda value: value in ("real", "mini"))
 count = checked(lambda value: type(value) is int and 0 <= value < 2**63)
 number = checked(is_number)
+positive = checked(lambda value: is_number(value) and value > 0)
 share = checked(lambda value: is_number(value) and 0 <= value <= 1)
 flag = checked(lambda value: type(value) is bool)
 json_object = checked(lambda value: isinstance(value, dict))

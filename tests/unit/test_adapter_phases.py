@@ -77,7 +77,7 @@ def test_results_count_what_is_trained_and_all(spec, adapter):
     trained = head + (everything - fixed if learned is None else learned)
     for found in (done, facts, fold_facts(experiment, FOLD), run_facts(experiment, [facts])):
         assert (found.parameters, found.parameters_total) == (trained, head + everything + (learned or 0))
-    assert len(predict_fold(run, FOLD)) == 7
+    assert len(predict_fold(run, FOLD).test) == 7
 
 
 def test_an_unknown_adapter_is_told_before_training(spec):

@@ -92,12 +92,12 @@ def test_the_range_of_the_bins_is_that_of_the_training_part(spec, tuned):
 
 def test_a_trained_row_is_scored_without_the_model(spec, tuned, model, tmp_path):
     run, _ = tuned
-    before = predict_fold(run, FOLD)
+    before = predict_fold(run, FOLD).test
     aside = tmp_path / "aside"
     Experiment(run).claim()
     shutil.move(model, aside)
     try:
-        after = predict_fold(run, FOLD)
+        after = predict_fold(run, FOLD).test
     finally:
         shutil.move(aside, model)
     assert [output.predicted for output in after] == [output.predicted for output in before]
@@ -129,7 +129,7 @@ def test_cached_frames_give_what_the_frozen_model_gives(spec, model, tuned):
     state = state_of(run)
     assert not any("encoder" in name for name in state), "nothing of wav2vec 2.0 is trained or kept"
     assert facts.parameters < tuned[1].parameters
-    assert len(predict_fold(run, FOLD)) == 7
+    assert len(predict_fold(run, FOLD).test) == 7
 
 
 def test_training_moves_the_encoder_and_its_own_masking_is_drawn_again(spec, model, tuned, tmp_path):
@@ -148,7 +148,7 @@ def test_adapters_are_trained_in_the_place_of_the_encoder(spec, model, tuned):
     run = run_of(spec, model, "lora", adapter="lora", adapter_rank="2")
     facts = train_fold(run, FOLD)
     assert facts.parameters < tuned[1].parameters and facts.parameters_total > tuned[1].parameters_total
-    assert len(predict_fold(run, FOLD)) == 7
+    assert len(predict_fold(run, FOLD).test) == 7
     with pytest.raises(UserError, match="adapter"):
         train_fold(run_of(spec, model, "both", variant=f"{FULL}_frozen", adapter="lora"), FOLD)
 
@@ -214,4 +214,4 @@ def test_a_trained_network_is_scored_without_the_file_of_alexnet(spec, model, tm
     run = run_of(spec, model, "file", variant="spectrogram", alexnet_weights=str(path))
     train_fold(run, FOLD)
     path.unlink()
-    assert len(predict_fold(run, FOLD)) == 7
+    assert len(predict_fold(run, FOLD).test) == 7

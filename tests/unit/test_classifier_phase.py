@@ -116,7 +116,7 @@ def test_it_leaves_what_a_network_leaves_and_predicts(spec):
     stored = model(spec)
     names = {"mean", "deviation", "coefficients", "intercepts", "C", "classes", "class_names"}
     assert set(stored) == names and stored["class_names"].tolist() == CLASSES
-    outputs = predict_fold(spec, FOLD)
+    outputs = predict_fold(spec, FOLD).test
     assert [output.id for output in outputs] == sorted(step.experiment.fold(FOLD).test)
     for output in outputs:
         assert sum(np.exp(output.predicted)) == pytest.approx(1)
@@ -152,7 +152,7 @@ def test_normalised_per_speaker_an_offset_of_a_speaker_changes_nothing(tmp_path,
         make_corpus(tmp_path / name, change)
         spec = spec_of(tmp_path / name, repository, "--speaker_normalisation", "True")
         train_fold(spec, FOLD)
-        outputs.append([output.embedding for output in predict_fold(spec, FOLD)])
+        outputs.append([output.embedding for output in predict_fold(spec, FOLD).test])
     np.testing.assert_allclose(*outputs, atol=1e-3)
 
 
@@ -178,7 +178,7 @@ def test_killed_before_any_file_and_resumed_is_the_same(spec, tmp_path, reposito
     train_fold(other, FOLD)
     one, two = model(spec), model(other)
     assert all(np.array_equal(one[key], two[key]) for key in one)
-    assert predict_fold(spec, FOLD) == predict_fold(other, FOLD)
+    assert predict_fold(spec, FOLD).test == predict_fold(other, FOLD).test
     assert not [path for path in phase_of(spec).folder.iterdir() if path.suffix == ".part"]
 
 
@@ -252,7 +252,7 @@ def test_shuffled_labels_are_those_of_the_training_part_and_bring_scores_to_chan
     scores = {}
     for run in (spec, check):
         train_fold(run, FOLD)
-        outputs = predict_fold(run, FOLD)
+        outputs = predict_fold(run, FOLD).test
         assert [CLASSES[one.truth] for one in outputs] == [one.id.removeprefix(FOLD)[:-1] for one in outputs]
         scores[run.row] = np.mean([np.argmax(one.predicted) == one.truth for one in outputs])
     assert scores["default"] > 0.5 and scores["shuffled"] < 0.4

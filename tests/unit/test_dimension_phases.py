@@ -101,7 +101,7 @@ def test_it_learns_the_values_in_the_corpus_s_units(tmp_path, repository, words)
     spec = spec_of(tmp_path, repository, words)
     facts = train_fold(spec, FOLD)
     assert facts.n_train == 60 and facts.n_test == 20
-    experiment, outputs = Experiment(spec), predict_fold(spec, FOLD)
+    experiment, outputs = Experiment(spec), predict_fold(spec, FOLD).test
     assert [output.id for output in outputs] == sorted(experiment.fold(FOLD).test)
     for output in outputs:
         utterance = experiment.utterances[output.id]
@@ -116,7 +116,7 @@ def test_the_units_of_the_values_change_nothing_but_the_units(tmp_path, reposito
         make_corpus(tmp_path / name, scale)
         spec = spec_of(tmp_path / name, repository, FRLM)
         train_fold(spec, FOLD)
-        found.append(np.array([output.predicted for output in predict_fold(spec, FOLD)]))
+        found.append(np.array([output.predicted for output in predict_fold(spec, FOLD).test]))
     np.testing.assert_allclose(found[0] * 64, found[1], rtol=1e-4)
 
 
@@ -171,7 +171,7 @@ def test_killed_and_resumed_is_the_same(tmp_path, repository):
         train_fold(spec, FOLD, kill)
     for one in (spec, whole):
         train_fold(one, FOLD)
-    assert predict_fold(spec, FOLD) == predict_fold(whole, FOLD)
+    assert predict_fold(spec, FOLD).test == predict_fold(whole, FOLD).test
 
 
 def test_frozen_steps_are_built_upon(tmp_path, repository):

@@ -81,7 +81,7 @@ def test_a_last_batch_of_one_segment_is_left_out(spec):
     assert {"criterion.center_emotion.centers", "criterion.center_gender.centers"} <= state.keys()
     facts, _ = trained(spec, "rest", batch_size="29")
     assert facts.optimizer_steps == 2 * 1, "a batch of 29, and 1 segment that no batch norm could be trained on"
-    assert [output.id for output in predict_fold(spec, FOLD)] == sorted(Experiment(spec).fold(FOLD).test)
+    assert [output.id for output in predict_fold(spec, FOLD).test] == sorted(Experiment(spec).fold(FOLD).test)
 
 
 def test_centers_have_an_optimiser_of_their_own_unless_they_share_adam(spec):
