@@ -56,13 +56,28 @@ class Plugin:
         self.cpu_s: dict[str, float] = {}
         self.failed: set[str] = set()
         self.current: set[tuple[str, int]] = set()
+        self.imported: set[tuple[str, int]] = set()
 
     def trace(self, frame: Any, event: str, argument: Any) -> Any:
         path = self.files.get(frame.f_code.co_filename)
         if path is None:
             return None
-        self.current.add((path, frame.f_lineno))
-        return self.trace
+        # Some modules are imported by the first test that needs them, but what their import does is there for all.
+        lines = self.imported if event == "call" and self.is_import(frame) else self.current
+
+        def line(frame: Any, event: str, argument: Any) -> Any:
+            lines.add((path, frame.f_lineno))
+            return line
+
+        return line(frame, event, argument)
+
+    def is_import(self, frame: Any) -> bool:
+        """Whether a frame runs the body of a source's module, or of a class in it."""
+        while frame is not None and frame.f_code.co_filename in self.files:
+            if frame.f_code.co_name == "<module>":
+                return True
+            frame = frame.f_back
+        return False
 
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
         if self.order is not None:
@@ -154,6 +169,7 @@ def first_run(tree: Path, sources: list[str], tests: list[str]) -> dict[str, Any
     def action() -> dict[str, Any]:
         plugin = Plugin({str(tree / path): path for path in sources}, None)
         status = run_pytest(tree, tests, plugin, trace=True)
+        plugin.lines["import"] |= plugin.imported
         lines = {name: sorted(found) for name, found in plugin.lines.items()}
         durations = {"seconds": plugin.seconds, "cpu_s": plugin.cpu_s}
         return {"lines": lines, **durations, "failed": sorted(plugin.failed), "status": status}
