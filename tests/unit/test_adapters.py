@@ -11,7 +11,7 @@ from speechbrain.nnet.adapters import HoulsbyAdapterLinear, LoRA
 from tiny_ssl import KINDS, LAYERS, SIZE, small_config, waves, write_tiny
 from torch import nn
 
-from speechbrain_ext.lobes.adapters import ADAPTERS, AdapterSettings, add_adapters
+from speechbrain_ext.lobes.adapters import ADAPTERS, AdapterSettings, adapter_settings, add_adapters
 from speechbrain_ext.lobes.ca_mser import CAMSER
 from speechbrain_ext.lobes.kernels.wav2vec2_convolutions import Wav2Vec2Convolutions
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
@@ -221,6 +221,11 @@ def test_wrong_settings_are_refused(build, keys, message):
     with pytest.raises(ValueError, match=message) as fault:
         build(**keys)
     assert "\n" not in str(fault.value)
+
+
+def test_settings_that_nobody_gives_and_the_smallest_ones():
+    assert adapter_settings("lora") == AdapterSettings("lora", 8, 16.0)
+    assert adapter_settings("lora", 1, 0.25) == AdapterSettings("lora", 1, 0.25)
 
 
 def test_a_frozen_encoder_takes_no_adapter():

@@ -74,6 +74,12 @@ def test_the_temperature_undoes_the_sharpness(sharpness: float) -> None:
     assert apply_temperature(posteriors, 1.0) == pytest.approx(posteriors)
 
 
+def test_the_temperature_ends_at_a_hundredth_and_at_a_hundred() -> None:
+    sure, unsure = [[0.9, 0.1], [0.2, 0.8]], [[0.6, 0.4], [0.4, 0.6]]
+    assert fit_temperature(sure, [1, 0]) == pytest.approx(100, rel=1e-4), "always wrong: the less sure the better"
+    assert fit_temperature(unsure, [0, 1]) == pytest.approx(0.01, rel=0.3), "always right: the surer the better"
+
+
 def test_the_divergence_from_votes_is_that_of_scipy() -> None:
     posteriors, _ = drawn(50)
     votes = np.random.default_rng(2).integers(0, 4, size=(50, 4)) + np.eye(4, dtype=int)[np.arange(50) % 4]
@@ -121,8 +127,9 @@ def test_what_does_not_fit_is_refused() -> None:
         negative_log_likelihood([[1.0, 0.0]], [2])
     with pytest.raises(ValueError, match="expected 0 to 1, found -1 to -1"):
         negative_log_likelihood([[1.0, 0.0]], [-1])
-    with pytest.raises(ValueError, match="found 1 dimensions"):
-        reliability_bins([1.0], [0])
+    for function in (reliability_bins, fit_temperature):
+        with pytest.raises(ValueError, match="found 1 dimensions"):
+            function([1.0], [0])
     with pytest.raises(ValueError, match=r"found \(1, 2\), \(2, 2\)"):
         vote_divergence([[1, 0]], np.eye(2))
     with pytest.raises(ValueError, match="a vote for a class in each utterance, found none"):

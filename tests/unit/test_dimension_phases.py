@@ -110,6 +110,13 @@ def test_it_learns_the_values_in_the_corpus_s_units(tmp_path, repository, words)
     assert fold_facts(experiment, FOLD) == facts
 
 
+def test_values_are_not_predicted_for_the_development_set_as_there_is_no_temperature_of_them(tmp_path, repository):
+    make_corpus(tmp_path)
+    spec = spec_of(tmp_path, repository, SVM, dev="speaker")
+    train_fold(spec, FOLD)
+    assert Experiment(spec).fold(FOLD).dev and predict_fold(spec, FOLD).dev == []
+
+
 def test_the_units_of_the_values_change_nothing_but_the_units(tmp_path, repository):
     found = []
     for name, scale in (("one", 1.0), ("many", 64.0)):

@@ -70,14 +70,25 @@ def test_after_norm_equals_one_after_the_other(training, pool, momentum, monkeyp
     found = []
     for way in ("at once", "apart"):
         norm_, x_, lobe_ = copy.deepcopy(norm), x.detach().clone().requires_grad_(), copy.deepcopy(lobe)
-        for _ in range(2):
-            y = lobe_.after_norm(x_, norm_, pool) if way == "at once" else lobe_(norm_(x_))
+        for factor in (3.0, 1.0):  # running statistics are means over unlike batches
+            y = lobe_.after_norm(factor * x_, norm_, pool) if way == "at once" else lobe_(norm_(factor * x_))
         y = max_pool2d(y, 2) if pool and way == "apart" else y
         (y * torch.linspace(-1, 1, y.numel()).double().view_as(y)).sum().backward()
         grads = [p.grad for p in (x_, *norm_.parameters(), *lobe_.parameters())]
         found.append([y, *grads, *(b.double() for b in norm_.buffers())])
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("pool", [True, False])
+@pytest.mark.parametrize("kind", ["register_forward_pre_hook", "register_forward_hook"])
+def test_hooks_of_the_norm_are_called_and_change_nothing(pool, kind):
+    lobe, x = lobe_and_input((3, 8, 5, 6))
+    norm, seen = nn.BatchNorm2d(8).double(), []
+    plain = lobe.after_norm(x, copy.deepcopy(norm), pool)
+    getattr(norm, kind)(lambda module, inputs, *output: seen.append(inputs[0]))
+    torch.testing.assert_close(lobe.after_norm(x, norm, pool), plain, rtol=1e-9, atol=1e-11)
+    assert len(seen) == 1 and torch.equal(seen[0], x)
 
 
 def test_ties_go_to_the_first_as_in_torch():
@@ -154,3 +165,6 @@ def test_one_value_a_channel_is_refused_in_training():
         DynamicReLU(8).after_norm(torch.zeros(1, 8, 1, 1), nn.BatchNorm2d(8))
     with pytest.raises(ValueError, match="at least reduction"):
         DynamicReLU(3)
+    with pytest.raises(ValueError, match="at least reduction"):
+        DynamicReLU(3, reduction=0)
+    assert DynamicReLU(3, reduction=1).fc1.out_features == DynamicReLU(3, reduction=3).fc1.out_features * 3 == 3

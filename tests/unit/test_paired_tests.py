@@ -23,9 +23,12 @@ SCORES = {
 }
 
 
-def systems(n_speakers: int = 6, n: int = 90) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def systems(
+    n_speakers: int = 6, n: int = 90, shares: tuple[float, ...] | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     generator = np.random.default_rng(1)
-    truth, speakers = generator.integers(3, size=n), generator.permutation(n) % n_speakers
+    truth = generator.integers(3, size=n) if shares is None else generator.choice(3, n, p=shares)
+    speakers = generator.permutation(n) % n_speakers
     first, second = (np.where(generator.random(n) < right, truth, (truth + 1) % 3) for right in (0.5, 0.7))
     return truth, first, second, speakers
 
@@ -45,8 +48,9 @@ def slow_swaps(score, truth, first, second, speakers) -> list[float]:
 
 @pytest.mark.parametrize("metric", ["wa", "uar"])
 @pytest.mark.parametrize("n_speakers", [2, 6, 7])
-def test_p_is_that_of_a_loop_over_all_swaps(metric: str, n_speakers: int) -> None:
-    truth, first, second, speakers = systems(n_speakers)
+@pytest.mark.parametrize("shares", [None, (0.7, 0.2, 0.1)])
+def test_p_is_that_of_a_loop_over_all_swaps(metric: str, n_speakers: int, shares: tuple[float, ...] | None) -> None:
+    truth, first, second, speakers = systems(n_speakers, shares=shares)
     score = SCORES[metric]
     swaps = slow_swaps(score, truth, first, second, speakers)
     observed = score(truth, second) - score(truth, first)
@@ -102,6 +106,9 @@ def test_sixteen_speakers_are_still_exact() -> None:
     truth, first, second, speakers = systems(16, 200)
     found = paired_test(counts(truth, first, speakers), counts(truth, second, speakers), "wa")
     assert found.is_exact and (found.p * 2**16) % 1 == 0 and found.smallest_p == 2 / 2**16
+    truth, first, second, speakers = systems(17, 200)
+    more = paired_test(counts(truth, first, speakers), counts(truth, second, speakers), "wa")
+    assert not more.is_exact and more.n_swaps == DRAWS
 
 
 def test_a_speakers_score_is_averaged_over_the_seeds_first() -> None:

@@ -63,6 +63,7 @@ def test_cross_aff_equals_numpy(training):
     vector = lobe(s, d).detach().numpy()
     assert np.abs(vector - np.concatenate([x.mean(2) for x in expected], 1)).max() < 1e-12
     if not training:
+        assert [each.shape for each in lobe.weighted(s, d)] == [(4, 5, 2, 3), (4, 3, 1, 7)]
         for ours, theirs in zip(lobe.weighted(s, d), expected, strict=True):
             assert np.abs(ours.detach().flatten(2).numpy() - theirs).max() < 1e-12
 
@@ -78,6 +79,7 @@ def test_cross_aff_names_what_is_wrong():
         lobe(torch.zeros(2, 5, 2, 2), torch.zeros(3, 3, 4))
     with pytest.raises(ValueError, match="inner: expected a whole number"):
         CrossAFF(5, 3, inner=0)
+    assert CrossAFF(1, 1, inner=1).eval()(torch.zeros(2, 1, 2, 2), torch.zeros(2, 1, 4)).shape == (2, 2)
 
 
 def stage(branch, number, x, order):
