@@ -23,7 +23,7 @@ from speechbrain_ext.evaluation.coverage import COMMAND, COVERAGE_FILE  # noqa: 
 from speechbrain_ext.metrics.bootstrap import bootstrap_interval  # noqa: E402
 from speechbrain_ext.metrics.classes import scores_of_confusion  # noqa: E402
 from speechbrain_ext.metrics.jackknife import CORRELATION, DIFFERENCE, SHARE, Scale, interval_ends  # noqa: E402
-from speechbrain_ext.metrics.paired_tests import paired_test  # noqa: E402
+from speechbrain_ext.metrics.paired_tests import PairedTest, paired_concordance, paired_test  # noqa: E402
 from speechbrain_ext.metrics.values import concordance_of_sums, value_sums  # noqa: E402
 from speechbrain_ext.testing.simulated_speakers import (  # noqa: E402
     CLASS_POPULATIONS,
@@ -34,8 +34,8 @@ from speechbrain_ext.testing.simulated_speakers import (  # noqa: E402
 
 SPEAKERS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
 JACKKNIFE_DATA_SETS, OTHER_DATA_SETS, BATCH, SEED = 10_000, 2_000, 500, 20240
-# How much better the second of two systems is, in logits; the level of the test.
-SHIFT, LEVEL = 0.3, 0.05
+# How much better the second of two systems is, in logits of recall, and in slope of values; the level of the test.
+SHIFT, STEEPER, LEVEL = 0.3, 0.1, 0.05
 Draw = Callable[[int, int, np.random.Generator], np.ndarray]
 Score = Callable[[np.ndarray], np.ndarray]
 
@@ -49,6 +49,8 @@ def cases() -> Iterator[tuple[str, str, float, Draw, Score, Scale]]:
         yield "difference", classes.name, truth, pairs_of(classes), gain, DIFFERENCE
     for values in VALUE_POPULATIONS:
         yield "ccc", values.name, values.expected, sums_of(values), concordance_of_sums, CORRELATION
+        truth = values.expected_difference(STEEPER)
+        yield "ccc_difference", values.name, truth, value_pairs_of(values), gain_of_ccc, DIFFERENCE
 
 
 def score_of(metric: str) -> Score:
@@ -64,6 +66,22 @@ def pairs_of(classes: ClassPopulation) -> Draw:
 def sums_of(values: ValuePopulation) -> Draw:
     """Draws what the CCC is computed from [data set, speaker, sum]."""
     return lambda *asked: value_sums(*values.draw(*asked))
+
+
+def value_pairs_of(values: ValuePopulation, steeper: float = STEEPER) -> Draw:
+    """Draws what the CCC of two systems is computed from [data set, speaker, system, sum]."""
+
+    def draw(n_speakers: int, n: int, generator: np.random.Generator) -> np.ndarray:
+        true, *systems = values.draw_pairs(n_speakers, n, generator, steeper)
+        return np.stack([value_sums(true, one) for one in systems], axis=2)
+
+    return draw
+
+
+def gain_of_ccc(sums: np.ndarray) -> np.ndarray:
+    """CCC of the second system less that of the first."""
+    scores = concordance_of_sums(sums)  # [..., system]
+    return scores[..., 1] - scores[..., 0]
 
 
 def gain(cells: np.ndarray) -> np.ndarray:
@@ -93,12 +111,22 @@ def measure(truth: float, draw: Draw, score: Score, scale: Scale, n_speakers: in
     }
 
 
-def false_alarms(classes: ClassPopulation, n_speakers: int) -> float:
+def false_alarms(population: ClassPopulation | ValuePopulation, n_speakers: int) -> float:
     """Share of data sets on which two alike systems are called different."""
-    generator = np.random.default_rng([SEED, n_speakers])
-    first, second = classes.draw_pairs(n_speakers, OTHER_DATA_SETS, generator)
-    tests = (paired_test(a[None], b[None], "uar") for a, b in zip(first, second, strict=True))
+    tests = alike_pairs(population, n_speakers, np.random.default_rng([SEED, n_speakers]))
     return sum(test.p is not None and test.p <= LEVEL for test in tests) / OTHER_DATA_SETS
+
+
+def alike_pairs(
+    population: ClassPopulation | ValuePopulation, n_speakers: int, generator: np.random.Generator
+) -> Iterator[PairedTest]:
+    """Test two alike systems on each data set: UAR, or the CCC of values."""
+    if isinstance(population, ValuePopulation):
+        for both in value_pairs_of(population, 0.0)(n_speakers, OTHER_DATA_SETS, generator):
+            yield paired_concordance(both[None, :, 0], both[None, :, 1])
+    else:
+        for first, second in zip(*population.draw_pairs(n_speakers, OTHER_DATA_SETS, generator), strict=True):
+            yield paired_test(first[None], second[None], "uar")
 
 
 def one_row_a_line(record: dict[str, Any]) -> str:
@@ -122,11 +150,11 @@ def main() -> None:
             shares = f"{found['jackknife']:>11.3f}{found['bootstrap']:>11.3f}{found['no_interval']:>13.4f}"
             print(f"{score:<12}{name:<14}{n_speakers:>8}{shares}", flush=True)
     tests: list[dict[str, Any]] = []
-    for classes in CLASS_POPULATIONS:
+    for population in (*CLASS_POPULATIONS, *VALUE_POPULATIONS):
         for n_speakers in SPEAKERS:
-            share = false_alarms(classes, n_speakers)
-            tests.append({"population": classes.name, "speakers": n_speakers, "level": LEVEL, "rejected": share})
-            print(f"permutation test at {LEVEL}: {classes.name:<14}{n_speakers:>4}{share:>8.4f}", flush=True)
+            share = false_alarms(population, n_speakers)
+            tests.append({"population": population.name, "speakers": n_speakers, "level": LEVEL, "rejected": share})
+            print(f"permutation test at {LEVEL}: {population.name:<14}{n_speakers:>4}{share:>8.4f}", flush=True)
     record = {
         "command": COMMAND,
         "level": 0.95,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechbrain_ext.evaluation.matrix import ALL_DATA, WITHIN, Cell
-from speechbrain_ext.evaluation.targets import Prediction
+from speechbrain_ext.evaluation.targets import Dimensions, Prediction, target_of
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.files import read_checked, write_text
 
@@ -19,7 +19,7 @@ KEPT_MODELS = (ALL_DATA, WITHIN)
 
 
 def read_cell(cell: Cell, folder: str | Path) -> list[Prediction]:
-    """Read the labels and predictions of a cell, without posteriors.
+    """Read the labels and predictions of a cell, without posteriors; of dimensions the true and predicted values.
 
     Arguments
     ---------
@@ -34,6 +34,9 @@ def read_cell(cell: Cell, folder: str | Path) -> list[Prediction]:
         The file is missing, is not the one that the score was computed from, or has other columns.
     """
     table = list(csv.reader(io.StringIO(read_file(cell, folder).decode("utf-8"), newline="")))
+    target = target_of(table[0]) if table and cell.ccc is not None else None
+    if isinstance(target, Dimensions):
+        return [target.prediction(Prediction(fold, one, speaker), rest) for one, fold, speaker, *rest in table[1:]]
     if not table or tuple(table[0][: len(COLUMNS)]) != COLUMNS:
         path = Path(folder) / (cell.predictions or "")
         raise UserError(f"{path}: expected the columns {','.join(COLUMNS)}, found another table: {AGAIN}")

@@ -46,13 +46,12 @@ class ComparedRow:
     @property
     def system(self) -> System:
         """What the tests take."""
-        classes = self.results[0].target.names
         seeds = (tuple(sorted(rows, key=lambda row: row.id)) for rows in self.predictions)
-        return System(self.name, classes, tuple(seeds))
+        return System(self.name, self.results[0].target, tuple(seeds))
 
-    def utterances(self) -> dict[str, tuple[str, str]]:
-        """Label and speaker of each tested utterance."""
-        return {row.id: (row.label, row.speaker) for row in self.predictions[0]}
+    def utterances(self) -> dict[str, tuple[str, str, tuple[float, ...]]]:
+        """Speaker, label and true values of each tested utterance."""
+        return {row.id: (row.speaker, row.label, row.values) for row in self.predictions[0]}
 
     @property
     def tests_once(self) -> bool:
@@ -66,16 +65,19 @@ class ComparedRow:
 
 @dataclass(frozen=True)
 class RowTest:
-    """UAR of a row against that of the reference.
+    """A score of a row against that of the reference.
 
     Attributes
     ----------
+    metric : str
+        "uar", or the CCC of a dimension, such as "ccc.valence".
     test : PairedTest
         The reference is the first system.
     p_holm : float
-        p after Holm over the rows of the table that are compared with the reference.
+        p after Holm over all tests of the table.
     """
 
+    metric: str
     test: PairedTest
     p_holm: float
 
@@ -94,21 +96,21 @@ class RowFamily:
     rows : tuple of ComparedRow
     reference : int
         Place of the reference among the rows.
-    tests : tuple of RowTest or None
-        Of each row; None for the reference and for rows that are not compared.
+    tests : tuple of tuples of RowTest
+        Of each row: of its UAR, or of each dimension; empty for the reference and for rows that are not compared.
     reasons : tuple of str
         Of each row, why it is not compared; "" where it is, and for the reference.
     """
 
     rows: tuple[ComparedRow, ...]
     reference: int
-    tests: tuple[RowTest | None, ...]
+    tests: tuple[tuple[RowTest, ...], ...]
     reasons: tuple[str, ...]
 
     @property
-    def compared(self) -> list[tuple[ComparedRow, RowTest]]:
+    def compared(self) -> list[tuple[ComparedRow, tuple[RowTest, ...]]]:
         """The rows that are compared with their tests: the declared family."""
-        return [(row, test) for row, test in zip(self.rows, self.tests, strict=True) if test]
+        return [(row, tests) for row, tests in zip(self.rows, self.tests, strict=True) if tests]
 
 
 def compare_rows(rows: Sequence[ComparedRow], reference: int) -> RowFamily:
@@ -129,17 +131,18 @@ def compare_rows(rows: Sequence[ComparedRow], reference: int) -> RowFamily:
     reasons = ["" if row is first else _why_not(row, first) for row in rows]
     others = [row for row, reason in zip(rows, reasons, strict=True) if row is not first and not reason]
     found = [compare(first.system, row.system) for row in others]
-    of_family: Iterator[RowTest] = (
-        RowTest(one.tests["uar"], p) for one, p in zip(found, family_p(found), strict=True) if p is not None
+    of_family: Iterator[tuple[RowTest, ...]] = (
+        tuple(RowTest(metric, one.tests[metric], p) for metric, p in adjusted.items() if p is not None)
+        for one, adjusted in zip(found, family_p(found), strict=True)
     )
-    tests = [None if row is first or reason else next(of_family) for row, reason in zip(rows, reasons, strict=True)]
+    tests = [() if row is first or reason else next(of_family) for row, reason in zip(rows, reasons, strict=True)]
     return RowFamily(tuple(rows), reference, tuple(tests), tuple(reasons))
 
 
 def _why_not(row: ComparedRow, first: ComparedRow) -> str:
     """Say why a row is not compared with the reference; empty where it is."""
-    if row.results[0].has_dimensions or first.results[0].has_dimensions:
-        return "the test is of UAR, dimensions have none"
+    if row.results[0].has_dimensions != first.results[0].has_dimensions:
+        return "classes are not compared with dimensions"
     found = differences(comparison_card(row.results[0]), comparison_card(first.results[0]))
     known, own = first.utterances(), row.utterances()
     if known.keys() != own.keys():
@@ -154,6 +157,6 @@ def _why_not(row: ComparedRow, first: ComparedRow) -> str:
         return TRANSDUCTIVE_ONLY
     if not (row.tests_once and first.tests_once):
         return "an utterance is tested several times"
-    if len({speaker for _, speaker in known.values()}) < 2:
+    if len({speaker for speaker, *_ in known.values()}) < 2:
         return "one speaker alone was tested"
     return ""

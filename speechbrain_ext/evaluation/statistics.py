@@ -7,26 +7,31 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from speechbrain_ext.evaluation.targets import Prediction
+from speechbrain_ext.evaluation.targets import Classes, Dimensions, Prediction, Target
 from speechbrain_ext.metrics.calibration import apply_temperature, brier_score, negative_log_likelihood
 from speechbrain_ext.metrics.classes import (
     confusions_by_speaker,
     expected_calibration_error,
     scores_of_confusion,
-    unweighted_average_recall,
 )
 from speechbrain_ext.metrics.paired_tests import (
     METRICS,
     McNemar,
     PairedTest,
     Spread,
+    concordance_spread,
     holm,
     mcnemar,
+    paired_concordance,
     paired_test,
     spread,
 )
+from speechbrain_ext.metrics.values import concordance_of_sums, sums_by_speaker
 from speechbrain_ext.metrics.vote_divergence import Divergence, annotator_divergence, vote_divergence
 from speechbrain_ext.utils.text import natural_key
+
+# The score of a dimension is named by this and the dimension.
+CCC = "ccc."
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class System:
     Attributes
     ----------
     name : str
-    classes : tuple of str
+    target : Classes or Dimensions
+        With the names that the posteriors, or the values, are in the order of.
     seeds : tuple of sequences of Prediction
         Of each seed, one prediction for each utterance.
     temperatures : mapping
@@ -44,7 +50,7 @@ class System:
     """
 
     name: str
-    classes: tuple[str, ...]
+    target: Target
     seeds: tuple[Sequence[Prediction], ...]
     temperatures: Mapping[str, float] = field(default_factory=dict)
 
@@ -56,7 +62,7 @@ class System:
         for row in self.seeds[0]:
             [scaled] = apply_temperature([row.posteriors], self.temperatures[row.fold]).tolist()
             rows.append(replace(row, posteriors=tuple(scaled)))
-        return System(self.name, self.classes, (rows,))
+        return System(self.name, self.target, (rows,))
 
     def confusions(self, classes: Sequence[str]) -> np.ndarray:
         """Counts [seed, speaker, true class, predicted class], with classes in the order asked for."""
@@ -73,6 +79,20 @@ class System:
             ]
         )  # [seed, speaker, true class, predicted class]
 
+    def sums(self, dimension: str) -> np.ndarray:
+        """What the CCC of a dimension is computed from [seed, speaker, sum], see `sums_by_speaker`."""
+        place = self.target.names.index(dimension)
+        return np.stack(
+            [
+                sums_by_speaker(
+                    [row.values[place] for row in rows],
+                    [row.predicted[place] for row in rows],
+                    [row.speaker for row in rows],
+                )
+                for rows in self.seeds
+            ]
+        )  # [seed, speaker, sum]
+
     def is_right(self) -> np.ndarray:
         """Whether the first seed recognises each utterance, in the order of their ids."""
         return np.array([row.label == row.prediction for row in sorted(self.seeds[0], key=lambda row: row.id)])
@@ -86,11 +106,11 @@ class Comparison:
     ----------
     first, second : System
     tests : mapping
-        By score: "uar" and "wa".
+        By score: "uar" and "wa", or the CCC of each dimension, such as "ccc.valence".
     spreads : mapping
         By score, of the first and the second system.
     mcnemar : McNemar or None
-        None where a system has several seeds, whose predictions of an utterance are not one.
+        None where a system has several seeds, whose predictions of an utterance are not one, and for dimensions.
     """
 
     first: System
@@ -101,9 +121,22 @@ class Comparison:
 
 
 def score(system: System, metric: str) -> float:
-    """WA or UAR of a system; the mean over its seeds."""
-    confusions = system.confusions(system.classes).sum(axis=1)  # [seed, true class, predicted class]
+    """A score of a system, named as in `Comparison`; the mean over its seeds."""
+    if dimension := _dimension(metric):
+        return float(concordance_of_sums(system.sums(dimension).sum(axis=1)).mean())
+    confusions = system.confusions(system.target.names).sum(axis=1)  # [seed, true class, predicted class]
     return float(scores_of_confusion(confusions, metric).mean())
+
+
+def decided_by(target: Target) -> tuple[str, ...]:
+    """The scores whose tests say which system is better: UAR, or the CCC of each dimension.
+
+    Example
+    -------
+    >>> decided_by(Dimensions(("valence", "activation")))
+    ('ccc.valence', 'ccc.activation')
+    """
+    return ("uar",) if isinstance(target, Classes) else tuple(f"{CCC}{name}" for name in target.names)
 
 
 def compare(first: System, second: System) -> Comparison:
@@ -112,9 +145,11 @@ def compare(first: System, second: System) -> Comparison:
     Raises
     ------
     ValueError
-        The true classes of a speaker differ between the systems.
+        The true classes, or values, of a speaker differ between the systems.
     """
-    counts = [one.confusions(first.classes) for one in (first, second)]
+    if isinstance(first.target, Dimensions):
+        return _compare_values(first, second, first.target)
+    counts = [one.confusions(first.target.names) for one in (first, second)]
     has_one_seed = len(first.seeds) == len(second.seeds) == 1
     return Comparison(
         first,
@@ -125,21 +160,49 @@ def compare(first: System, second: System) -> Comparison:
     )
 
 
-def family_p(comparisons: Sequence[Comparison], metric: str = "uar") -> list[float | None]:
-    """Adjust the p of several systems that are compared with one, after Holm; None where there is no test."""
-    tests = [one.tests[metric].p for one in comparisons]
-    known = [p for p in tests if p is not None]
-    adjusted = iter(holm(known))
-    return [None if p is None else next(adjusted) for p in tests]
+def _compare_values(first: System, second: System, target: Dimensions) -> Comparison:
+    tests, spreads = {}, {}
+    for metric, dimension in zip(decided_by(target), target.names, strict=True):
+        own, other = first.sums(dimension), second.sums(dimension)
+        tests[metric] = paired_concordance(own, other)
+        spreads[metric] = (concordance_spread(own), concordance_spread(other))
+    return Comparison(first, second, tests, spreads, None)
+
+
+def family_p(comparisons: Sequence[Comparison]) -> list[dict[str, float | None]]:
+    """Adjust the p of a family of tests after Holm: several systems against one, each by all that `decided_by` names.
+
+    Returns
+    -------
+    adjusted : list of dict
+        Of each comparison, by score; None where there is no test.
+    """
+    tests = [
+        (number, metric, one.tests[metric].p) for number, one in enumerate(comparisons) for metric in _decided(one)
+    ]
+    adjusted = iter(holm([p for _, _, p in tests if p is not None]))
+    found: list[dict[str, float | None]] = [{} for _ in comparisons]
+    for number, metric, p in tests:
+        found[number][metric] = None if p is None else next(adjusted)
+    return found
+
+
+def _decided(one: Comparison) -> tuple[str, ...]:
+    return decided_by(one.first.target)
+
+
+def _dimension(metric: str) -> str:
+    """The dimension whose CCC a score is; empty for other scores."""
+    return metric.removeprefix(CCC) if metric.startswith(CCC) else ""
 
 
 @dataclass(frozen=True)
 class GroupScores:
-    """UAR of each system on the utterances of a speaker or of a gender; the mean over its seeds."""
+    """A score of each system on the utterances of a speaker or of a gender, the mean over its seeds."""
 
     name: str
     n: int
-    uar: tuple[float, ...]
+    scores: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -152,19 +215,19 @@ class Calibration:
     votes: Divergence | None
 
 
-def by_speaker(systems: Sequence[System]) -> list[GroupScores]:
+def by_speaker(systems: Sequence[System], metric: str = "uar") -> list[GroupScores]:
     """Score each speaker, sorted by the numbers in the names; UAR is over the classes that the speaker has."""
     names = sorted({row.speaker for row in systems[0].seeds[0]}, key=natural_key)
-    return [_group(name, systems, {name}) for name in names]
+    return [_group(name, systems, {name}, metric) for name in names]
 
 
-def by_gender(systems: Sequence[System], genders: Mapping[str, str]) -> list[GroupScores]:
+def by_gender(systems: Sequence[System], genders: Mapping[str, str], metric: str = "uar") -> list[GroupScores]:
     """Score each gender; empty where that of a speaker is not known, or all speakers have the same."""
     speakers = {row.speaker for row in systems[0].seeds[0]}
     if speakers - set(genders):
         return []
     names = sorted({genders[speaker] for speaker in speakers})
-    groups = [_group(name, systems, {one for one in speakers if genders[one] == name}) for name in names]
+    groups = [_group(name, systems, {one for one in speakers if genders[one] == name}, metric) for name in names]
     return groups if len(groups) > 1 else []
 
 
@@ -183,7 +246,7 @@ def calibration(system: System, votes: Mapping[str, Sequence[Sequence[float]]]) 
     calibration : Calibration or None
         None where the system gives no posteriors.
     """
-    rows, index = system.seeds[0], {name: number for number, name in enumerate(system.classes)}
+    rows, index = system.seeds[0], {name: number for number, name in enumerate(system.target.names)}
     if not rows[0].posteriors:
         return None
     posteriors = np.array([row.posteriors for row in rows])  # [utterance, class]
@@ -203,13 +266,9 @@ def annotators(system: System, votes: Mapping[str, Sequence[Sequence[float]]]) -
     return annotator_divergence([votes[row.id] for row in system.seeds[0] if row.id in votes])
 
 
-def _group(name: str, systems: Sequence[System], speakers: set[str]) -> GroupScores:
-    scores, n = [], 0
-    for system in systems:
-        of_seeds = []
-        for rows in system.seeds:
-            own = [row for row in rows if row.speaker in speakers]
-            n = len(own)
-            of_seeds.append(unweighted_average_recall([row.label for row in own], [row.prediction for row in own]))
-        scores.append(float(np.mean(of_seeds)))
-    return GroupScores(name, n, tuple(scores))
+def _group(name: str, systems: Sequence[System], speakers: set[str], metric: str) -> GroupScores:
+    own = [
+        replace(system, seeds=tuple([row for row in rows if row.speaker in speakers] for rows in system.seeds))
+        for system in systems
+    ]
+    return GroupScores(name, len(own[0].seeds[0]), tuple(score(system, metric) for system in own))

@@ -13,13 +13,15 @@ IDS_NAMED = 3
 
 
 def check_same(path: Path, rows: Sequence[Prediction], other_path: Path, others: Sequence[Prediction]) -> None:
-    """Refuse predictions of other utterances, labels or speakers than another system's."""
+    """Refuse predictions of other utterances, labels, true values or speakers than another system's."""
     known = {row.id: row for row in others}
     check_ids(path, {row.id for row in rows}, known)
     for row in rows:
-        for what in ("label", "speaker"):
-            found, expected = getattr(row, what), getattr(known[row.id], what)
+        for field, what in (("label", "label"), ("speaker", "speaker"), ("values", "true values")):
+            found, expected = getattr(row, field), getattr(known[row.id], field)
             if found != expected:
+                shown = (", ".join(map(str, one)) if isinstance(one, tuple) else one for one in (expected, found))
+                expected, found = shown
                 raise UserError(
                     f"{path}: {row.id}: expected the {what} {expected} as in {other_path}, found {found}: compare "
                     "results on the same labels of the same corpus"

@@ -16,15 +16,19 @@ from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results_files import predictions_path, read_results
 from speechbrain_ext.evaluation.statistics import System
 from speechbrain_ext.evaluation.system_checks import check_ids, check_once, check_same
-from speechbrain_ext.evaluation.targets import Classes, Prediction, target_of
+from speechbrain_ext.evaluation.targets import Classes, Prediction, Target, target_of
 from speechbrain_ext.utils.errors import UserError
 from speechbrain_ext.utils.nearest import suggestion
 from speechbrain_ext.utils.regular_file import NotRegularFile, read_regular
 
 FORMS = (
     "a run folder .../seed-<n>, a folder of several such, a kept result (.json or .csv), or a CSV with the columns "
-    "id,prediction and if known p_<class> of each class"
+    "id,prediction and if known p_<class> of each class, or id and predicted_<dimension> of each dimension"
 )
+
+
+# Columns of someone else's values: this and the name of the dimension.
+PREDICTED = "predicted_"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Systems:
     genders : mapping
         "F" or "M" of each speaker of whom it is known.
     votes : mapping
-        By utterance the votes of each annotator [annotator][class], in the order of the first system's classes.
+        By utterance the votes of each annotator [annotator][class], in the order of the first system's classes; empty
+        for dimensions.
     notes : tuple of str
         What differs between the results although it should not, one sentence each.
     """
@@ -66,7 +71,7 @@ def read_systems(paths: Sequence[Path]) -> Systems:
     known = [(path, found) for path, found in zip(paths, read, strict=True) if isinstance(found, _Known)]
     if not known:
         raise UserError(
-            f"{paths[0]} and {paths[-1]}: expected labels and speakers in one of them, found id,prediction only: "
+            f"{paths[0]} and {paths[-1]}: expected labels and speakers in one of them, found predictions only: "
             "name a run folder or a kept result too"
         )
     reference_path, reference = known[0]
@@ -84,7 +89,8 @@ def read_systems(paths: Sequence[Path]) -> Systems:
     utterances = next(filter(None, (found.utterances for _, found in known)), ())
     first = results[0] if results else None
     genders = speaker_genders(reference.system.seeds[0], first, utterances)
-    votes = votes_by_utterance(utterances, first, reference.system.classes)
+    target = reference.system.target
+    votes = votes_by_utterance(utterances, first, target.names) if isinstance(target, Classes) else {}
     return Systems(tuple(systems), genders, votes, tuple(_notes(results)))
 
 
@@ -128,15 +134,11 @@ def _of_results(path: Path, files: Sequence[Path]) -> _Known:
     return _Known(replace(system, temperatures=first.temperatures), first, manifest_of(files[0], first))
 
 
-def _system(path: Path, name: str, seeds: Sequence[tuple[list[Prediction], object]]) -> System:
+def _system(path: Path, name: str, seeds: Sequence[tuple[list[Prediction], Target]]) -> System:
     targets = [target for _, target in seeds]
-    if not isinstance(targets[0], Classes):
-        raise UserError(
-            f"{path}: expected predictions of classes, found values of dimensions: only classes are compared"
-        )
     if any(target != targets[0] for target in targets):
-        raise UserError(f"{path}: expected the same classes in each seed, found others: run them again")
-    system = System(name, targets[0].names, tuple(tuple(sorted(rows, key=lambda row: row.id)) for rows, _ in seeds))
+        raise UserError(f"{path}: expected the same {what_of(targets[0])} in each seed, found others: run them again")
+    system = System(name, targets[0], tuple(tuple(sorted(rows, key=lambda row: row.id)) for rows, _ in seeds))
     for rows in system.seeds:
         check_once(path, [row.id for row in rows])
         check_same(path, rows, path, system.seeds[0])
@@ -154,11 +156,12 @@ def _read_table(path: Path) -> tuple[list[str], list[list[str]]]:
 
 
 def _foreign_rows(path: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[dict[str, str]]:
-    known = ["id", "prediction", *(name for name in head if name.startswith("p_"))]
+    values = [name for name in head if name.startswith(PREDICTED)]
+    known = ["id", *(values or ["prediction", *(name for name in head if name.startswith("p_"))])]
     if sorted(head) != sorted(set(known)):
         raise UserError(
-            f"{path}: expected the columns id,prediction and if known p_<class> of each class, found "
-            f"{','.join(head)}: name them so"
+            f"{path}: expected the columns id,prediction and if known p_<class> of each class, or id and "
+            f"{PREDICTED}<dimension> of each dimension, found {','.join(head)}: name them so"
         )
     for number, row in enumerate(rows, start=2):
         if len(row) != len(head):
@@ -174,7 +177,14 @@ def _with_labels(path: Path, rows: Sequence[Mapping[str, str]], other: System) -
     """Complete someone else's predictions with the labels and speakers of another system."""
     known = {row.id: row for row in other.seeds[0]}
     check_ids(path, {row["id"] for row in rows}, known)
-    columns = [f"p_{name}" for name in other.classes]
+    if not isinstance(other.target, Classes):
+        return _with_values(path, rows, other, known)
+    if "prediction" not in rows[0]:
+        raise UserError(
+            f"{path}: expected the column prediction, as the other side has classes, found values of dimensions: "
+            "compare results of one kind"
+        )
+    columns = [f"p_{name}" for name in other.target.names]
     given = [name for name in rows[0] if name.startswith("p_")]
     if given and sorted(given) != sorted(columns):
         raise UserError(
@@ -182,11 +192,10 @@ def _with_labels(path: Path, rows: Sequence[Mapping[str, str]], other: System) -
         )
     completed = []
     for row in rows:
-        if row["prediction"] not in other.classes:
-            hint = suggestion(row["prediction"], other.classes, "classes")
-            raise UserError(
-                f"{path}: {row['id']}: expected one of {', '.join(other.classes)}, found {row['prediction']!r}: {hint}"
-            )
+        if row["prediction"] not in other.target.names:
+            hint = suggestion(row["prediction"], other.target.names, "classes")
+            names = ", ".join(other.target.names)
+            raise UserError(f"{path}: {row['id']}: expected one of {names}, found {row['prediction']!r}: {hint}")
         try:
             posteriors = tuple(float(row[name]) for name in columns) if given else ()
         except ValueError:
@@ -194,24 +203,55 @@ def _with_labels(path: Path, rows: Sequence[Mapping[str, str]], other: System) -
         if not all(0 <= value <= 1 for value in posteriors):
             raise UserError(f"{path}: {row['id']}: expected posteriors between 0 and 1, found others: mend this line")
         completed.append(replace(known[row["id"]], prediction=row["prediction"], posteriors=posteriors))
-    return System(path.name, other.classes, (tuple(sorted(completed, key=lambda row: row.id)),))
+    return System(path.name, other.target, (tuple(sorted(completed, key=lambda row: row.id)),))
+
+
+def _with_values(
+    path: Path, rows: Sequence[Mapping[str, str]], other: System, known: Mapping[str, Prediction]
+) -> System:
+    """Complete someone else's predicted values with the true ones and the speakers of another system."""
+    columns, given = [f"{PREDICTED}{name}" for name in other.target.names], [name for name in rows[0] if name != "id"]
+    if sorted(given) != sorted(columns):
+        raise UserError(
+            f"{path}: expected the columns id,{','.join(columns)}, found id,{','.join(given)}: name each dimension once"
+        )
+    completed = []
+    for row in rows:
+        try:
+            predicted = tuple(float(row[name]) for name in columns)
+        except ValueError:
+            predicted = (math.nan,)
+        if not all(map(math.isfinite, predicted)):
+            raise UserError(f"{path}: {row['id']}: expected finite values, found others: mend this line")
+        completed.append(replace(known[row["id"]], predicted=predicted))
+    return System(path.name, other.target, (tuple(sorted(completed, key=lambda row: row.id)),))
+
+
+def what_of(target: Target) -> str:
+    """What a target's names are: "classes" or "dimensions"."""
+    return "classes" if isinstance(target, Classes) else "dimensions"
 
 
 def _as_reference(path: Path, system: System, other_path: Path, other: System) -> System:
     """Check a system against the reference, and put its classes in the reference's order."""
-    if set(system.classes) != set(other.classes):
+    own, known = system.target, other.target
+    if type(own) is not type(known) or set(own.names) != set(known.names):
         raise UserError(
-            f"{path}: expected the classes {', '.join(other.classes)} of {other_path}, found "
-            f"{', '.join(system.classes)}: compare results on the same classes"
+            f"{path}: expected the {what_of(known)} {', '.join(known.names)} of {other_path}, found the "
+            f"{what_of(own)} {', '.join(own.names)}: compare results on the same {what_of(known)}"
         )
-    check_same(path, system.seeds[0], other_path, other.seeds[0])
-    places = [system.classes.index(name) for name in other.classes]
-    seeds = (tuple(_reordered(row, places) for row in rows) for rows in system.seeds)
-    return replace(system, classes=other.classes, seeds=tuple(seeds))
+    places = [own.names.index(name) for name in known.names]
+    seeds = tuple(tuple(_reordered(row, places) for row in rows) for rows in system.seeds)
+    check_same(path, seeds[0], other_path, other.seeds[0])
+    return replace(system, target=known, seeds=seeds)
 
 
 def _reordered(row: Prediction, places: Sequence[int]) -> Prediction:
-    return replace(row, posteriors=tuple(row.posteriors[place] for place in places)) if row.posteriors else row
+    """A prediction with its posteriors, or its values, in another order."""
+    posteriors, values, predicted = (
+        tuple(part[place] for place in places) if part else () for part in (row.posteriors, row.values, row.predicted)
+    )
+    return replace(row, posteriors=posteriors, values=values, predicted=predicted)
 
 
 def _seed_number(folder: Path) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Two systems on the same utterances: the difference of their scores, tested over SPEAKERS.
+"""Two systems on the same utterances: the difference of their WA, UAR or CCC, tested over SPEAKERS.
 
 A system may have several seeds. Each speaker's score is then averaged over the seeds first, and speakers are tested:
 seeds say how much a training depends on chance, not on how many people a result was shown.
@@ -6,8 +6,9 @@ seeds say how much a training depends on chance, not on how many people a result
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import lcm
 
 import numpy as np
 from scipy.stats import binomtest
@@ -15,6 +16,7 @@ from scipy.stats import binomtest
 from speechbrain_ext.metrics.classes import scores_of_confusion
 from speechbrain_ext.metrics.jackknife import DIFFERENCE, interval_ends, t_quantile
 from speechbrain_ext.metrics.speakers import Interval, pair
+from speechbrain_ext.metrics.values import concordance_of_sums
 
 METRICS = ("uar", "wa")
 # A difference holds where p, adjusted for its family, is not above this.
@@ -23,6 +25,8 @@ LEVEL = 0.05
 MOST_EXACT, DRAWS = 16, 10_000
 # Sums of the same terms in another order may differ by this much.
 TIE = 1e-9
+# Number, sum and sum of squares of the true values among the sums of a CCC.
+OF_TRUTH = [0, 1, 3]
 
 
 @dataclass(frozen=True)
@@ -127,24 +131,50 @@ def paired_test(first: np.ndarray, second: np.ndarray, metric: str, seed: int = 
         scores = scores_of_confusion(cells, metric)  # [..., system]
         return scores[..., 1] - scores[..., 0]
 
+    parts = _parts(both, metric)  # [speaker]
     scores = scores_of_confusion(both.sum(axis=0), metric)  # [system]
-    n_speakers = len(both)
-    if n_speakers < 2:
-        return PairedTest(float(scores[0]), float(scores[1]), None, None, None, None, None, n_speakers, 0, False)
-    low, high, error = (float(one) for one in interval_ends(both, difference, DIFFERENCE))
-    is_exact = n_speakers <= MOST_EXACT
-    return PairedTest(
-        first=float(scores[0]),
-        second=float(scores[1]),
-        interval=(low, high),
-        standard_error=error,
-        p=_permutation_p(_parts(both, metric), seed),
-        smallest_p=2 / 2**n_speakers if is_exact else 1 / (DRAWS + 1),
-        smallest_difference=t_quantile(n_speakers) * error,
-        n_speakers=n_speakers,
-        n_swaps=2**n_speakers if is_exact else DRAWS,
-        is_exact=is_exact,
-    )
+    return _tested(both, scores, difference, lambda swapped: (1 - 2 * swapped) @ parts, seed)
+
+
+def paired_concordance(first: np.ndarray, second: np.ndarray, seed: int = 0) -> PairedTest:
+    """Compare the CCC of two systems on the same utterances, with the speaker as unit.
+
+    As `paired_test`; but the CCC does not add up over speakers, so that it is computed again for each swap. The score
+    of several seeds is the mean of their CCC. A swap exchanges all seeds of a speaker, in their order.
+
+    Arguments
+    ---------
+    first, second : numpy.ndarray
+        Sums of each system [seed, speaker, sum], see `sums_by_speaker`; the systems may differ in seeds.
+    seed : int
+        Of the drawn swaps.
+
+    Raises
+    ------
+    ValueError
+        The true values of a speaker differ.
+    """
+    truth = [one[..., OF_TRUTH] for one in (first, second)]  # [seed, speaker, sum] each
+    if first.shape[1:] != second.shape[1:] or not all(np.allclose(one, truth[0][:1]) for one in truth):
+        raise ValueError("expected the same true values of each speaker in both systems, found others")
+    n_seeds = lcm(len(first), len(second))
+    repeated = [np.tile(one, (n_seeds // len(one), 1, 1)) for one in (first, second)]
+    both = np.stack(repeated).transpose(2, 0, 1, 3)  # [speaker, system, seed, sum]
+
+    def scores_of(sums: np.ndarray) -> np.ndarray:
+        return concordance_of_sums(sums).mean(axis=-1)  # [..., system]
+
+    def difference(sums: np.ndarray) -> np.ndarray:
+        scores = scores_of(sums)  # [..., system]
+        return scores[..., 1] - scores[..., 0]
+
+    total, more = both.sum(axis=0), both[:, 1] - both[:, 0]  # [system, seed, sum], [speaker, seed, sum]
+
+    def of_swaps(swapped: np.ndarray) -> np.ndarray:
+        moved = np.tensordot(swapped, more, axes=1)  # [swap, seed, sum]
+        return difference(np.stack([total[0] + moved, total[1] - moved], axis=1))  # [swap]
+
+    return _tested(both, scores_of(total), difference, of_swaps, seed)
 
 
 def mcnemar(first: Sequence[bool] | np.ndarray, second: Sequence[bool] | np.ndarray) -> McNemar:
@@ -207,10 +237,66 @@ def spread(confusions: np.ndarray, metric: str) -> Spread:
     metric : str
         "wa" or "uar"; a speaker's UAR is over the classes that the speaker has.
     """
-    of_seeds = scores_of_confusion(confusions.sum(axis=1), metric)  # [seed]
-    of_speakers = scores_of_confusion(confusions, metric).mean(axis=0)  # [speaker]
+    return _spread(confusions, lambda cells: scores_of_confusion(cells, metric))
+
+
+def concordance_spread(sums: np.ndarray) -> Spread:
+    """Compute how the CCC differs between seeds, and between speakers after it is averaged over the seeds.
+
+    Arguments
+    ---------
+    sums : numpy.ndarray
+        [seed, speaker, sum], see `sums_by_speaker`.
+    """
+    return _spread(sums, concordance_of_sums)
+
+
+def _spread(statistics: np.ndarray, score: Callable[[np.ndarray], np.ndarray]) -> Spread:
+    of_seeds = score(statistics.sum(axis=1))  # [seed]
+    of_speakers = score(statistics).mean(axis=0)  # [speaker]
     deviations = (float(one.std()) if len(one) > 1 else None for one in (of_seeds, of_speakers))
     return Spread(*deviations)
+
+
+def _tested(
+    both: np.ndarray,
+    scores: np.ndarray,
+    difference: Callable[[np.ndarray], np.ndarray],
+    of_swaps: Callable[[np.ndarray], np.ndarray],
+    seed: int,
+) -> PairedTest:
+    """The test of two systems.
+
+    Arguments
+    ---------
+    both : numpy.ndarray
+        [speaker, system, ...], such that several speakers add up.
+    scores : numpy.ndarray
+        [system].
+    difference : callable
+        The difference of the scores [...] of many sums [..., of one speaker].
+    of_swaps : callable
+        Differences [swap] where speakers are swapped [swap, speaker], in any unit.
+    seed : int
+        Of the drawn swaps.
+    """
+    n_speakers, (first, second) = len(both), map(float, scores)
+    if n_speakers < 2:
+        return PairedTest(first, second, None, None, None, None, None, n_speakers, 0, False)
+    low, high, error = (float(one) for one in interval_ends(both, difference, DIFFERENCE))
+    is_exact = n_speakers <= MOST_EXACT
+    return PairedTest(
+        first=first,
+        second=second,
+        interval=(low, high),
+        standard_error=error,
+        p=_permutation_p(of_swaps, n_speakers, seed),
+        smallest_p=2 / 2**n_speakers if is_exact else 1 / (DRAWS + 1),
+        smallest_difference=t_quantile(n_speakers) * error,
+        n_speakers=n_speakers,
+        n_swaps=2**n_speakers if is_exact else DRAWS,
+        is_exact=is_exact,
+    )
 
 
 def _parts(both: np.ndarray, metric: str) -> np.ndarray:
@@ -224,10 +310,11 @@ def _parts(both: np.ndarray, metric: str) -> np.ndarray:
     return (gained[:, has_any] / true[has_any]).sum(axis=1)
 
 
-def _permutation_p(parts: np.ndarray, seed: int) -> float:
-    n_speakers, least = len(parts), abs(parts.sum()) - TIE
+def _permutation_p(of_swaps: Callable[[np.ndarray], np.ndarray], n_speakers: int, seed: int) -> float:
+    [observed] = of_swaps(np.zeros((1, n_speakers), dtype=int))
+    least = abs(observed) - TIE
     if n_speakers <= MOST_EXACT:
         swapped = (np.arange(2**n_speakers)[:, None] >> np.arange(n_speakers)) & 1  # [swap, speaker]
-        return float(np.mean(np.abs((1 - 2 * swapped) @ parts) >= least))
+        return float(np.mean(np.abs(of_swaps(swapped)) >= least))
     swapped = np.random.default_rng(seed).integers(2, size=(DRAWS, n_speakers))  # [swap, speaker]
-    return float((np.sum(np.abs((1 - 2 * swapped) @ parts) >= least) + 1) / (DRAWS + 1))
+    return float((np.sum(np.abs(of_swaps(swapped)) >= least) + 1) / (DRAWS + 1))

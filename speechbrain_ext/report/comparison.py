@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from string import ascii_uppercase
 
@@ -10,10 +11,12 @@ from speechbrain_ext.evaluation import statistics
 from speechbrain_ext.evaluation.coverage import measured_coverage
 from speechbrain_ext.evaluation.statistics import Calibration, Comparison, GroupScores, System
 from speechbrain_ext.evaluation.system_files import Systems, read_systems
+from speechbrain_ext.evaluation.targets import Classes
 from speechbrain_ext.metrics.jackknife import t_quantile
-from speechbrain_ext.metrics.paired_tests import DRAWS, LEVEL, METRICS, PairedTest
+from speechbrain_ext.metrics.paired_tests import DRAWS, LEVEL, PairedTest
 from speechbrain_ext.metrics.vote_divergence import FLOOR
 from speechbrain_ext.report.run_statistics import GENDERS
+from speechbrain_ext.report.units import Unit, unit_of
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.text import DASH, percent
 
@@ -34,38 +37,47 @@ def compare_files(paths: Sequence[Path]) -> str:
     if not 2 <= len(paths) <= len(ascii_uppercase):
         raise UsageError(f"expected 2 to {len(ascii_uppercase)} systems, found {len(paths)}: name two or more")
     found = read_systems(paths)
-    letters = ascii_uppercase[: len(paths)]
+    letters, decided = ascii_uppercase[: len(paths)], statistics.decided_by(found.systems[0].target)
     first, *others = found.systems
     comparisons = [statistics.compare(first, other) for other in others]
-    adjusted = statistics.family_p(comparisons) if len(others) > 1 else [None]
+    n_tests = len(others) * len(decided)
+    adjusted = statistics.family_p(comparisons) if n_tests > 1 else [{}]
     lines = [
-        headline("A", letter, one.tests["uar"], p)
+        headline("A", letter, unit_of(metric), one.tests[metric], p.get(metric))
         for letter, one, p in zip(letters[1:], comparisons, adjusted, strict=True)
+        for metric in decided
     ]
-    if len(others) > 1:
-        lines += ["", f"Family: {len(others)} systems against A; p is adjusted after Holm."]
+    if n_tests > 1:
+        systems = f"{len(others)} system{'s' if len(others) > 1 else ''} against A"
+        dimensions = f" by {len(decided)} dimensions" if len(decided) > 1 else ""
+        lines += ["", f"Family: {systems}{dimensions}; p is adjusted after Holm."]
     lines += ["", *(_scores(letter, system) for letter, system in zip(letters, found.systems, strict=True))]
     lines += [f"Note: {note}" for note in found.notes]
     for letter, one in zip(letters[1:], comparisons, strict=True):
         lines += ["", f"{letter} against A", *_details(letter, one)]
-    lines += ["", *_spreads(letters, comparisons)]
-    lines += ["", "UAR of each speaker", *_groups(letters, statistics.by_speaker(found.systems), "speaker")]
-    lines += ["", *_genders(letters, found)]
-    lines += ["", *_calibration(letters, found)]
+    for metric in decided:
+        unit = unit_of(metric)
+        lines += ["", *_spreads(letters, comparisons, metric)]
+        of_speakers = statistics.by_speaker(found.systems, metric)
+        lines += ["", f"{unit.score} of each speaker", *_groups(letters, of_speakers, "speaker", unit)]
+        lines += ["", *_genders(letters, found, metric)]
+    if isinstance(first.target, Classes):
+        lines += ["", *_calibration(letters, found)]
     return "\n".join(lines) + "\n"
 
 
-def headline(first: str, second: str, test: PairedTest, adjusted: float | None = None) -> str:
+def headline(first: str, second: str, unit: Unit, test: PairedTest, adjusted: float | None = None) -> str:
     """Say in one sentence which system is better, by how much, and how sure that is.
 
     Arguments
     ---------
     first, second : str
         What the systems are called.
+    unit : Unit
+        Of the score.
     test : PairedTest
-        Of UAR.
     adjusted : float or None
-        p after Holm, where several systems are compared with the first.
+        p after Holm, where there is a family of tests.
     """
     better, worse, sign = (second, first, 1) if test.difference >= 0 else (first, second, -1)
     low, high = sorted(sign * end for end in test.interval or (0.0, 0.0))
@@ -73,8 +85,9 @@ def headline(first: str, second: str, test: PairedTest, adjusted: float | None =
     kind = "p" if adjusted is None else "p after Holm"
     known = f"{kind} = {write_p(p or 0.0)}, {test.n_speakers} speakers"
     if not test.difference:
-        return f"{first} and {second} have the same UAR, {known}."
-    points = f"by {100 * abs(test.difference):.1f} points of UAR [{100 * low:.1f}, {100 * high:.1f}], {known}"
+        return f"{first} and {second} have the same {unit.score}, {known}."
+    ends = f"[{unit.shortly(low)}, {unit.shortly(high)}]"
+    points = f"by {unit.shortly(abs(test.difference))} {unit.points} {ends}, {known}"
     if p is not None and p <= LEVEL:
         return f"{better} is better {points}."
     return f"{better} is ahead {points}: this does not show that {better} is better than {worse}."
@@ -92,36 +105,46 @@ def write_p(p: float) -> str:
 
 
 def _scores(letter: str, system: System) -> str:
-    wa, uar = (percent(statistics.score(system, metric)) for metric in ("wa", "uar"))
     seeds = f", mean of {len(system.seeds)} seeds" if len(system.seeds) > 1 else ""
-    return f"{letter}: {system.name}: UAR {uar}, WA {wa} per cent{seeds}"
+    if isinstance(system.target, Classes):
+        wa, uar = (percent(statistics.score(system, metric)) for metric in ("wa", "uar"))
+        return f"{letter}: {system.name}: UAR {uar}, WA {wa} per cent{seeds}"
+    scores = (f"{unit_of(one).score} {unit_of(one).write(statistics.score(system, one))}" for one in _decided(system))
+    return f"{letter}: {system.name}: {', '.join(scores)}{seeds}"
+
+
+def _decided(system: System) -> Sequence[str]:
+    return statistics.decided_by(system.target)
 
 
 def _details(letter: str, one: Comparison) -> list[str]:
-    test = one.tests["uar"]
-    lines = []
-    for metric in METRICS:
-        found = one.tests[metric]
-        low, high = found.interval or (0.0, 0.0)
+    lines, decided = [], _decided(one.first)
+    for metric, found in one.tests.items():
+        unit, (low, high) = unit_of(metric), found.interval or (0.0, 0.0)
+        points = " points" if unit.factor > 1 else ""
         lines.append(
-            f"  {metric.upper()}: {letter} - A = {100 * found.difference:+.2f} points "
-            f"[{100 * low:.2f}, {100 * high:.2f}], p = {write_p(found.p or 0.0)} (systems swapped within a speaker)"
+            f"  {unit.score}: {letter} - A = {unit.signed(found.difference)}{points} [{unit.write(low)}, "
+            f"{unit.write(high)}], p = {write_p(found.p or 0.0)} (systems swapped within a speaker)"
         )
-    coverage = measured_coverage("difference", test.n_speakers)
+    test = one.tests[decided[0]]
+    score, name = ("difference", "UAR") if decided == ("uar",) else ("ccc_difference", "CCC")
+    coverage = measured_coverage(score, test.n_speakers)
     if coverage:
         lines.append(
-            f"  In simulations with {test.n_speakers} speakers the 95 % interval of a difference of UAR covers "
+            f"  In simulations with {test.n_speakers} speakers the 95 % interval of a difference of {name} covers "
             f"{coverage.text}."
         )
     made = f"all {test.n_swaps} swaps" if test.is_exact else f"{DRAWS} drawn swaps"
     lines.append(f"  Smallest p that {test.n_speakers} speakers can give: {write_p(test.smallest_p or 0.0)} ({made}).")
     if test.smallest_p and test.smallest_p > LEVEL:
         lines.append(f"  So few speakers cannot show any difference at the level {LEVEL}.")
-    lines.append(
-        f"  Smallest difference that these speakers show: {100 * (test.smallest_difference or 0.0):.2f} points of UAR "
-        f"(t quantile {t_quantile(test.n_speakers):.2f} times the standard error "
-        f"{100 * (test.standard_error or 0.0):.2f}); the interval of a smaller one contains 0."
-    )
+    for metric in decided:
+        unit, found = unit_of(metric), one.tests[metric]
+        lines.append(
+            f"  Smallest difference that these speakers show: {unit.write(found.smallest_difference or 0.0)} "
+            f"{unit.points} (t quantile {t_quantile(found.n_speakers):.2f} times the standard error "
+            f"{unit.write(found.standard_error or 0.0)}); the interval of a smaller one contains 0."
+        )
     if one.mcnemar:
         counts = f"only A right {one.mcnemar.only_first}, only {letter} right {one.mcnemar.only_second}"
         lines.append(
@@ -131,33 +154,35 @@ def _details(letter: str, one: Comparison) -> list[str]:
     return lines
 
 
-def _spreads(letters: str, comparisons: Sequence[Comparison]) -> list[str]:
-    lines = ["Spread of UAR in points (standard deviation, ddof 0)"]
-    of_systems = [comparisons[0].spreads["uar"][0], *(one.spreads["uar"][1] for one in comparisons)]
+def _spreads(letters: str, comparisons: Sequence[Comparison], metric: str) -> list[str]:
+    unit = unit_of(metric)
+    points = " in points" if unit.factor > 1 else ""
+    lines = [f"Spread of {unit.score}{points} (standard deviation, ddof 0)"]
+    of_systems = [comparisons[0].spreads[metric][0], *(one.spreads[metric][1] for one in comparisons)]
     for letter, found in zip(letters, of_systems, strict=True):
-        seeds = "one seed" if found.over_seeds is None else f"over seeds {100 * found.over_seeds:.2f}"
-        lines.append(f"  {letter}: over speakers {100 * (found.over_speakers or 0.0):.2f}, {seeds}")
+        seeds = "one seed" if found.over_seeds is None else f"over seeds {unit.write(found.over_seeds)}"
+        lines.append(f"  {letter}: over speakers {unit.write(found.over_speakers or 0.0)}, {seeds}")
     return lines
 
 
-def _groups(letters: str, groups: Sequence[GroupScores], kind: str) -> list[str]:
+def _groups(letters: str, groups: Sequence[GroupScores], kind: str, unit: Unit) -> list[str]:
     differences = [f"{letter} - A" for letter in letters[1:]]
     rows = [[kind, "n", *letters, *differences]]
     for group in groups:
-        cells = [f"{100 * (share - group.uar[0]):+.2f}" for share in group.uar[1:]]
-        rows.append([group.name, str(group.n), *map(percent, group.uar), *cells])
-    columns = list(zip(*(group.uar for group in groups), strict=True))  # [system][group]
-    gaps = [f"{100 * (max(column) - min(column)):.2f}" for column in columns]
+        cells = [unit.signed(score - group.scores[0]) for score in group.scores[1:]]
+        rows.append([group.name, str(group.n), *map(unit.write, group.scores), *cells])
+    columns = list(zip(*(group.scores for group in groups), strict=True))  # [system][group]
+    gaps = [unit.write(max(column) - min(column)) for column in columns]
     rows.append(["gap", "", *gaps, *("" for _ in differences)])
     return _aligned(rows)
 
 
-def _genders(letters: str, found: Systems) -> list[str]:
-    groups = statistics.by_gender(found.systems, found.genders)
+def _genders(letters: str, found: Systems, metric: str) -> list[str]:
+    unit, groups = unit_of(metric), statistics.by_gender(found.systems, found.genders, metric)
     if not groups:
-        return ["UAR of each gender: the gender of the speakers is not known, or all have the same."]
-    named = [GroupScores(GENDERS.get(group.name, group.name), group.n, group.uar) for group in groups]
-    return ["UAR of each gender", *_groups(letters, named, "gender")]
+        return [f"{unit.score} of each gender: the gender of the speakers is not known, or all have the same."]
+    named = [replace(group, name=GENDERS.get(group.name, group.name)) for group in groups]
+    return [f"{unit.score} of each gender", *_groups(letters, named, "gender", unit)]
 
 
 def _calibration(letters: str, found: Systems) -> list[str]:

@@ -23,8 +23,6 @@ EXPLANATION_OF_DIMENSIONS = (
     "brackets: 95 % interval, jackknife over speakers. ±: standard deviation over folds; in a row of several seeds, "
     "over seeds, also of the pooled scores."
 )
-# The score that rows are compared by.
-TESTED = next(column for column in CLASS_COLUMNS if (column.part, column.score) == ("pooled", "uar"))
 # The predictions of kept results by their SHA-256, which each result names.
 KeptPredictions = Mapping[str | None, Sequence[Prediction]]
 
@@ -57,10 +55,12 @@ def _protocol(kept: list[Results], predictions: KeptPredictions) -> list[str]:
     differences: list[str] = []
     if of_classes := [results for results in kept if not results.has_dimensions]:
         family = _family(of_classes, predictions)
-        differences = row_notes(family)
+        differences += row_notes(family)
         lines += _score_table(of_classes, CLASS_COLUMNS, family)
     if of_dimensions := [results for results in kept if results.has_dimensions]:
-        lines += [EXPLANATION_OF_DIMENSIONS, "", *_score_table(of_dimensions, dimension_columns(DIMENSIONS))]
+        family = _family(of_dimensions, predictions)
+        differences += row_notes(family)
+        lines += [EXPLANATION_OF_DIMENSIONS, "", *_score_table(of_dimensions, dimension_columns(DIMENSIONS), family)]
     commands = [
         f"- {results.system}, {results.row_name}, seed {results.seed}: `{_code(results.command)}`"
         for results in kept
@@ -106,17 +106,16 @@ def _row_key(results: Results) -> tuple[str, str]:
     return results.system, results.row_name
 
 
-def _score_table(kept: list[Results], columns: Sequence[ScoreColumn], family: RowFamily | None = None) -> list[str]:
+def _score_table(kept: list[Results], columns: Sequence[ScoreColumn], family: RowFamily) -> list[str]:
     """The rows of a protocol's results, by system and row; a paper's row above those that it is compared with."""
     rows = [["", "System", "Row", *(column.head for column in columns), "Seeds", "Selection", "Epochs", "Commit"]]
     groups = [list(group) for _, group in groupby(kept, key=_row_key)]
-    tests = family.tests if family else [None] * len(groups)
-    for seeds, test in zip(groups, tests, strict=True):
-        holds = test is not None and test.holds
+    for seeds, tests in zip(groups, family.tests, strict=True):
+        holds = {test.metric for test in tests if test.holds}
         if not why_not_comparable(seeds[0]):
             rows.append(_paper_row(seeds[0], columns))
         # Of several seeds it is their mean that is compared.
-        marked = holds and len(seeds) == 1
+        marked = holds if len(seeds) == 1 else set()
         rows += [_row_of([results], results, columns, str(results.seed), marked) for results in seeds]
         if len(seeds) > 1:
             numbers = "mean ± std of " + ", ".join(str(results.seed) for results in seeds)
@@ -131,10 +130,13 @@ def _paper_row(results: Results, columns: Sequence[ScoreColumn]) -> list[str]:
 
 
 def _row_of(
-    seeds: list[Results], scores: Results | Summary, columns: Sequence[ScoreColumn], numbers: str, holds: bool
+    seeds: list[Results], scores: Results | Summary, columns: Sequence[ScoreColumn], numbers: str, holds: set[str]
 ) -> list[str]:
     first = seeds[0]
-    shown = [f"{column.cell(scores)}{f' {HOLDS}' * (holds and column == TESTED)}" for column in columns]
+    shown = [
+        f"{column.cell(scores)}{f' {HOLDS}' if column.part == 'pooled' and column.score in holds else ''}"
+        for column in columns
+    ]
     cells = ["Here", first.system, first.marked(first.row_name), *shown, numbers]
     commits = sorted({results.commit[:12] for results in seeds})
     return [*cells, first.selection_shown, epochs_text(seeds), ", ".join(commits)]

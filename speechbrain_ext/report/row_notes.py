@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from speechbrain_ext.evaluation.row_comparisons import RowFamily, RowTest
 from speechbrain_ext.metrics.paired_tests import DRAWS, LEVEL
 from speechbrain_ext.report.comparison import write_p
+from speechbrain_ext.report.units import unit_of
 
 HOLDS = "*"
 
 
 def difference_text(one: RowTest) -> str:
-    """Write a difference in points of UAR with its interval and its p.
+    """Write a difference, in points of UAR or in CCC, with its interval and its p.
 
     Arguments
     ---------
@@ -23,9 +24,9 @@ def difference_text(one: RowTest) -> str:
     text : str
         Such as "+2.08 [-0.93, 5.10], p = 0.18", with a mark where the difference holds after Holm.
     """
-    ends = one.test.interval
-    interval = f" [{', '.join(f'{100 * end:.2f}' for end in ends)}]" if ends else ""
-    return f"{100 * one.test.difference:+.2f}{interval}, p = {write_p(one.p_holm)}{f' {HOLDS}' if one.holds else ''}"
+    unit, ends = unit_of(one.metric), one.test.interval
+    interval = f" [{', '.join(map(unit.write, ends))}]" if ends else ""
+    return f"{unit.signed(one.test.difference)}{interval}, p = {write_p(one.p_holm)}{f' {HOLDS}' if one.holds else ''}"
 
 
 def row_notes(family: RowFamily) -> list[str]:
@@ -44,10 +45,11 @@ def row_notes(family: RowFamily) -> list[str]:
         return []
     notes, name = [], family.rows[family.reference].name
     if compared := family.compared:
-        shown = "; ".join(f"{row.name}: {difference_text(test)}" for row, test in compared)
+        shown = "; ".join(f"{row.name}: {_differences_text(tests)}" for row, tests in compared)
         count = f"{len(compared)} rows are" if len(compared) > 1 else "1 row is"
+        points = "in points of UAR" if _is_of_classes(family) else "in CCC"
         notes += [
-            f"Reference row: {name}. {count} compared with it on the same utterances, in points of UAR, pooled, with "
+            f"Reference row: {name}. {count} compared with it on the same utterances, {points}, pooled, with "
             f"the 95 % interval over speakers and p after Holm: {shown}.",
             _how_tested(family),
         ]
@@ -64,19 +66,34 @@ def row_notes(family: RowFamily) -> list[str]:
 
 
 def _how_tested(family: RowFamily) -> str:
-    first, count = family.compared[0][1].test, len(family.compared)
+    all_tests = [one for _, tests in family.compared for one in tests]
+    first, count = all_tests[0].test, len(all_tests)
     smallest = first.smallest_p or 0.0
     swaps = f"all {first.n_swaps} swaps" if first.is_exact else f"{DRAWS} drawn swaps"
-    found = "" if any(one.holds for _, one in family.compared) else "; no row of this table has it"
+    found = "" if any(one.holds for one in all_tests) else "; no row of this table has it"
+    is_of_classes = _is_of_classes(family)
+    score, dimensions = ("UAR", "") if is_of_classes else ("the CCC", ", in each dimension")
     text = (
-        f"{HOLDS}: UAR differs from that of the reference row at {LEVEL} after Holm{found}. Permutation test that "
-        f"swaps two rows within a speaker; family: the rows of this table against the reference. Smallest p that "
-        f"{first.n_speakers} speakers can give: {write_p(smallest)} ({swaps})"
+        f"{HOLDS}: {score} differs from that of the reference row at {LEVEL} after Holm{found}. Permutation test that "
+        f"swaps two rows within a speaker; family: the rows of this table against the reference{dimensions}. Smallest "
+        f"p that {first.n_speakers} speakers can give: {write_p(smallest)} ({swaps})"
     )
-    text += f", after Holm over {count} rows {write_p(min(1.0, count * smallest))}." if count > 1 else "."
+    tests = "rows" if is_of_classes else "tests"
+    text += f", after Holm over {count} {tests} {write_p(min(1.0, count * smallest))}." if count > 1 else "."
     if smallest > LEVEL:
         text += f" So few speakers cannot show any difference at {LEVEL}."
     return text
+
+
+def _is_of_classes(family: RowFamily) -> bool:
+    return all(one.metric == "uar" for _, tests in family.compared for one in tests)
+
+
+def _differences_text(tests: Sequence[RowTest]) -> str:
+    """The differences of a row, with the names of dimensions."""
+    if len(tests) == 1 and tests[0].metric == "uar":
+        return difference_text(tests[0])
+    return ", ".join(f"{one.metric.partition('.')[2]} {difference_text(one)}" for one in tests)
 
 
 def difference_cells(test: RowTest | None) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from speechbrain_ext.evaluation import statistics
@@ -66,14 +66,14 @@ def run_statistics(folder: Path, results: Results, rows: Sequence[Prediction]) -
     results : Results
     rows : sequence of Prediction
     """
-    system = System(results.run_name, results.target.names, (rows,), results.temperatures)
+    system = System(results.run_name, results.target, (rows,), results.temperatures)
     utterances = manifest_of(folder / "results.json", results)
     votes = votes_by_utterance(utterances, results, results.target.names)
     genders = statistics.by_gender([system], speaker_genders(rows, results, utterances))
     calibration, tempered = statistics.calibration(system, votes), system.tempered()
     return RunStatistics(
         statistics.by_speaker([system]),
-        [GroupScores(GENDERS.get(one.name, one.name), one.n, one.uar) for one in genders],
+        [replace(one, name=GENDERS.get(one.name, one.name)) for one in genders],
         calibration,
         statistics.annotators(system, votes) if calibration and calibration.votes else None,
         statistics.calibration(tempered, votes) if tempered else None,
@@ -83,5 +83,5 @@ def run_statistics(folder: Path, results: Results, rows: Sequence[Prediction]) -
 
 
 def _gap(groups: Sequence[GroupScores]) -> float:
-    scores = [group.uar[0] for group in groups]
+    scores = [group.scores[0] for group in groups]
     return max(scores) - min(scores) if scores else 0.0

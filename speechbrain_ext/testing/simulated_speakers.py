@@ -129,9 +129,7 @@ class ValuePopulation:
     @property
     def expected(self) -> float:
         """The population's CCC; true values have a standard deviation of 1 within a speaker."""
-        true = 1 + self.speaker_sd**2
-        predicted = self.slope**2 * true + self.speaker_sd**2 + self.noise_sd**2
-        return 2 * self.slope * true / (true + predicted)
+        return self._expected(self.slope, 0.0)
 
     def draw(self, n_speakers: int, n: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draw data sets: true and predicted values [data set, speaker, utterance] each."""
@@ -140,6 +138,45 @@ class ValuePopulation:
         true = means + generator.normal(0, 1, shape)  # [data set, speaker, utterance]
         predicted = self.slope * true + offsets + generator.normal(0, self.noise_sd, shape)
         return true, predicted
+
+    def draw_pairs(
+        self, n_speakers: int, n: int, generator: np.random.Generator, steeper: float = 0.0, own_sd: float = 0.2
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draw data sets whose values two systems predict, with an offset of each speaker that they share.
+
+        Arguments
+        ---------
+        n_speakers, n : int
+            Speakers, and data sets.
+        generator : numpy.random.Generator
+        steeper : float
+            How much larger the second system's slope is; at 0 no test over speakers can tell them apart.
+        own_sd : float
+            Standard deviation over speakers of the further offset that each system has of its own.
+
+        Returns
+        -------
+        true, first, second : numpy.ndarray
+            [data set, speaker, utterance] each.
+        """
+        shape = (n, n_speakers, self.utterances)
+        means, offsets = generator.normal(0, self.speaker_sd, (2, n, n_speakers, 1))  # [data set, speaker, 1] each
+        true = means + generator.normal(0, 1, shape)  # [data set, speaker, utterance]
+        systems = []
+        for more in (0.0, steeper):
+            own = generator.normal(0, own_sd, (n, n_speakers, 1))  # [data set, speaker, 1]
+            noise = generator.normal(0, self.noise_sd, shape)  # [data set, speaker, utterance]
+            systems.append((self.slope + more) * true + offsets + own + noise)
+        return true, systems[0], systems[1]
+
+    def expected_difference(self, steeper: float, own_sd: float = 0.2) -> float:
+        """By how much the CCC of the second system of `draw_pairs` is larger in the population."""
+        return self._expected(self.slope + steeper, own_sd) - self._expected(self.slope, own_sd)
+
+    def _expected(self, slope: float, own_sd: float) -> float:
+        true = 1 + self.speaker_sd**2
+        predicted = slope**2 * true + self.speaker_sd**2 + own_sd**2 + self.noise_sd**2
+        return 2 * slope * true / (true + predicted)
 
 
 CLASS_POPULATIONS = (

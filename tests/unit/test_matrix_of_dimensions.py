@@ -32,10 +32,11 @@ NAMES = ("valence", "dominance")
 
 
 def cell(folder, train, target, method="as-trained", model=ALL_DATA, noise=0.5) -> Cell:
+    truth = np.random.default_rng(len(target))
     random = np.random.default_rng(len(train) + 7 * len(target) + len(method))
     rows = []
     for number in range(60):
-        values = random.uniform(1, 5, size=2)
+        values = truth.uniform(1, 5, size=2)
         predicted = values + noise * random.normal(size=2)
         rows.append(
             Prediction("all-data", f"u{number:02d}", f"s{number % 6}", values=tuple(values), predicted=tuple(predicted))

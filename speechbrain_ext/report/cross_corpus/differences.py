@@ -9,9 +9,11 @@ from pathlib import Path
 from speechbrain_ext.evaluation.matrix import ALL_DATA, Cell, Matrix
 from speechbrain_ext.evaluation.matrix_predictions import read_cell
 from speechbrain_ext.evaluation.statistics import System, compare, family_p
+from speechbrain_ext.evaluation.targets import Classes, Dimensions
 from speechbrain_ext.metrics.paired_tests import LEVEL, PairedTest
+from speechbrain_ext.report.units import unit_of
 from speechbrain_ext.training.methods import AS_TRAINED
-from speechbrain_ext.utils.text import DASH, percent
+from speechbrain_ext.utils.text import DASH
 
 
 @dataclass(frozen=True)
@@ -21,16 +23,23 @@ class Difference:
     Attributes
     ----------
     cell, reference : Cell
+    metric : str
+        "uar", or the CCC of a dimension, such as "ccc.valence".
     test : PairedTest
-        Of UAR.
     p_holm : float or None
-        p after Holm's correction over the methods of this source and target.
+        p after Holm's correction over the methods, and dimensions, of this source and target.
     """
 
     cell: Cell
     reference: Cell
+    metric: str
     test: PairedTest
     p_holm: float | None
+
+    @property
+    def dimension(self) -> str:
+        """The dimension whose CCC is compared; empty for UAR."""
+        return self.metric.partition(".")[2]
 
     @property
     def holds(self) -> bool:
@@ -39,7 +48,8 @@ class Difference:
 
     @property
     def text(self) -> str:
-        """The difference in points of UAR with its interval and its p."""
+        """The difference, in points of UAR or in CCC, with its interval and its p."""
+        signed = unit_of(self.metric).signed
         ends = "" if self.test.interval is None else f" [{', '.join(map(signed, self.test.interval))}]"
         return f"{signed(self.test.difference)}{ends}, {p_text(self.p_holm)}{' *' if self.holds else ''}"
 
@@ -61,7 +71,7 @@ def differences(matrix: Matrix, folder: str | Path) -> list[Difference]:
     UserError
         Predictions are missing or not those that the scores were computed from.
     """
-    scored = [cell for cell in matrix.cells if cell.model == ALL_DATA and cell.uar is not None]
+    scored = [cell for cell in matrix.cells if cell.model == ALL_DATA and cell.is_scored]
     families: dict[tuple[object, ...], list[Cell]] = {}
     for cell in scored:
         families.setdefault((cell.system, cell.row, cell.train, cell.target), []).append(cell)
@@ -76,11 +86,15 @@ def _family(family: Sequence[Cell], matrix: Matrix, folder: Path) -> list[Differ
     others = [cell for cell in family if cell.method != AS_TRAINED]
     if reference is None or not others:
         return []
-    first = System(AS_TRAINED, matrix.classes, (read_cell(reference, folder),))
-    compared = [compare(first, System(cell.method, matrix.classes, (read_cell(cell, folder),))) for cell in others]
-    corrected = family_p(compared)
-    rows = zip(others, compared, corrected, strict=True)
-    return [Difference(cell, reference, one.tests["uar"], p) for cell, one, p in rows]
+    target = Dimensions(matrix.dimensions) if matrix.dimensions else Classes(matrix.classes)
+    first = System(AS_TRAINED, target, (read_cell(reference, folder),))
+    compared = [compare(first, System(cell.method, target, (read_cell(cell, folder),))) for cell in others]
+    rows = zip(others, compared, family_p(compared), strict=True)
+    return [
+        Difference(cell, reference, metric, one.tests[metric], p)
+        for cell, one, adjusted in rows
+        for metric, p in adjusted.items()
+    ]
 
 
 def p_text(p: float | None) -> str:
@@ -94,14 +108,3 @@ def p_text(p: float | None) -> str:
     if p is None:
         return f"p = {DASH}"
     return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
-
-
-def signed(value: float) -> str:
-    """A difference of two fractions in points, with its sign.
-
-    Example
-    -------
-    >>> signed(0.0312), signed(-0.1)
-    ('+3.12', '-10.00')
-    """
-    return ("+" if value >= 0 else "-") + percent(abs(value))

@@ -11,6 +11,7 @@ from speechbrain_ext.evaluation.matrix import Matrix
 from speechbrain_ext.report.cross_corpus.differences import Difference
 from speechbrain_ext.report.cross_corpus.grids import train_name
 from speechbrain_ext.report.figures.drawing import SOFT, draw_watermark, new_figure, set_title
+from speechbrain_ext.report.units import unit_of
 
 # Okabe and Ito's colours and different marks: they can be told apart in grey and with all kinds of colour vision. More
 # marks than colours, so that no pair of both comes twice.
@@ -23,7 +24,7 @@ _LEGEND_IN = 0.2
 
 
 def build_forest_of_methods(matrix: Matrix, found: Sequence[Difference]) -> Figure:
-    """Draw UAR of each method less that of the model as it was trained, a line for each direction.
+    """Draw the score of each method less that of the model as it was trained, a line for each direction.
 
     Arguments
     ---------
@@ -56,14 +57,17 @@ def build_forest_of_methods(matrix: Matrix, found: Sequence[Difference]) -> Figu
     for number, method in enumerate(methods):
         colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
         axes.plot([], [], mark, color=colour, label=method)
-    names = [f"{system}: {train_name(train)} → {target}" for system, train, target in lines]
+    names = [
+        f"{system}: {train_name(train)} → {target}{f', {dimension}' if dimension else ''}"
+        for system, train, target, dimension in lines
+    ]
     axes.set_yticks(middles, names, fontsize=8)
     axes.set_ylim(place, 0.0)
     axes.grid(axis="x", alpha=0.25)
     axes.tick_params(axis="y", length=0)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     words = "all are transductive; filled: holds at 5 % after Holm"
-    set_title(figure, f"Points of UAR gained over the model as trained\n({words})")
+    set_title(figure, f"{'CCC' if matrix.dimensions else 'Points of UAR'} gained over the model as trained\n({words})")
     draw_watermark(figure, matrix.source, is_behind=True)
     return figure
 
@@ -71,11 +75,12 @@ def build_forest_of_methods(matrix: Matrix, found: Sequence[Difference]) -> Figu
 def _draw(axes: Axes, one: Difference, place: float, number: int) -> None:
     """Draw a difference with its interval, in the colour and with the mark of its method."""
     colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
+    factor = unit_of(one.metric).factor
     if one.test.interval is not None:
-        axes.plot([100 * end for end in one.test.interval], [place, place], color=colour, linewidth=1.4)
+        axes.plot([factor * end for end in one.test.interval], [place, place], color=colour, linewidth=1.4)
     inside = colour if one.holds else "white"
-    axes.plot([100 * one.test.difference], [place], mark, color=colour, markerfacecolor=inside, markersize=5)
+    axes.plot([factor * one.test.difference], [place], mark, color=colour, markerfacecolor=inside, markersize=5)
 
 
-def _line(one: Difference) -> tuple[str, tuple[str, ...], str]:
-    return one.cell.system, one.cell.train, one.cell.target
+def _line(one: Difference) -> tuple[str, tuple[str, ...], str, str]:
+    return one.cell.system, one.cell.train, one.cell.target, one.dimension

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from speechbrain_ext.corpora.value_range import scale_text
 from speechbrain_ext.evaluation.coverage import coverage_sentence
-from speechbrain_ext.evaluation.matrix import ALL_DATA, FILE, NOT_STATED, CorpusCard, Matrix, read_matrix
+from speechbrain_ext.evaluation.matrix import ALL_DATA, FILE, NOT_STATED, UAR, CorpusCard, Matrix, read_matrix
 from speechbrain_ext.report.cross_corpus.differences import Difference, differences
 from speechbrain_ext.report.cross_corpus.forest import build_forest_of_methods
 from speechbrain_ext.report.cross_corpus.grids import score_text, train_name
@@ -15,12 +15,14 @@ from speechbrain_ext.report.cross_corpus.heat_map import build_heat_map
 from speechbrain_ext.report.cross_corpus.texts import explanation, matrix_csv, matrix_latex, matrix_markdown
 from speechbrain_ext.report.figures.drawing import draw_file
 from speechbrain_ext.report.tables.table_text import SYNTHETIC
+from speechbrain_ext.report.units import unit_of
 from speechbrain_ext.utils.files import write_text
 from speechbrain_ext.utils.text import DASH, markdown_cell, markdown_row, percent
 
 HEAT_MAP, FOREST = "heat_map.png", "methods.png"
 # The smallest difference that so many speakers could show.
 OF_SPEAKERS = ("Speakers", "Smallest visible")
+GAINED = ("Points of UAR", "UAR", "methods")
 
 
 def write_matrix_report(folder: str | Path) -> list[Path]:
@@ -91,7 +93,7 @@ def report_lines(matrix: Matrix, found: Sequence[Difference], title: str, level:
     lines += [f"{head}# {score}", "", *matrix_markdown(matrix, level + 2)]
     if found:
         lines += [f"{head}# Which methods help", "", f"![What each method changes]({place}{FOREST})", ""]
-        lines += [*_differences(found), ""]
+        lines += [*_differences(matrix, found), ""]
     if matrix.classes:
         lines += [f"{head}# What is recognised", "", *_shares(matrix), ""]
     return [*lines, f"Made by `{matrix.command}` at commit {matrix.commit}."]
@@ -117,23 +119,27 @@ def _card_row(card: CorpusCard, matrix: Matrix) -> str:
     return markdown_row([*map(markdown_cell, known), *counts, merged or DASH, left_out or DASH])
 
 
-def _differences(found: Sequence[Difference]) -> list[str]:
+def _differences(matrix: Matrix, found: Sequence[Difference]) -> list[str]:
+    points, score, tests = ("CCC", "CCC", "methods and dimensions") if matrix.dimensions else GAINED
+    head = ["System", "Trained on", "Tested on", *(["Dimension"] if matrix.dimensions else [])]
     lines = [
-        "Points of UAR gained over the same model as it was trained, with a 95 % interval over the tested speakers "
+        f"{points} gained over the same model as it was trained, with a 95 % interval over the tested speakers "
         "(jackknife); p of the permutation test that swaps the two within a speaker, after Holm's correction over the "
-        "methods of one source and target. *: holds at 5 %. All these methods are transductive, and the model as it "
+        f"{tests} of one source and target. *: holds at 5 %. All these methods are transductive, and the model as it "
         "was trained has not heard the target: a difference says what hearing it brings.",
         "",
-        markdown_row(["System", "Trained on", "Tested on", "As trained", "Method", "UAR", "Difference", *OF_SPEAKERS]),
-        "| --- | --- | --- | ---: | --- | ---: | --- | ---: | ---: |",
+        markdown_row([*head, "As trained", "Method", score, "Difference", *OF_SPEAKERS]),
+        "|" + " --- |" * len(head) + " ---: | --- | ---: | --- | ---: | ---: |",
     ]
     for one in found:
-        cell, least = one.cell, one.test.smallest_difference
+        cell, least, unit = one.cell, one.test.smallest_difference, unit_of(one.metric)
+        name = one.dimension or UAR
         lines.append(
             markdown_row(
                 [
-                    *(cell.system, train_name(cell.train), cell.target, score_text(one.reference), cell.method),
-                    *(score_text(cell), one.text, str(one.test.n_speakers), DASH if least is None else percent(least)),
+                    *(cell.system, train_name(cell.train), cell.target, *([name] if one.dimension else [])),
+                    *(score_text(one.reference, name), cell.method, score_text(cell, name), one.text),
+                    *(str(one.test.n_speakers), DASH if least is None else unit.write(least)),
                 ]
             )
         )

@@ -135,7 +135,7 @@ def fill(table: Table, results: Sequence[Sequence[Results]], family: RowFamily |
     over_seeds = any(len(seeds) > 1 for seeds in results)
     lines = [_line(row, list(seeds), over_seeds) for row, seeds in zip(table.rows, results, strict=True)]
     if family:
-        lines = [replace(line, test=test) for line, test in zip(lines, family.tests, strict=True)]
+        lines = [replace(line, test=next(iter(tests), None)) for line, tests in zip(lines, family.tests, strict=True)]
     first = results[0][0]
     reasons = []
     reference = comparison_card(first)
