@@ -9,7 +9,7 @@ from speechbrain_ext.bin.parsing import path
 
 SYSTEM = (
     "a run folder .../seed-<n>, a folder of several such, a kept result (.json or .csv of recipes/*/results), or a CSV "
-    "id,prediction[,p_<class>...]"
+    "id,prediction[,p_<class>...] or id,predicted_<dimension>..."
 )
 
 

@@ -148,7 +148,7 @@ def _why_not(row: ComparedRow, first: ComparedRow) -> str:
     if known.keys() != own.keys():
         found.insert(0, f"other utterances: {len(own)} against {len(known)}, {len(known.keys() & own.keys())} in both")
     elif known != own:
-        found.insert(0, "other labels or speakers of the same utterances")
+        found.insert(0, "other labels, values or speakers of the same utterances")
     if found:
         return "; ".join(found)
     if row.is_shuffled or first.is_shuffled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -23,6 +24,9 @@ from speechbrain_ext.evaluation.matrix import ALL_DATA, WITHIN, Cell, CorpusCard
 from speechbrain_ext.evaluation.predictions import read_predictions, write_predictions
 from speechbrain_ext.evaluation.target_scores import scores_of
 from speechbrain_ext.evaluation.targets import Dimensions, Prediction
+from speechbrain_ext.metrics.values import concordance
+from speechbrain_ext.report.cross_corpus.differences import differences
+from speechbrain_ext.report.cross_corpus.forest import build_forest_of_methods
 from speechbrain_ext.report.cross_corpus.kept import keep_matrix
 from speechbrain_ext.report.cross_corpus.write import write_matrix_report
 from speechbrain_ext.utils.errors import UsageError, UserError
@@ -132,6 +136,56 @@ def test_each_dimension_has_its_table_with_ccc_and_interval(tmp_path):
     assert f"{one.ccc['dominance']:.3f}" in files["matrix.tex"].read_text()
     with Image.open(files["heat_map.png"]) as image:
         assert image.size[0] > 500
+
+
+def test_methods_are_compared_by_the_ccc_of_each_dimension(tmp_path):
+    matrix = make(tmp_path)
+    found = {(one.cell.train, one.dimension): one for one in differences(matrix, tmp_path)}
+    assert set(found) == {(train, name) for train in (("A",), ("Bb",)) for name in NAMES}
+    sides = []
+    for method in ("as-trained", "coral"):
+        (one,) = matrix.of(train=("A",), target="Bb", method=method)
+        sides.append(read_predictions(tmp_path / one.predictions)[0])
+    raw = {}
+    for place, name in enumerate(NAMES):
+        truth, old, new = (
+            np.array([getattr(row, field)[place] for row in rows])
+            for field, rows in (("values", sides[0]), ("predicted", sides[0]), ("predicted", sides[1]))
+        )
+        speakers = np.array([int(row.speaker[1:]) for row in sides[0]])
+        gained = []
+        for swapped in itertools.product([False, True], repeat=6):
+            is_swapped = np.array(swapped)[speakers]
+            first, second = np.where(is_swapped, new, old), np.where(is_swapped, old, new)
+            gained.append(concordance(truth, second) - concordance(truth, first))
+        one = found[("A",), name]
+        assert one.test.difference == pytest.approx(gained[0]) and one.cell.method == "coral"
+        raw[name] = np.mean(np.abs(gained) >= abs(gained[0]) - 1e-9)
+    for name in NAMES:
+        # Holm over the dimensions: two tests.
+        smaller = min(raw.values())
+        assert found[("A",), name].p_holm == pytest.approx(
+            min(1, 2 * raw[name] if raw[name] == smaller else max(raw[name], 2 * smaller))
+        )
+    page = {path.name: path for path in write_matrix_report(tmp_path)}["matrix.md"].read_text()
+    section = page.split("## Which methods help")[1]
+    assert "CCC gained over the same model as it was trained" in section and "methods and dimensions of one" in section
+    one = found[("A",), "valence"]
+    low, high = one.test.interval
+    text = f"| {one.test.difference:+.3f} [{low:+.3f}, {high:+.3f}], p = {one.p_holm:.3f}"
+    assert "| svm | A | Bb | valence | " in section and text in section
+    assert f"| 6 | {one.test.smallest_difference:.3f} |" in section
+
+
+def test_the_forest_plot_has_a_line_for_each_dimension(tmp_path):
+    matrix = make(tmp_path)
+    figure = build_forest_of_methods(matrix, differences(matrix, tmp_path))
+    (axes,) = figure.axes
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert names == [f"svm: {way}, {name}" for way in ("A → Bb", "Bb → A") for name in NAMES]
+    marks = [line.get_xdata()[0] for line in axes.lines if len(line.get_xdata()) == 1]
+    wanted = [one.test.difference for one in differences(matrix, tmp_path)]
+    assert marks == pytest.approx(wanted) and figure._suptitle.get_text().startswith("CCC gained over")
 
 
 def test_the_csv_has_three_columns_a_dimension(tmp_path):

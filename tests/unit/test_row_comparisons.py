@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from report_folders import CLASSES, SPEAKERS, facts, fold_facts, plausible_rows, write_folder
 from sklearn.metrics import recall_score
-from value_folders import value_results
+from value_folders import DIMENSIONS, value_results, value_rows
 
 from speechbrain_ext.bin.recipe_options import Recipe, parse
 from speechbrain_ext.bin.requests import stages_request
 from speechbrain_ext.evaluation.records import Results
 from speechbrain_ext.evaluation.results import make_results
 from speechbrain_ext.evaluation.row_comparisons import ComparedRow, RowFamily, compare_rows
-from speechbrain_ext.evaluation.targets import Prediction
+from speechbrain_ext.evaluation.targets import Dimensions, Prediction
 from speechbrain_ext.report.results_md import keep, results_md
 from speechbrain_ext.report.row_notes import row_notes
 from speechbrain_ext.report.tables.table_text import csv_text, latex, markdown
@@ -184,8 +184,14 @@ def test_each_speakers_score_is_averaged_over_seeds_before_the_test() -> None:
     ("other", "reason"),
     [
         (row("B", rows_of(0.9)[:-3]), "other utterances: 197 against 200, 197 in both"),
-        (row("B", [replace(one, label="fear") for one in rows_of(0.9)]), "other labels or speakers of the same"),
-        (row("B", [replace(one, speaker="03") for one in rows_of(0.9)]), "other labels or speakers of the same"),
+        (
+            row("B", [replace(one, label="fear") for one in rows_of(0.9)]),
+            "other labels, values or speakers of the same",
+        ),
+        (
+            row("B", [replace(one, speaker="03") for one in rows_of(0.9)]),
+            "other labels, values or speakers of the same",
+        ),
         (row("B", rows_of(0.9), folds_sha256="d" * 64), "folds: speaker (dddddddddddd) against speaker (cccc"),
         (row("B", rows_of(0.9), selection="test"), "selection: test (optimistic) against last"),
         (row("B", rows_of(0.9), edition="2 s copy"), "edition: 2 s copy against as published"),
@@ -200,6 +206,53 @@ def test_a_row_that_cannot_be_compared_says_why_and_is_no_part_of_the_family(oth
     assert found.tests[1] == () and found.reasons[1].startswith(reason)
     assert [one.name for one, _ in found.compared] == ["C"] and found.tests[2][0].p_holm == found.tests[2][0].test.p
     assert any(note.startswith(f"Not compared with A: B: {reason}") for note in row_notes(found))
+
+
+def value_row(name: str, rows: list[Prediction], **changes) -> ComparedRow:
+    target = Dimensions(tuple(DIMENSIONS))
+    return ComparedRow(name, [make_results(rows, facts(target, row=name, **changes), fold_facts(rows))], [rows])
+
+
+def nearer(share: float, seed: int = 1) -> list[Prediction]:
+    """The values of `value_rows`; activation is nearer to the true one by a share of the distance."""
+    rows = []
+    for one in value_rows(seed):
+        first, second, third = one.predicted
+        rows.append(replace(one, predicted=(first, second + share * (one.values[1] - second), third)))
+    return rows
+
+
+def test_rows_of_dimensions_are_compared_by_the_ccc_of_each() -> None:
+    found = compare_rows([value_row("A", nearer(0)), value_row("B", nearer(0.6)), value_row("C", nearer(0.01))], 0)
+    assert [[one.metric for one in tests] for tests in found.tests[1:]] == [[f"ccc.{name}" for name in DIMENSIONS]] * 2
+    raw = np.array([one.test.p for tests in found.tests[1:] for one in tests])
+    assert [one.p_holm for tests in found.tests[1:] for one in tests] == pytest.approx(by_definition(raw))
+    test = found.tests[1][1]
+    assert test.holds and test.test.p == 2 / 1024 and not found.tests[1][0].holds
+    notes = row_notes(found)
+    low, high = test.test.interval
+    assert "2 rows are compared with it on the same utterances, in CCC, pooled" in notes[0]
+    assert "B: valence +0.000 [0.000, 0.000], p = 1.00, activation " in notes[0]
+    assert f"activation {test.test.difference:+.3f} [{low:.3f}, {high:.3f}], p = 0.01 *, dominance" in notes[0]
+    assert notes[1].startswith("*: the CCC differs") and "against the reference, in each dimension" in notes[1]
+    assert notes[1].endswith("after Holm over 6 tests 0.01.")
+
+
+def test_a_dimension_that_holds_is_marked_in_results_md(tmp_path: Path) -> None:
+    for name, rows in (("default", nearer(0)), ("other", nearer(0.6))):
+        results = make_results(rows, facts(Dimensions(tuple(DIMENSIONS)), row=name), fold_facts(rows))
+        keep(write_folder(tmp_path / "exp", results, rows), tmp_path / "EmoDB")
+    page = results_md(tmp_path / "EmoDB")
+    [line] = [one for one in page.splitlines() if one.startswith("| Here | amsnet | other")]
+    cells = [cell.strip() for cell in line.split("|")]
+    assert [cell.endswith("*") for cell in cells[4:9]] == [False, True, False, False, False]
+    assert "Reference row: amsnet, default. 1 row is compared with it" in page
+
+
+def test_other_true_values_are_not_compared() -> None:
+    moved = [replace(one, values=(1.0, *one.values[1:])) for one in value_rows()]
+    found = compare_rows([value_row("A", nearer(0)), value_row("B", moved)], 0)
+    assert found.tests[1] == () and found.reasons[1].startswith("other labels")
 
 
 def test_transductive_rows_are_compared_with_a_transductive_reference() -> None:
