@@ -224,11 +224,11 @@ class FeedForward(nn.Module):
 
     Example
     -------
-    >>> FeedForward(4, hidden=8)(torch.rand(2, 5, 4)).shape
+    >>> FeedForward(4, hidden=8, dropout=0.1)(torch.rand(2, 5, 4)).shape
     torch.Size([2, 5, 4])
     """
 
-    def __init__(self, size: int, hidden: int, dropout: float = 0.1):
+    def __init__(self, size: int, hidden: int, dropout: float):
         super().__init__()
         self.inner, self.outer = nn.Linear(size, hidden), nn.Linear(hidden, size)
         self.dropout, self.norm = nn.Dropout(dropout), nn.LayerNorm(size)

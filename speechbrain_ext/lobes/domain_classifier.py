@@ -56,7 +56,7 @@ class DomainClassifier(nn.Module):
 
     Example
     -------
-    >>> DomainClassifier(4, 3)(torch.rand(2, 4)).shape
+    >>> DomainClassifier(4, 3)(torch.rand(2, 4), strength=1.0).shape
     torch.Size([2, 2])
     """
 
@@ -64,7 +64,7 @@ class DomainClassifier(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 2))
 
-    def forward(self, embeddings: Tensor, strength: float = 1.0) -> Tensor:
+    def forward(self, embeddings: Tensor, strength: float) -> Tensor:
         """Logits of source and target, [batch, 2], from embeddings [batch, feature] behind a gradient reversal."""
         logits: Tensor = self.layers(reverse_gradient(embeddings, strength))  # [batch, 2]
         return logits

@@ -69,7 +69,7 @@ class CoralPenalty(Penalty):
 
     min_batch_size = 2
 
-    def __init__(self, weight: float = 1.0) -> None:
+    def __init__(self, weight: float) -> None:
         super().__init__()
         self.weight = weight
 
@@ -94,7 +94,7 @@ class AdversarialPenalty(Penalty):
     published factor.
     """
 
-    def __init__(self, classifier: DomainClassifier, strength: float = 1.0) -> None:
+    def __init__(self, classifier: DomainClassifier, strength: float) -> None:
         super().__init__()
         self.classifier, self.strength = classifier, strength
 

@@ -185,19 +185,19 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, name):
 
 
 def test_a_step_draws_new_items_until_all_were_drawn_and_always_the_same():
-    adaptation = Adaptation(dataset(7, 1), CoralPenalty(), seed=3)
+    adaptation = Adaptation(dataset(7, 1), CoralPenalty(1.0), seed=3)
     steps = [adaptation.batch(first, 4).ids for first in range(0, 28, 4)]
     drawn = [name for step in steps for name in step]
     passes = [drawn[start : start + 7] for start in range(0, 28, 7)]
     assert all(len(set(each)) == 7 for each in passes) and len({tuple(each) for each in passes}) == 4
-    again = Adaptation(dataset(7, 1), CoralPenalty(), seed=3)
+    again = Adaptation(dataset(7, 1), CoralPenalty(1.0), seed=3)
     assert again.batch(20, 4).ids == steps[5]
-    assert Adaptation(dataset(7, 1), CoralPenalty(), seed=4).batch(0, 7).ids != passes[0]
+    assert Adaptation(dataset(7, 1), CoralPenalty(1.0), seed=4).batch(0, 7).ids != passes[0]
 
 
 def test_every_step_of_a_training_has_as_many_items_of_the_target(tmp_path, monkeypatch):
     asked: list[tuple[int, int]] = []
-    adaptation = Adaptation(dataset(7, 1), CoralPenalty(), seed=3)
+    adaptation = Adaptation(dataset(7, 1), CoralPenalty(1.0), seed=3)
     one = brain(tmp_path, None, None, epochs=2, batch_size=8, adaptation=adaptation)
     drawn = adaptation.batch
     monkeypatch.setattr(adaptation, "batch", lambda *asks: asked.append(asks) or drawn(*asks))

@@ -215,7 +215,10 @@ def test_adapters_start_from_the_authors_state():
     ({"adapter": "prefix"}, "adapter: expected one of null, lora, houlsby, found 'prefix'"),
     ({"adapter": "lora", "adapter_rank": 0}, "adapter_rank: expected a whole number of at least 1, found 0"),
     ({"adapter": "houlsby", "adapter_rank": 1.5}, "adapter_rank: expected a whole number of at least 1, found 1.5"),
+    ({"adapter": "lora", "adapter_rank": True}, "adapter_rank: expected a whole number of at least 1, found True"),
     ({"adapter": "lora", "adapter_alpha": 0}, "adapter_alpha: expected a number above 0, found 0"),
+    ({"adapter": "lora", "adapter_alpha": "16"}, "adapter_alpha: expected a number above 0, found '16'"),
+    ({"adapter": "lora", "adapter_alpha": True}, "adapter_alpha: expected a number above 0, found True"),
 ])  # fmt: skip
 def test_wrong_settings_are_refused(build, keys, message):
     with pytest.raises(ValueError, match=message) as fault:

@@ -53,6 +53,7 @@ def test_co_attention_is_a_weighted_sum_of_frames(activation):
 
 def test_co_attention_says_what_it_expected():
     lobe = CoAttention(3, 5)
+    assert lobe.dropout.p == 0.1 and lobe.activation == "relu", "what is left out is the authors' setting"
     with pytest.raises(ValueError, match=r"expected a sequence of 5 frames.*found \[2, 6, 4\]"):
         lobe(torch.zeros(2, 6, 4), torch.zeros(2, 3))
     with pytest.raises(ValueError, match=r"expected a query \[2, 3\], found \[2, 4\]"):

@@ -203,6 +203,24 @@ def test_sizes_are_those_of_the_paper_as_read():
     assert CrossAttentionClassifier(4, "fc").classifier.in_features == 832
 
 
+def test_defaults_of_the_lobe_are_the_paper_s_sizes_as_read():
+    lobe = CrossAttention()
+    assert lobe(torch.rand(1, 2, 64), torch.rand(1, 2, 768), torch.ones(1, 2, dtype=torch.bool)).shape == (1, 2, 960)
+    assert (lobe.feed_a.inner.out_features, lobe.dropout.p, lobe.feed_w.dropout.p) == (256, 0.1, 0.1)
+    assert CrossAttention(1, 1, 1, 1)(*(torch.rand(2, 3, 1),) * 2, torch.ones(2, 3, dtype=torch.bool)).shape == (
+        2,
+        3,
+        4,
+    )
+
+
+def test_one_real_frame_alone_is_the_mean():
+    net = build("fc").eval()
+    features = {"am": batch()["am"][:1, :1], "w2v2": batch()["w2v2"][:1, :1]}
+    found = net(features, {name: torch.tensor([1]) for name in features})["embedding"]
+    torch.testing.assert_close(found[0], torch.cat([features["am"][0, 0], features["w2v2"][0, 0]]))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

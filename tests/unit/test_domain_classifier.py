@@ -63,6 +63,10 @@ def test_the_features_gradient_is_reversed_and_the_classifier_s_own_is_plain(str
     assert all(weights.grad.abs().sum() > 0 for weights in classifier.parameters())
 
 
+def test_the_hidden_layer_has_a_hundred_units_unless_told_otherwise():
+    assert [tuple(each.shape) for each in DomainClassifier(7).parameters()] == [(100, 7), (100,), (2, 100), (2,)]
+
+
 def test_forward_changes_nothing():
     x = torch.randn(3, 2)
     assert torch.equal(reverse_gradient(x, 7.0), x)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import ceil
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,7 @@ import torch
 from speechbrain_ext import hparams
 from speechbrain_ext.features.lld import LowLevelDescriptors
 from speechbrain_ext.features.spectrogram import LogMel
-from speechbrain_ext.lobes.amsnet_fusion import EarlyFusion
+from speechbrain_ext.lobes.amsnet_fusion import EarlyFusion, FusionHead
 
 RATE_HZ = 16000
 MFCC_0 = 1  # a column of the descriptors that follows the energy of its frame
@@ -51,3 +54,43 @@ def test_a_click_stands_in_one_frame_of_both(mel_frame):
     # The rise lies symmetrically around the click, not before or after it.
     weights = np.clip(risen - 0.2 * risen.max(), 0, None)
     assert (weights * known).sum() / weights.sum() == pytest.approx(mel_frame, abs=0.35)
+
+
+def test_centres_are_found_exactly_in_long_recordings():
+    """Halfway between two mel frames a descriptor frame belongs to the earlier one, whatever a float makes of it."""
+    net, n_lld, n_mel = EarlyFusion(lld_size=1, n_mels=1), 20_000, 8_001
+    owners = []
+    for place in range(n_lld):
+        centre = (Fraction(place) * 10 + Fraction(25, 2)) / 25  # in mel frames
+        owners.append(ceil(centre - Fraction(1, 2)))
+    wanted = np.bincount(owners, weights=np.arange(n_lld), minlength=n_mel) / np.maximum(
+        np.bincount(owners, minlength=n_mel), 1
+    )
+    blocks = []
+    for start in range(0, n_lld, 5000):
+        # The matrix of all frames at once would be large: one part of the descriptors is real at a time.
+        mask = torch.zeros(1, n_lld, dtype=torch.bool)
+        mask[:, start : start + 10] = True
+        found = net._slow_down(torch.arange(n_lld, dtype=torch.float64).view(1, -1, 1) * mask.unsqueeze(2), mask, n_mel)
+        inside = sorted(set(owners[start : start + 10]))[1:-1]
+        blocks.append((found[0, inside, 0].numpy(), wanted[inside]))
+    for found, expected in blocks:
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_descriptors_as_slow_as_mel_frames_are_allowed():
+    net = EarlyFusion(lld_size=1, n_mels=1, lld_hop_s=0.025, lld_frame_s=0.0)
+    lld = torch.arange(1.0, 5.0).view(1, 4, 1)
+    assert net._slow_down(lld, None, 4)[0, :, 0].tolist() == [1.0, 2.0, 3.0, 4.0]
+    with pytest.raises(ValueError, match="lld_hop_s: expected above 0 and at most logmel_hop_s 0.025, found 0.026"):
+        EarlyFusion(lld_hop_s=0.026)
+
+
+def test_embeddings_of_another_size_are_refused():
+    net = FusionHead(embedding_size=8)
+    right = {name: torch.rand(2, 8) for name in net.branches}
+    assert net(right)["logits"].shape[0] == 2
+    with pytest.raises(ValueError, match=r"expected embeddings \[batch, 8\], found \[2, 9\]"):
+        net({name: torch.rand(2, 9) for name in net.branches})
+    with pytest.raises(ValueError, match=r"expected embeddings \[batch, 8\], found \[2, 5, 8\]"):
+        net({name: torch.rand(2, 5, 8) for name in net.branches})

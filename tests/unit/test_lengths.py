@@ -8,6 +8,7 @@ from tiny_ssl import write_tiny
 
 from speechbrain_ext.lobes.amsnet import FRLM, URLM
 from speechbrain_ext.lobes.amsnet_fusion import EarlyFusion
+from speechbrain_ext.lobes.checks import check_lengths
 from speechbrain_ext.lobes.cross_attention import CrossAttentionClassifier
 from speechbrain_ext.lobes.masked_resnet import MaskedResNet
 from speechbrain_ext.lobes.peephole_lstm import PeepholeBLSTM
@@ -53,3 +54,10 @@ def test_relative_lengths_are_refused_with_what_to_do(name, model):
 def test_the_recurrent_layer_refuses_them_too():
     with pytest.raises(ValueError, match="SpeechBrain's relative lengths"):
         PeepholeBLSTM(3, 4)(torch.rand(2, 5, 3), torch.tensor([1.0, 0.4]))
+
+
+@pytest.mark.parametrize(("lengths", "least"), [([5], 0), ([5, 5, 5], 0), ([5, 0], 1), ([6, 5], 0), ([-1, 5], 0)])
+def test_lengths_that_do_not_fit_are_refused(lengths, least):
+    with pytest.raises(ValueError, match=f"w2v2: expected 2 lengths from {least} to 5, found"):
+        check_lengths("w2v2", torch.zeros(2, 5, 1), torch.tensor(lengths), least)
+    assert check_lengths("w2v2", torch.zeros(2, 5, 1), torch.tensor([5, 1]), 1).tolist() == [5, 1]

@@ -268,6 +268,26 @@ def test_silence_alone_gives_no_nan(bn_statistics):
     assert all(torch.isfinite(buffer).all() for buffer in net.buffers())
 
 
+def test_the_first_stride_is_the_stem_s():
+    net = MaskedResNet(4, channels=8, strides=(5, 2, 1), max_samples=100).eval()
+    stages = net.stages(torch.ones(1, 100, 2), torch.tensor([100]), masked=True)
+    assert [x.shape[1] for x, _ in stages] == [20, 10, 10]
+
+
+def test_without_a_mask_silence_is_where_samples_are_0():
+    torch.manual_seed(0)
+    net = MaskedResNet(4, channels=8, strides=(4, 2), max_samples=512).eval()
+    waveform = torch.randn(2, 512, 1)
+    waveform[0, 100:400], waveform[1, :300] = 0.0, 0.0
+    masked = torch.cat([waveform, torch.ones_like(waveform)], dim=2)
+    masked[0, 100:400, 1], masked[1, :300, 1] = 0.0, 0.0
+    found, wanted, unmasked = (
+        net({"waveform": x}, {"waveform": torch.tensor([512, 512])})["logits"]
+        for x in (waveform, masked, torch.cat([waveform, torch.ones_like(waveform)], dim=2))
+    )
+    assert torch.equal(found, wanted) and not torch.allclose(found, unmasked)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -276,6 +296,8 @@ def test_silence_alone_gives_no_nan(bn_statistics):
         (lambda: MaskedResNet(4, mask_pool="mean"), "mask_pool: expected one of paper, valid, found 'mean'"),
         (lambda: MaskedResNet(4, pool="none"), "pool: expected one of all, valid, found 'none'"),
         (lambda: MaskedResNet(4, kernel=6), "kernel: expected an odd number of places, found 6"),
+        (lambda: MaskedResNet(4, kernel=-1), "kernel: expected an odd number of places, found -1"),
+        (lambda: MaskedResNet(4, kernel=7.0), "kernel: expected an odd number of places, found 7.0"),
         (lambda: MaskedResNet(4, strides=(4,)), "strides: expected the stem's and one a block"),
         (lambda: MaskedResNet(4, strides=(4, 0)), "strides: expected the stem's and one a block"),
         (lambda: MaskedResNet(4, max_samples=0), "max_samples: expected at least 1, found 0"),

@@ -124,6 +124,29 @@ def test_wrong_shapes(network, shape):
         assert name in told(load, {**state, name: torch.zeros(shape)})
 
 
+FORMS = {
+    "sparse": "one of layout sparse_coo",
+    "without values": "one without values (device meta)",
+    "quantised": "a quantised one",
+}
+
+
+@pytest.mark.parametrize("value", list(FORMS))
+def test_the_form_of_a_tensor_that_is_not_dense_is_named(network, value):
+    load, state, _, other = network
+    assert f"{other}: expected a dense tensor with values, found {FORMS[value]}" in told(
+        load, {**state, other: BAD_VALUES[value]}
+    )
+
+
+def test_up_to_eight_names_are_listed(network):
+    load, state, _, _ = network
+    own = [f"other.{number}" for number in range(9)]
+    eight, nine = (told(load, {**state, **{name: torch.zeros(1) for name in own[:count]}}) for count in (8, 9))
+    assert f"unknown: {', '.join(own[:8])}" in eight and "more" not in eight
+    assert f"unknown: {', '.join(own[:8])} and 1 more" in nine
+
+
 def test_names_that_are_missing_unknown_or_no_text(network):
     load, state, size, other = network
     for name in (size, other):

@@ -136,3 +136,7 @@ def test_frames_are_those_that_the_models_make(models):
 def test_prepared_waveforms_have_mean_0_and_variance_1():
     wave = prepare(0.3 * torch.randn(4000, dtype=torch.float64) + 5, True).numpy()
     assert abs(wave.mean()) < 1e-12 and wave.var() == pytest.approx(1, abs=1e-5)
+
+
+def test_the_projection_has_256_units_unless_told_otherwise():
+    assert SSLProbe(3, 6, 4).projection.out_features == 256
