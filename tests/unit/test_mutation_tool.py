@@ -104,7 +104,7 @@ def repository(tmp_path):
     (folder / "speechbrain_ext/tiny.py").write_text(SOURCE)
     (folder / "tests/test_tiny.py").write_text(TESTS)
     (folder / "pyproject.toml").write_text(SETTINGS)
-    for name in ("mutation.py", "mutants.py", "mutation_tables.py"):
+    for name in ("mutation.py", "mutants.py", "mutation_plugin.py", "mutation_tables.py"):
         shutil.copy(TOOLS / name, folder / "tools")
     (folder / "tools/mutation_groups.yaml").write_text(GROUPS)
     (folder / "tools/mutation_reasons.yaml").write_text("")
@@ -171,3 +171,56 @@ def test_tests_that_cannot_be_run_are_no_result(repository):
     (repository / "tests/test_tiny.py").write_text("import nothing_of_that_name\n")
     assert "the tests without a mutant were not run" in run(repository, "--modules", "tiny", expected=1)
     assert not (repository.parent / "work/results.jsonl").exists()
+
+
+LAZY = """\
+class Scale:
+    factor = 3
+
+    def of(self, value):
+        return value * self.factor
+"""
+LAZY_TESTS = """\
+def test_it_is_there():
+    from speechbrain_ext.tiny import Scale
+
+    assert Scale()
+
+
+def test_it_is_large():
+    from speechbrain_ext.tiny import Scale
+
+    assert Scale().of(5) > 9
+
+
+def test_it_is_three():
+    from speechbrain_ext.tiny import Scale
+
+    assert Scale().of(2) == 6
+"""
+
+
+@pytest.mark.slow
+def test_what_an_import_does_is_executed_by_every_test_whichever_imports_first(repository):
+    (repository / "speechbrain_ext/tiny.py").write_text(LAZY)
+    (repository / "tests/test_tiny.py").write_text(LAZY_TESTS)
+    run(repository, "--modules", "tiny")
+    rows = [row for row in rows_of(repository) if "factor = 3" in row["diff"]]
+    assert len(rows) > 1 and {row["tests"] for row in rows} == {3}
+    assert survived(rows_of(repository)) == []
+
+
+@pytest.mark.slow
+def test_a_mutant_that_never_ends_is_stopped_and_counts_as_killed(repository):
+    (repository / "speechbrain_ext/tiny.py").write_text(
+        "def count(value):\n    while value > 0:\n        value -= 1\n    return value\n"
+    )
+    (repository / "tests/test_tiny.py").write_text(
+        "from speechbrain_ext.tiny import count\n\n\ndef test_count():\n    assert count(3) == 0 and count(-1) == -1\n"
+    )
+    text = run(repository, "--modules", "tiny")
+    rows = {row["diff"].split("\n+")[-1].strip(): row for row in rows_of(repository)}
+    assert rows["value += 1"]["result"] == "timed out" and rows["value += 1"]["seconds"] > 9
+    assert rows["value -= 2"]["result"] == "killed"
+    ended = [row for row in rows.values() if row["result"] == "timed out"]
+    assert f"| {len(ended)} |\n" in text, "the table counts them"
