@@ -32,7 +32,9 @@ class RunStatistics:
     tempered : Calibration or None
         With the temperature of each fold; None where they have none.
     temperatures : sequence of float
-        Of the folds.
+        Of the folds, sorted.
+    dev_utterances : sequence of int
+        Size of the development set of each fold.
     is_uncalibrated : bool
         Whether the posteriors are a softmax of SVM scores.
     """
@@ -43,6 +45,7 @@ class RunStatistics:
     annotators: Divergence | None
     tempered: Calibration | None
     temperatures: Sequence[float]
+    dev_utterances: Sequence[int]
     is_uncalibrated: bool
 
     @property
@@ -78,6 +81,7 @@ def run_statistics(folder: Path, results: Results, rows: Sequence[Prediction]) -
         statistics.annotators(system, votes) if calibration and calibration.votes else None,
         statistics.calibration(tempered, votes) if tempered else None,
         sorted(results.temperatures.values()),
+        [fold.n_dev for fold in results.folds],
         NOT_CALIBRATED in (results.warnings or ()),
     )
 
