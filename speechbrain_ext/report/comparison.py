@@ -16,7 +16,7 @@ from speechbrain_ext.metrics.jackknife import t_quantile
 from speechbrain_ext.metrics.paired_tests import DRAWS, LEVEL, PairedTest
 from speechbrain_ext.metrics.vote_divergence import FLOOR
 from speechbrain_ext.report.run_statistics import GENDERS
-from speechbrain_ext.report.units import Unit, unit_of
+from speechbrain_ext.report.units import Unit, unit_of, write_p
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.text import DASH, percent
 
@@ -91,17 +91,6 @@ def headline(first: str, second: str, unit: Unit, test: PairedTest, adjusted: fl
     if p is not None and p <= LEVEL:
         return f"{better} is better {points}."
     return f"{better} is ahead {points}: this does not show that {better} is better than {worse}."
-
-
-def write_p(p: float) -> str:
-    """Write p with two digits that say something.
-
-    Example
-    -------
-    >>> write_p(0.0213), write_p(0.5), write_p(0.00195)
-    ('0.02', '0.50', '0.002')
-    """
-    return f"{p:.2f}" if p >= 0.01 else f"{p:.1g}"
 
 
 def _scores(letter: str, system: System) -> str:

@@ -13,8 +13,9 @@ from speechbrain_ext.evaluation.results import development_uar, make_summary
 from speechbrain_ext.evaluation.row_comparisons import ComparedRow, RowFamily, compare_rows
 from speechbrain_ext.evaluation.targets import Prediction
 from speechbrain_ext.preparation.edition import is_other_edition
-from speechbrain_ext.report.row_notes import HOLDS, row_notes
+from speechbrain_ext.report.row_notes import row_notes
 from speechbrain_ext.report.score_columns import CLASS_COLUMNS, ScoreColumn, dimension_columns
+from speechbrain_ext.report.units import HOLDS
 from speechbrain_ext.utils.text import DASH, markdown_cell, markdown_row, percent
 
 EXPLANATION_OF_DIMENSIONS = (

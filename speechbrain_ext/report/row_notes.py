@@ -6,27 +6,7 @@ from collections.abc import Sequence
 
 from speechbrain_ext.evaluation.row_comparisons import RowFamily, RowTest
 from speechbrain_ext.metrics.paired_tests import DRAWS, LEVEL
-from speechbrain_ext.report.comparison import write_p
-from speechbrain_ext.report.units import unit_of
-
-HOLDS = "*"
-
-
-def difference_text(one: RowTest) -> str:
-    """Write a difference, in points of UAR or in CCC, with its interval and its p.
-
-    Arguments
-    ---------
-    one : RowTest
-
-    Returns
-    -------
-    text : str
-        Such as "+2.08 [-0.93, 5.10], p = 0.18", with a mark where the difference holds after Holm.
-    """
-    unit, ends = unit_of(one.metric), one.test.interval
-    interval = f" [{', '.join(map(unit.write, ends))}]" if ends else ""
-    return f"{unit.signed(one.test.difference)}{interval}, p = {write_p(one.p_holm)}{f' {HOLDS}' if one.holds else ''}"
+from speechbrain_ext.report.units import HOLDS, difference_text, write_p
 
 
 def row_notes(family: RowFamily) -> list[str]:
@@ -91,9 +71,12 @@ def _is_of_classes(family: RowFamily) -> bool:
 
 def _differences_text(tests: Sequence[RowTest]) -> str:
     """The differences of a row, with the names of dimensions."""
-    if len(tests) == 1 and tests[0].metric == "uar":
-        return difference_text(tests[0])
-    return ", ".join(f"{one.metric.partition('.')[2]} {difference_text(one)}" for one in tests)
+    texts = []
+    for one in tests:
+        dimension = one.metric.partition(".")[2]
+        text = difference_text(one.metric, one.test, one.p_holm, one.holds)
+        texts.append(f"{dimension} {text}" if dimension else text)
+    return ", ".join(texts)
 
 
 def difference_cells(test: RowTest | None) -> Sequence[str]:

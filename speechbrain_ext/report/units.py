@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from speechbrain_ext.metrics.paired_tests import PairedTest
+from speechbrain_ext.utils.text import DASH
+
+# Stands after a difference that holds after Holm.
+HOLDS = "*"
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -60,3 +66,38 @@ def unit_of(metric: str) -> Unit:
     if dimension:
         return Unit(f"CCC of {dimension}", f"in CCC of {dimension}", 1, 3, 3)
     return Unit(name.upper(), f"points of {name.upper()}", 100, 2, 1)
+
+
+def difference_text(metric: str, test: PairedTest, p: float | None, holds: bool) -> str:
+    """Write a difference with its interval and its p.
+
+    Arguments
+    ---------
+    metric : str
+        "uar", or for example "ccc.valence".
+    test : PairedTest
+    p : float or None
+        After Holm; None where there is no test.
+    holds : bool
+        Whether the difference holds after Holm.
+
+    Returns
+    -------
+    text : str
+        Such as "+2.08 [-0.93, 5.10], p = 0.18".
+    """
+    unit, ends = unit_of(metric), test.interval
+    interval = f" [{', '.join(map(unit.write, ends))}]" if ends else ""
+    written = DASH if p is None else write_p(p)
+    return f"{unit.signed(test.difference)}{interval}, p = {written}{f' {HOLDS}' if holds else ''}"
+
+
+def write_p(p: float) -> str:
+    """Write p with two digits that say something.
+
+    Example
+    -------
+    >>> write_p(0.0213), write_p(0.5), write_p(0.00195)
+    ('0.02', '0.50', '0.002')
+    """
+    return f"{p:.2f}" if p >= 0.01 else f"{p:.1g}"

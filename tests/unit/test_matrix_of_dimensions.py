@@ -172,7 +172,7 @@ def test_methods_are_compared_by_the_ccc_of_each_dimension(tmp_path):
     assert "CCC gained over the same model as it was trained" in section and "methods and dimensions of one" in section
     one = found[("A",), "valence"]
     low, high = one.test.interval
-    text = f"| {one.test.difference:+.3f} [{low:+.3f}, {high:+.3f}], p = {one.p_holm:.3f}"
+    text = f"| {one.test.difference:+.3f} [{low:.3f}, {high:.3f}], p = {one.p_holm:.2f}"
     assert "| svm | A | Bb | valence | " in section and text in section
     assert f"| 6 | {one.test.smallest_difference:.3f} |" in section
 

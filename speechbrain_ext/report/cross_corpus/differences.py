@@ -11,9 +11,8 @@ from speechbrain_ext.evaluation.matrix_predictions import read_cell
 from speechbrain_ext.evaluation.statistics import System, compare, family_p
 from speechbrain_ext.evaluation.targets import Classes, Dimensions
 from speechbrain_ext.metrics.paired_tests import LEVEL, PairedTest
-from speechbrain_ext.report.units import unit_of
+from speechbrain_ext.report.units import difference_text
 from speechbrain_ext.training.methods import AS_TRAINED
-from speechbrain_ext.utils.text import DASH
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,7 @@ class Difference:
     @property
     def text(self) -> str:
         """The difference, in points of UAR or in CCC, with its interval and its p."""
-        signed = unit_of(self.metric).signed
-        ends = "" if self.test.interval is None else f" [{', '.join(map(signed, self.test.interval))}]"
-        return f"{signed(self.test.difference)}{ends}, {p_text(self.p_holm)}{' *' if self.holds else ''}"
+        return difference_text(self.metric, self.test, self.p_holm, self.holds)
 
 
 def differences(matrix: Matrix, folder: str | Path) -> list[Difference]:
@@ -95,16 +92,3 @@ def _family(family: Sequence[Cell], matrix: Matrix, folder: Path) -> list[Differ
         for cell, one, adjusted in rows
         for metric, p in adjusted.items()
     ]
-
-
-def p_text(p: float | None) -> str:
-    """Write a p.
-
-    Example
-    -------
-    >>> p_text(0.0312), p_text(0.0001), p_text(None)
-    ('p = 0.031', 'p < 0.001', 'p = –')
-    """
-    if p is None:
-        return f"p = {DASH}"
-    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from speechbrain_ext.evaluation.records import Score
-from speechbrain_ext.report.row_notes import HOLDS
 from speechbrain_ext.report.tables.table_keys import COLUMNS
 from speechbrain_ext.report.tables.tables import SCORES, FilledTable, Line
+from speechbrain_ext.report.units import HOLDS
 from speechbrain_ext.utils.errors import UsageError
 from speechbrain_ext.utils.text import DASH, duration, percent
 
