@@ -11,6 +11,7 @@ import transformers
 from tiny_ssl import SIZE, small_config, write_tiny
 
 from speechbrain_ext.lobes import alexnet
+from speechbrain_ext.lobes.adapters import AdapterSettings
 from speechbrain_ext.lobes.alexnet import MEAN, STD, AlexNetFeatures
 from speechbrain_ext.lobes.ca_mser import CAMSER, COATT_FROM, VARIANTS
 from speechbrain_ext.lobes.co_attention import CoAttention
@@ -78,6 +79,14 @@ def test_every_row_of_table_2(variant):
     output["emotion"].sum().backward()
     lacking = {name for name, p in net.named_parameters() if p.grad is None}
     assert lacking <= {"encoder.masked_spec_embed"}  # nothing masks in evaluation
+
+
+def test_what_is_left_out_is_the_authors_setting():
+    net = CAMSER(CONFIG)
+    assert (net.dropout.p, net.co_attention.dropout.p) == (0.1, 0.1)
+    assert (net.lstm.dropout, net.lstm.num_layers, net.lstm.bidirectional) == (0.5, 2, True)
+    assert CAMSER(CONFIG, adapter="lora").adapter == AdapterSettings("lora", 8, 16.0)
+    assert CAMSER.from_official(net.to_official(), CONFIG, adapter="lora").adapter == AdapterSettings("lora", 8, 16.0)
 
 
 def test_there_are_ten_rows():

@@ -124,6 +124,18 @@ def test_dynamic_branch_averages_neighbouring_units():
     assert torch.allclose(branch(x)[:, :, 0], expected)
     uneven = DynamicBranch(6, hidden_size=10, channels=4).eval()
     assert uneven(x).shape == (2, 4, 1, 5)
+    assert uneven(torch.randn(4, 5, 6)).shape == (4, 4, 1, 5)
+
+
+def test_a_branch_has_64_channels_unless_told_otherwise_and_one_direction_any_number_of_units():
+    assert DynamicBranch(6, hidden_size=64).eval()(torch.randn(2, 5, 6)).shape == (2, 64, 1, 5)
+    assert DynamicBranch(6, hidden_size=9, channels=3).eval()(torch.randn(2, 5, 6)).shape == (2, 3, 1, 5)
+    with pytest.raises(ValueError, match="units of all directions together, found 9"):
+        DynamicBranch(6, hidden_size=9, bidirectional=True)
+
+
+def test_the_smallest_mfcc_is_10_by_10():
+    assert StaticBranch().eval()(torch.randn(2, 10, 10)).shape == (2, 128, 1, 1)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
