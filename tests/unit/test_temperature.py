@@ -146,9 +146,9 @@ def test_the_page_shows_what_it_changes(scored, tmp_path):
     text = " ".join(re.sub(r"<[^>]*>", " ", (tmp_path / "report.html").read_text(encoding="utf-8")).split())
     truth, posteriors = tempered(folder)
     found = sorted(read_results(folder / "results.json").temperatures.values())
-    assert f"development set of each fold, of 18 utterances ({found[0]:.3f} to {found[-1]:.3f}; above 1" in text
+    assert f"fitted to its development set of 18 utterances ({found[0]:.3f} to {found[-1]:.3f}; above 1 means" in text
     nll = log_loss(truth, posteriors, labels=range(3))
-    assert re.search(rf"The recognised class stays the same: ECE, 15 bins [\d.]+ per cent .* NLL {nll:.3f} nats", text)
+    assert re.search(rf"the recognised class stays the same. ECE, 15 bins [\d.]+ per cent .* NLL {nll:.3f} nats", text)
 
 
 def test_without_a_development_set_there_is_none(tmp_path, repository):
