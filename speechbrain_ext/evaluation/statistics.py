@@ -18,14 +18,12 @@ from speechbrain_ext.metrics.paired_tests import (
     METRICS,
     McNemar,
     PairedTest,
-    Spread,
-    concordance_spread,
     holm,
     mcnemar,
     paired_concordance,
     paired_test,
-    spread,
 )
+from speechbrain_ext.metrics.spread import Spread, concordance_spread, spread
 from speechbrain_ext.metrics.values import concordance_of_sums, sums_by_speaker
 from speechbrain_ext.metrics.vote_divergence import Divergence, annotator_divergence, vote_divergence
 from speechbrain_ext.utils.text import natural_key

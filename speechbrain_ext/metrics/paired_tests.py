@@ -87,14 +87,6 @@ class McNemar:
     p: float
 
 
-@dataclass(frozen=True)
-class Spread:
-    """Standard deviations (ddof 0) of a score; None for one seed or one speaker."""
-
-    over_seeds: float | None
-    over_speakers: float | None
-
-
 def paired_test(first: np.ndarray, second: np.ndarray, metric: str, seed: int = 0) -> PairedTest:
     """Compare two systems on the same utterances, with the speaker as unit.
 
@@ -225,37 +217,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = largest
     return adjusted
-
-
-def spread(confusions: np.ndarray, metric: str) -> Spread:
-    """Compute how a score differs between seeds, and between speakers after their scores are averaged over the seeds.
-
-    Arguments
-    ---------
-    confusions : numpy.ndarray
-        Counts [seed, speaker, true class, predicted class].
-    metric : str
-        "wa" or "uar"; a speaker's UAR is over the classes that the speaker has.
-    """
-    return _spread(confusions, lambda cells: scores_of_confusion(cells, metric))
-
-
-def concordance_spread(sums: np.ndarray) -> Spread:
-    """Compute how the CCC differs between seeds, and between speakers after it is averaged over the seeds.
-
-    Arguments
-    ---------
-    sums : numpy.ndarray
-        [seed, speaker, sum], see `sums_by_speaker`.
-    """
-    return _spread(sums, concordance_of_sums)
-
-
-def _spread(statistics: np.ndarray, score: Callable[[np.ndarray], np.ndarray]) -> Spread:
-    of_seeds = score(statistics.sum(axis=1))  # [seed]
-    of_speakers = score(statistics).mean(axis=0)  # [speaker]
-    deviations = (float(one.std()) if len(one) > 1 else None for one in (of_seeds, of_speakers))
-    return Spread(*deviations)
 
 
 def _tested(

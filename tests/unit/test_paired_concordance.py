@@ -11,7 +11,8 @@ from scipy import stats
 
 from speechbrain_ext.evaluation.coverage import measured_coverage, read_coverage
 from speechbrain_ext.metrics.jackknife import DIFFERENCE, interval_ends
-from speechbrain_ext.metrics.paired_tests import DRAWS, concordance_spread, paired_concordance
+from speechbrain_ext.metrics.paired_tests import DRAWS, paired_concordance
+from speechbrain_ext.metrics.spread import concordance_spread
 from speechbrain_ext.metrics.values import concordance_of_sums, sums_by_speaker, value_sums
 from speechbrain_ext.testing.simulated_speakers import VALUE_POPULATIONS
 

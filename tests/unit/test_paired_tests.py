@@ -14,7 +14,8 @@ from sklearn.metrics import recall_score
 from speechbrain_ext.evaluation.coverage import read_coverage
 from speechbrain_ext.metrics.classes import confusions_by_speaker
 from speechbrain_ext.metrics.jackknife import DIFFERENCE, interval_ends
-from speechbrain_ext.metrics.paired_tests import DRAWS, holm, mcnemar, paired_test, spread
+from speechbrain_ext.metrics.paired_tests import DRAWS, holm, mcnemar, paired_test
+from speechbrain_ext.metrics.spread import spread
 from speechbrain_ext.testing.simulated_speakers import CLASS_POPULATIONS
 
 SCORES = {
