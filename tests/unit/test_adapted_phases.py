@@ -159,3 +159,18 @@ def test_adabn_does_not_depend_on_the_batches(spec, target):
         found.append(urlm.network().state_dict())
     for name, value in found[0].items():
         torch.testing.assert_close(value, found[1][name], rtol=1e-4, atol=1e-6)
+
+
+def test_a_phase_elsewhere_has_the_statistics_of_the_other_speakers(spec, target):
+    run = replace(spec, overrides=(*spec.overrides, "--speaker_normalisation", "True"), row="normalised")
+    phase = phases_of(Experiment(run), FOLD)[0]
+    assert all(set(source.speaker_statistics) == {"03", "08", "09"} for source in phase.sources)
+    other = phase.elsewhere(view_of(phase.experiment, target), METHODS["as-trained"])
+    assert other.sources and all(set(source.speaker_statistics) == {"t1", "t2"} for source in other.sources)
+
+
+def test_each_row_of_a_log_names_its_phase(spec):
+    train_fold(spec, FOLD)
+    for phase in phases_of(Experiment(spec), FOLD):
+        lines = (phase.folder / f"train_log-{phase.name}.jsonl").read_text(encoding="utf-8").splitlines()
+        assert lines and {json.loads(line)["phase_name"] for line in lines} == {phase.name}

@@ -293,3 +293,9 @@ def test_a_model_is_adapted_to_the_utterances_that_are_scored_as_the_target_s_ow
         assert np.allclose(arrays["deviation"], scored.std(axis=0), atol=1e-5)
     other = replace(spec, target_task=json.dumps(replace(of_target, merge_excited=False).to_dict()))
     assert Experiment(other).phase_depends("egemaps", FOLD) != Experiment(spec).phase_depends("egemaps", FOLD)
+
+
+def test_the_utterance_that_is_not_finite_is_named(spec):
+    rows = np.array([[0.0, 1.0], [np.nan, 0.0], [1.0, np.inf]])
+    with pytest.raises(UserError, match="phase egemaps: the features of utterance b are not finite"):
+        phase_of(spec)._check_finite(rows, ["a", "b", "c"], "features")

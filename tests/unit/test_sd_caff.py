@@ -11,6 +11,7 @@ from torch import nn
 
 from speechbrain_ext.lobes.cross_aff import CrossAFF
 from speechbrain_ext.lobes.sd_caff import SDCAFF, VARIANTS, DynamicBranch, StaticBranch
+from speechbrain_ext.lobes.sd_caff_classifier import SDCAFFClassifier
 from speechbrain_ext.utils.errors import UserError
 
 WIDTHS = {"full": 192, "cnn": 128, "lstm": 32, "concat": 192, "dd_caff": 192, "ss_caff": 192}
@@ -301,3 +302,21 @@ def test_wrong_inputs_are_named():
             StaticBranch()(torch.zeros(2, time, coefficients))
     with pytest.raises(ValueError, match=r"expected dynamic features \[batch, time, 24\], found \[2, 9, 23\]"):
         DynamicBranch(24, 64)(torch.zeros(2, 9, 23))
+
+
+def test_the_classifier_gives_its_static_branch_mfcc_alone():
+    torch.manual_seed(0)
+    net, rows = SDCAFFClassifier(4, "M", hidden_size=64).eval(), torch.rand(2, 84, 180)
+    other = torch.cat([rows[..., :60], torch.rand(2, 84, 120)], dim=2)
+    found, same = (net({"mfcc": x}, {"mfcc": torch.tensor([84, 84])})["logits"] for x in (rows, other))
+    assert torch.equal(found, same)
+    other = torch.cat([torch.rand(2, 84, 60), rows[..., 60:]], dim=2)
+    assert not torch.allclose(net({"mfcc": other}, {})["logits"], found)
+
+
+def test_the_classifier_is_trained_on_classes_and_two_utterances_are_enough():
+    net = SDCAFFClassifier(4, hidden_size=64)
+    assert not net.trains_on_dimensions and net.min_batch_size == 2
+    assert net({"mfcc": torch.rand(2, 84, 180)}, {})["logits"].shape == (2, 4)
+    with pytest.raises(ValueError, match="at least 2 utterances in a batch, found 1"):
+        net({"mfcc": torch.rand(1, 84, 180)}, {})

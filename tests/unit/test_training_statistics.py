@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from data_folders import write_data, write_folds
+from sklearn.utils.class_weight import compute_class_weight
+from speechbrain.dataio.dataset import DynamicItemDataset
 
 from speechbrain_ext import hparams
 from speechbrain_ext.corpora.manifest import Utterance
@@ -15,6 +18,7 @@ from speechbrain_ext.corpora.task import Task
 from speechbrain_ext.features.cache import FeatureCache
 from speechbrain_ext.training.experiment import Experiment
 from speechbrain_ext.training.fold import phases_of, train_fold
+from speechbrain_ext.training.network_phase import NetworkPhase
 from speechbrain_ext.training.run_spec import RunSpec
 
 CLASSES = tuple("anger boredom disgust fear happiness neutral sadness".split())
@@ -89,3 +93,18 @@ def test_spoilt_development_utterances_change_no_weight_of_the_last_epoch(tmp_pa
     made.append(make_run(tmp_path / "spoilt", repository, spoilt=(development,), dev="speaker"))
     plain, spoilt = (state_of(replace(spec, selection="last")) for spec in made)
     assert all(torch.equal(plain[name], spoilt[name]) for name in plain)
+
+
+def test_class_weights_are_scikit_learns_balanced_ones():
+    """A class without training utterances weighs as much as one with a single one."""
+    targets = [0] * 6 + [1] * 3 + [2]
+    data = {f"u{n}": {"target": target, "corpus": "one"} for n, target in enumerate(targets)}
+    spec = SimpleNamespace(device="cpu")
+    phase = SimpleNamespace(corpus_balance="none", experiment=SimpleNamespace(classes=("a", "b", "c"), spec=spec))
+    found = NetworkPhase._class_weights(phase, DynamicItemDataset(data))
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=np.array(targets))
+    assert found.tolist() == pytest.approx(expected.tolist())
+    phase.experiment.classes = ("a", "b", "c", "d")
+    assert NetworkPhase._class_weights(phase, DynamicItemDataset(data)).tolist() == pytest.approx(
+        [10 / 4 / 6, 10 / 4 / 3, 10 / 4, 10 / 4]
+    )
