@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from tiny_ssl import write_tiny
 
-from speechbrain_ext.lobes.cross_attention import CrossAttention, CrossAttentionClassifier, FeedForward, pool_frames
+from speechbrain_ext.lobes.cross_attention import (
+    CrossAttention,
+    CrossAttentionClassifier,
+    FeedForward,
+    SSLCrossAttentionClassifier,
+    pool_frames,
+)
 
 DIM_A, DIM_W, D, FFN = 6, 10, 4, 8
 LENGTHS = {"am": torch.tensor([9, 4, 7]), "w2v2": torch.tensor([23, 13, 3])}
@@ -212,6 +221,17 @@ def test_defaults_of_the_lobe_are_the_paper_s_sizes_as_read():
         3,
         4,
     )
+
+
+def test_the_sizes_of_a_model_s_frames_are_read_from_its_configuration(tmp_path):
+    model = str(write_tiny(tmp_path / "tiny"))
+    config = json.loads((tmp_path / "tiny/config.json").read_text())
+    size, layers = config["hidden_size"], config["num_hidden_layers"] + 1
+    for kept, count in (("last", 1), ("all", layers)):
+        net = SSLCrossAttentionClassifier(model, kept, n_classes=4, dim_a=6, d=4, ffn=8)
+        features = {"am": torch.rand(1, 3, 6), "w2v2": torch.rand(1, 5, count * size)}
+        assert net(features, {"am": torch.tensor([3]), "w2v2": torch.tensor([5])})["embedding"].shape == (1, 14 + size)
+        assert (net.layer_weights is None) == (kept == "last")
 
 
 def test_one_real_frame_alone_is_the_mean():

@@ -160,3 +160,10 @@ def test_the_record_is_loadable_and_holds_the_overrides(tmp_path):
 
     text = hparams.load_system(*RECIPE, {"hidden_size": 64}).record()
     assert load_hyperpyyaml(text)["hidden_size"] == 64
+
+
+def test_what_no_yaml_names_is_off(repository):
+    for system in hparams.list_systems(repository / "recipes/shared"):
+        tree = hparams.load_system(repository / "recipes/shared", system).tree
+        keys = ("shuffle_labels", "corpus_normalisation", "corpus_balance", "trim_silence_db", "level_db")
+        assert [tree[key] for key in keys] == [False, False, "corpus", None, None], system
