@@ -39,18 +39,18 @@ class AttentionBLSTM(nn.Module):
     Example
     -------
     >>> import torch
-    >>> AttentionBLSTM(3, 4, 8, 7)(torch.rand(2, 5, 3))["logits"].shape
+    >>> AttentionBLSTM(3, 4, 8, 7, dropout=0.5, peepholes=True)(torch.rand(2, 5, 3))["logits"].shape
     torch.Size([2, 7])
     """
 
     def __init__(
         self,
         input_size: int,
-        hidden_size: int = 128,
-        embedding_size: int = 128,
-        n_classes: int = 7,
-        dropout: float = 0.5,
-        peepholes: bool = True,
+        hidden_size: int,
+        embedding_size: int,
+        n_classes: int,
+        dropout: float,
+        peepholes: bool,
     ):
         super().__init__()
         self.blstm = PeepholeBLSTM(input_size, hidden_size, peepholes)

@@ -240,3 +240,11 @@ def test_adapters_have_the_encoders_type():
     encoder = add_adapters(encoder_of(SMALL).double(), AdapterSettings("houlsby", 2))
     assert {p.dtype for p in encoder.parameters()} == {torch.float64}
     assert encoder(audio().double()).last_hidden_state.dtype == torch.float64
+
+
+def test_an_outline_has_the_sizes_of_the_model_and_no_memory_but_for_its_mask(tmp_path):
+    model = str(write_tiny(tmp_path / "tiny"))
+    net = SSLFinetune.outline(ssl_model=model, n_classes=4, projection_size=8)
+    plain = SSLFinetune(model, 4, 8)
+    assert {name: p.shape for name, p in net.named_parameters()} == {n: p.shape for n, p in plain.named_parameters()}
+    assert {name for name, p in net.named_parameters() if p.device.type != "meta"} <= {"encoder.masked_spec_embed"}

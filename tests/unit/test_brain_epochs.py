@@ -33,18 +33,19 @@ class RecordingObjective(ClassObjective):
         return {**super().dev_scores(outputs), "dev_loss": self.dev_losses}
 
 
-@pytest.mark.parametrize("patience", [0, 2])
-def test_a_checkpoint_is_saved_when_due_and_at_the_last_epoch_only(tmp_path, patience):
+@pytest.mark.parametrize(("patience", "due"), [(0, 3), (2, 3), (2, 7), (2, 100)])
+def test_a_checkpoint_is_saved_when_due_and_at_the_last_epoch_only(tmp_path, patience, due):
     seen = {}
 
     def on_epoch(epoch):
         seen[epoch] = [one.meta["epoch"] for one in trained.checkpointer.list_checkpoints()]
 
-    trained = brain(tmp_path, 50 if patience else 5, False, patience, checkpoint_epochs=3, on_epoch=on_epoch)
+    trained = brain(tmp_path, 50 if patience else 5, False, patience, checkpoint_epochs=due, on_epoch=on_epoch)
     fit(trained, dataset(30, 0), dataset(12, 5))
     last = len(trained.hparams.history.rows)
     assert list(seen) == list(range(1, last + 1)) and last < 50
-    assert seen == {epoch: [] if epoch < 3 else [epoch if epoch == last else epoch // 3 * 3] for epoch in seen}
+    saved = {epoch: epoch if epoch == last else epoch // due * due for epoch in seen}
+    assert seen == {epoch: [at] if at else [] for epoch, at in saved.items()}
 
 
 def test_every_epoch_has_an_order_of_its_own_and_each_item_once(tmp_path):
