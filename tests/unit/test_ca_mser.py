@@ -14,6 +14,7 @@ from speechbrain_ext.lobes import alexnet
 from speechbrain_ext.lobes.adapters import AdapterSettings
 from speechbrain_ext.lobes.alexnet import MEAN, STD, AlexNetFeatures
 from speechbrain_ext.lobes.ca_mser import CAMSER, COATT_FROM, VARIANTS
+from speechbrain_ext.lobes.ca_mser_classifier import CAMSERClassifier
 from speechbrain_ext.lobes.co_attention import CoAttention
 from speechbrain_ext.lobes.ssl_encoder import encoder_of
 from speechbrain_ext.utils.errors import UserError
@@ -286,3 +287,15 @@ def test_alexnet_weights_that_are_no_finite_numbers_are_refused(value, tmp_path)
 def test_the_extra_of_setup_py_is_what_the_message_asks_for(repository):
     extras = (repository / "setup.py").read_text(encoding="utf-8")
     assert f'"imagenet": ["{alexnet.TORCHVISION[1:-1]}"]' in extras
+
+
+def test_the_range_of_each_bin_is_that_of_the_training_part():
+    random = np.random.default_rng(0)
+    spectrograms = [random.uniform(-70, -10, size=(300, 200)).astype("f4") for _ in range(3)]
+    net = CAMSERClassifier("", 4, "mfcc_spectrogram")
+    asked = []
+    net.fit_statistics(lambda name: asked.append(name) or iter(spectrograms))
+    both = np.concatenate(spectrograms)
+    assert asked == ["spectrogram"]
+    np.testing.assert_array_equal(net.low.numpy(), both.min(axis=0))
+    np.testing.assert_array_equal(net.high.numpy(), both.max(axis=0))
