@@ -292,7 +292,7 @@ def test_the_extra_of_setup_py_is_what_the_message_asks_for(repository):
 def test_the_range_of_each_bin_is_that_of_the_training_part():
     random = np.random.default_rng(0)
     spectrograms = [random.uniform(-70, -10, size=(300, 200)).astype("f4") for _ in range(3)]
-    net = CAMSERClassifier("", 4, "mfcc_spectrogram")
+    net = CAMSERClassifier("", 4, "spectrogram")
     asked = []
     net.fit_statistics(lambda name: asked.append(name) or iter(spectrograms))
     both = np.concatenate(spectrograms)
