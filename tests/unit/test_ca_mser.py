@@ -299,3 +299,9 @@ def test_the_range_of_each_bin_is_that_of_the_training_part():
     assert asked == ["spectrogram"]
     np.testing.assert_array_equal(net.low.numpy(), both.min(axis=0))
     np.testing.assert_array_equal(net.high.numpy(), both.max(axis=0))
+
+
+def test_a_variant_without_wav2vec_looks_for_no_model_and_normalises_its_image():
+    net = CAMSERClassifier("no such model", 4, "spectrogram", cached=True)
+    assert net.ca_mser.alexnet.normalise_gray and net.ca_mser.encoder is None
+    assert not CAMSERClassifier("", 4, "spectrogram", normalise_gray=False).ca_mser.alexnet.normalise_gray
