@@ -260,3 +260,7 @@ def test_the_other_spelling_with_other_line_ends_is_the_same(published, tmp_path
     _, _, items = published
     write_msp_labels(tmp_path, "Evaluation.txt", "\r\n")
     assert scan(tmp_path) == items
+
+
+def test_attributes_are_rated_from_1_to_5():
+    assert CORPUS.dimension_scale == (1.0, 5.0)
