@@ -299,6 +299,11 @@ def test_the_range_of_each_bin_is_that_of_the_training_part():
     assert asked == ["spectrogram"]
     np.testing.assert_array_equal(net.low.numpy(), both.min(axis=0))
     np.testing.assert_array_equal(net.high.numpy(), both.max(axis=0))
+    loaded = CAMSERClassifier.without_weights(ssl_model="", n_classes=4, variant="spectrogram")
+    loaded.load_state_dict(net.state_dict())
+    assert torch.equal(loaded.low, net.low) and torch.equal(loaded.high, net.high), "it comes with a checkpoint"
+    image = {"spectrogram": torch.from_numpy(np.stack(spectrograms))}
+    assert torch.equal(loaded.eval()(image, {})["logits"], net.eval()(image, {})["logits"])
 
 
 def test_a_variant_without_wav2vec_looks_for_no_model_and_normalises_its_image():
