@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from speechbrain_ext.evaluation.targets import Classes, Dimensions, Prediction, Target
+from speechbrain_ext.evaluation.targets import Classes, Dimensions, Prediction, Target, dimension_of
 from speechbrain_ext.metrics.calibration import apply_temperature, brier_score, negative_log_likelihood
 from speechbrain_ext.metrics.classes import (
     confusions_by_speaker,
@@ -27,9 +27,6 @@ from speechbrain_ext.metrics.spread import Spread, concordance_spread, spread
 from speechbrain_ext.metrics.values import concordance_of_sums, sums_by_speaker
 from speechbrain_ext.metrics.vote_divergence import Divergence, annotator_divergence, vote_divergence
 from speechbrain_ext.utils.text import natural_key
-
-# The score of a dimension is named by this and the dimension.
-CCC = "ccc."
 
 
 @dataclass(frozen=True)
@@ -56,11 +53,11 @@ class System:
         """The first seed with the posteriors that the temperature of each fold makes; None where there are none."""
         if not self.temperatures:
             return None
-        rows = []
-        for row in self.seeds[0]:
-            [scaled] = apply_temperature([row.posteriors], self.temperatures[row.fold]).tolist()
-            rows.append(replace(row, posteriors=tuple(scaled)))
-        return System(self.name, self.target, (rows,))
+        rows = self.seeds[0]
+        temperatures = np.array([self.temperatures[row.fold] for row in rows])  # [utterance]
+        scaled = apply_temperature([row.posteriors for row in rows], temperatures[:, None]).tolist()
+        pairs = zip(rows, scaled, strict=True)
+        return System(self.name, self.target, ([replace(row, posteriors=tuple(one)) for row, one in pairs],))
 
     def confusions(self, classes: Sequence[str]) -> np.ndarray:
         """Counts [seed, speaker, true class, predicted class], with classes in the order asked for."""
@@ -120,7 +117,7 @@ class Comparison:
 
 def score(system: System, metric: str) -> float:
     """A score of a system, named as in `Comparison`; the mean over its seeds."""
-    if dimension := _dimension(metric):
+    if dimension := dimension_of(metric):
         return float(concordance_of_sums(system.sums(dimension).sum(axis=1)).mean())
     confusions = system.confusions(system.target.names).sum(axis=1)  # [seed, true class, predicted class]
     return float(scores_of_confusion(confusions, metric).mean())
@@ -134,7 +131,7 @@ def decided_by(target: Target) -> tuple[str, ...]:
     >>> decided_by(Dimensions(("valence", "activation")))
     ('ccc.valence', 'ccc.activation')
     """
-    return ("uar",) if isinstance(target, Classes) else tuple(f"{CCC}{name}" for name in target.names)
+    return ("uar",) if isinstance(target, Classes) else tuple(f"ccc.{name}" for name in target.names)
 
 
 def compare(first: System, second: System) -> Comparison:
@@ -176,22 +173,15 @@ def family_p(comparisons: Sequence[Comparison]) -> list[dict[str, float | None]]
         Of each comparison, by score; None where there is no test.
     """
     tests = [
-        (number, metric, one.tests[metric].p) for number, one in enumerate(comparisons) for metric in _decided(one)
+        (number, metric, one.tests[metric].p)
+        for number, one in enumerate(comparisons)
+        for metric in decided_by(one.first.target)
     ]
     adjusted = iter(holm([p for _, _, p in tests if p is not None]))
     found: list[dict[str, float | None]] = [{} for _ in comparisons]
     for number, metric, p in tests:
         found[number][metric] = None if p is None else next(adjusted)
     return found
-
-
-def _decided(one: Comparison) -> tuple[str, ...]:
-    return decided_by(one.first.target)
-
-
-def _dimension(metric: str) -> str:
-    """The dimension whose CCC a score is; empty for other scores."""
-    return metric.removeprefix(CCC) if metric.startswith(CCC) else ""
 
 
 @dataclass(frozen=True)

@@ -203,6 +203,17 @@ def target_of(columns: Sequence[str]) -> Target | None:
     return next(fitting, None)
 
 
+def dimension_of(score: str) -> str:
+    """The dimension that a score is of; empty for a score of classes.
+
+    Example
+    -------
+    >>> dimension_of("ccc.valence"), dimension_of("uar")
+    ('valence', '')
+    """
+    return score.partition(".")[2]
+
+
 def _exact(numbers: Sequence[float]) -> list[str]:
     return [format(number, ".17g") for number in numbers]
 

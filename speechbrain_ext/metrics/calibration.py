@@ -140,8 +140,10 @@ def fit_temperature(posteriors: Posteriors, truth: Classes) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=TEMPERATURES, method="bounded", options={"xatol": 1e-8}).x))
 
 
-def apply_temperature(posteriors: Posteriors, temperature: float) -> np.ndarray:
+def apply_temperature(posteriors: Posteriors, temperature: float | np.ndarray) -> np.ndarray:
     """Divide the logits of posteriors by a temperature [utterance, class]; the recognised class stays the same.
+
+    The temperature is one for all utterances, or one for each, [utterance, 1].
 
     Example
     -------

@@ -98,16 +98,13 @@ def _scores(letter: str, system: System) -> str:
     if isinstance(system.target, Classes):
         wa, uar = (percent(statistics.score(system, metric)) for metric in ("wa", "uar"))
         return f"{letter}: {system.name}: UAR {uar}, WA {wa} per cent{seeds}"
-    scores = (f"{unit_of(one).score} {unit_of(one).write(statistics.score(system, one))}" for one in _decided(system))
+    units = [(one, unit_of(one)) for one in statistics.decided_by(system.target)]
+    scores = (f"{unit.score} {unit.write(statistics.score(system, one))}" for one, unit in units)
     return f"{letter}: {system.name}: {', '.join(scores)}{seeds}"
 
 
-def _decided(system: System) -> Sequence[str]:
-    return statistics.decided_by(system.target)
-
-
 def _details(letter: str, one: Comparison) -> list[str]:
-    lines, decided = [], _decided(one.first)
+    lines, decided = [], statistics.decided_by(one.first.target)
     for metric, found in one.tests.items():
         unit, (low, high) = unit_of(metric), found.interval or (0.0, 0.0)
         points = " points" if unit.factor > 1 else ""

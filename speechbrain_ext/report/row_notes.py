@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from speechbrain_ext.evaluation.row_comparisons import RowFamily, RowTest
+from speechbrain_ext.evaluation.targets import dimension_of
 from speechbrain_ext.metrics.paired_tests import DRAWS, LEVEL
 from speechbrain_ext.report.units import HOLDS, difference_text, write_p
 
@@ -73,7 +74,7 @@ def _differences_text(tests: Sequence[RowTest]) -> str:
     """The differences of a row, with the names of dimensions."""
     texts = []
     for one in tests:
-        dimension = one.metric.partition(".")[2]
+        dimension = dimension_of(one.metric)
         text = difference_text(one.metric, one.test, one.p_holm, one.holds)
         texts.append(f"{dimension} {text}" if dimension else text)
     return ", ".join(texts)

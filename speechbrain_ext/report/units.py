@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from speechbrain_ext.evaluation.targets import dimension_of
 from speechbrain_ext.metrics.paired_tests import PairedTest
 from speechbrain_ext.utils.text import DASH
 
@@ -62,10 +63,9 @@ class Unit:
 
 def unit_of(metric: str) -> Unit:
     """How a score is written that is named "uar", "wa", or for example "ccc.valence"."""
-    name, _, dimension = metric.partition(".")
-    if dimension:
+    if dimension := dimension_of(metric):
         return Unit(f"CCC of {dimension}", f"in CCC of {dimension}", 1, 3, 3)
-    return Unit(name.upper(), f"points of {name.upper()}", 100, 2, 1)
+    return Unit(metric.upper(), f"points of {metric.upper()}", 100, 2, 1)
 
 
 def difference_text(metric: str, test: PairedTest, p: float | None, holds: bool) -> str:

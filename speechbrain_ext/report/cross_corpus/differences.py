@@ -9,7 +9,7 @@ from pathlib import Path
 from speechbrain_ext.evaluation.matrix import ALL_DATA, Cell, Matrix
 from speechbrain_ext.evaluation.matrix_predictions import read_cell
 from speechbrain_ext.evaluation.statistics import System, compare, family_p
-from speechbrain_ext.evaluation.targets import Classes, Dimensions
+from speechbrain_ext.evaluation.targets import Classes, Dimensions, dimension_of
 from speechbrain_ext.metrics.paired_tests import LEVEL, PairedTest
 from speechbrain_ext.report.units import difference_text
 from speechbrain_ext.training.methods import AS_TRAINED
@@ -38,7 +38,7 @@ class Difference:
     @property
     def dimension(self) -> str:
         """The dimension whose CCC is compared; empty for UAR."""
-        return self.metric.partition(".")[2]
+        return dimension_of(self.metric)
 
     @property
     def holds(self) -> bool:
